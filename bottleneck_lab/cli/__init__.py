@@ -1,0 +1,1 @@
+"""The commands: parse, call, print. Whatever is slow to import is imported by the command that needs it."""

@@ -1,0 +1,1 @@
+"""Tables and figures, made from what is on disk; nothing here trains."""

@@ -1,0 +1,57 @@
+"""The one look of every figure, and the one way to write it: SVG and PNG, the same bytes for the same data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+# Okabe & Ito 2008: eight colours that stay apart for the colour-blind; yellow is left out (too faint on white).
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+LINES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+_STYLE: dict[str, object] = {
+    "axes.grid": True,
+    "axes.prop_cycle": mpl.cycler(color=COLOURS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 150,
+    "font.size": 9,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4,
+    "svg.fonttype": "none",  # text stays text: searchable, selectable
+    "svg.hashsalt": "bottleneck_lab",  # else every element's id is new at each drawing
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw inside this, so that all figures look alike whatever the user's own matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Write `figure` as `stem`.svg and `stem`.png, without dates, each whole or not at all.
+
+    Returns the two paths. The same figure gives the same bytes (same matplotlib version).
+    """
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    written = []
+    with styled():
+        for suffix, metadata in ((".svg", {"Date": None, "Creator": None}), (".png", {"Software": None})):
+            path = stem.with_name(stem.name + suffix)
+            part = path.with_name(f".{path.name}.part")
+            figure.savefig(part, format=suffix[1:], metadata=metadata)
+            part.replace(path)
+            written.append(path)
+    return written
