@@ -1,0 +1,19 @@
+"""Paired contrasts over seeds, their intervals and tests, and the rules that turn them into verdicts.
+
+Everything is a pure function of numbers; nothing here knows of networks, runs or files.
+"""
+
+from bottleneck_lab.stats.contrasts import paired_contrast
+from bottleneck_lab.stats.intervals import Interval, accuracy_interval, mean_interval
+from bottleneck_lab.stats.significance import beyond_margin_test, equivalence_test, holm, t_test
+
+__all__ = [
+    "Interval",
+    "accuracy_interval",
+    "beyond_margin_test",
+    "equivalence_test",
+    "holm",
+    "mean_interval",
+    "paired_contrast",
+    "t_test",
+]
