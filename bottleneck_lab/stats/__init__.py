@@ -5,16 +5,22 @@ Everything is a pure function of numbers; nothing here knows of networks, runs o
 
 from bottleneck_lab.stats.contrasts import paired_contrast
 from bottleneck_lab.stats.intervals import Interval, accuracy_interval, mean_interval
+from bottleneck_lab.stats.judgement import Judgement, Kind, Question, Verdict, judge
 from bottleneck_lab.stats.planning import detectable_effect, seeds_needed
 from bottleneck_lab.stats.significance import beyond_margin_test, equivalence_test, holm, t_test
 
 __all__ = [
     "Interval",
+    "Judgement",
+    "Kind",
+    "Question",
+    "Verdict",
     "accuracy_interval",
     "beyond_margin_test",
     "detectable_effect",
     "equivalence_test",
     "holm",
+    "judge",
     "mean_interval",
     "paired_contrast",
     "seeds_needed",
