@@ -3,6 +3,7 @@
 Everything is a pure function of numbers; nothing here knows of networks, runs or files.
 """
 
+from bottleneck_lab.stats.bootstrap import bootstrap_examples
 from bottleneck_lab.stats.contrasts import paired_contrast
 from bottleneck_lab.stats.intervals import Interval, accuracy_interval, mean_interval
 from bottleneck_lab.stats.judgement import Judgement, Kind, Question, Verdict, judge
@@ -17,6 +18,7 @@ __all__ = [
     "Verdict",
     "accuracy_interval",
     "beyond_margin_test",
+    "bootstrap_examples",
     "detectable_effect",
     "equivalence_test",
     "holm",
