@@ -99,7 +99,7 @@ def slow(handler: Handler, position: int) -> None:
     handler.announce(position)
     for start in range(position, SIZE, 20_000):
         handler.wfile.write(CONTENT[start : start + 20_000])
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def stalled_midway(handler: Handler, position: int) -> None:
@@ -229,7 +229,7 @@ def test_a_lone_source_that_breaks_off_is_continued(server: Server, path: Path) 
 def test_the_next_call_continues_where_one_ran_out_of_time(server: Server, path: Path) -> None:
     url = server.url(stalled_midway)
     with pytest.raises(LabError, match="broke off at"):
-        download([url], path, size=SIZE, md5=MD5, until=time.monotonic() + 0.3)
+        download([url], path, size=SIZE, md5=MD5, until=time.monotonic() + 1)
     kept = path.stat().st_size
     assert 0 < kept <= 100_000
     download([server.url(whole)], path, size=SIZE, md5=MD5)
@@ -295,14 +295,14 @@ def test_every_source_has_its_own_line(server: Server, path: Path) -> None:
 
 
 def test_without_a_deadline_a_stall_is_left_for_the_next_source(server: Server, path: Path) -> None:
-    download([server.url(stalled_midway), server.url(whole)], path, size=SIZE, md5=MD5, stall_s=0.2)
+    download([server.url(stalled_midway), server.url(whole)], path, size=SIZE, md5=MD5, stall_s=0.5)
     assert path.read_bytes() == CONTENT
 
 
 def test_a_silent_source_leaves_time_for_the_one_after_it(server: Server, path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/silent"
-        download([url, server.url(whole)], path, size=SIZE, md5=MD5, until=time.monotonic() + 2)
+        download([url, server.url(whole)], path, size=SIZE, md5=MD5, until=time.monotonic() + 3)
     assert path.read_bytes() == CONTENT
 
 
@@ -318,8 +318,8 @@ def test_the_deadline_holds_against_servers_that_accept_and_say_nothing(path: Pa
 def test_the_deadline_holds_against_a_source_that_never_stops_coming(server: Server, path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(LabError, match="the time was up"):
-        download([server.url(slow), server.url(whole)], path, size=SIZE, md5=MD5, until=start + 0.4)
-    assert time.monotonic() - start < 2
+        download([server.url(slow), server.url(whole)], path, size=SIZE, md5=MD5, until=start + 1)
+    assert time.monotonic() - start < 3
     assert path.read_bytes() == CONTENT[: path.stat().st_size]
 
 
