@@ -1,0 +1,35 @@
+"""Settings: typed, frozen, validated; an ablation file, its variants, and the name of every run."""
+
+from bottleneck_lab.config.ablation import TIERS, Ablation, Claim, Tier, Variant
+from bottleneck_lab.config.files import catalogue, load, parse_overrides
+from bottleneck_lab.config.settings import (
+    NETWORKS,
+    Activation,
+    DatasetName,
+    ImageSettings,
+    MobileNetV2Settings,
+    RunSettings,
+    SpiralSettings,
+    ToyNetworkSettings,
+    TrainSettings,
+)
+
+__all__ = [
+    "NETWORKS",
+    "TIERS",
+    "Ablation",
+    "Activation",
+    "Claim",
+    "DatasetName",
+    "ImageSettings",
+    "MobileNetV2Settings",
+    "RunSettings",
+    "SpiralSettings",
+    "Tier",
+    "ToyNetworkSettings",
+    "TrainSettings",
+    "Variant",
+    "catalogue",
+    "load",
+    "parse_overrides",
+]

@@ -1,0 +1,305 @@
+"""An ablation: one question, its variants and claims, and the runs that answer it. Knows nothing of torch."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from bottleneck_lab.config.problems import Problems, sentence
+from bottleneck_lab.config.settings import NETWORKS, DatasetName, RunSettings, Settings
+
+Tier = Literal["smoke", "quick", "laptop", "paper"]
+
+# What each tier spends, and which conclusions it can carry.
+TIERS: dict[Tier, str] = {
+    "smoke": "seconds; shows that everything runs and carries no conclusion",
+    "quick": "minutes on 2 cores; carries large effects only",
+    "laptop": "hours on 2 cores; small networks trained on all images, for effects of a point or so",
+    "paper": "days on a GPU; the paper's network and a full recipe",
+}
+
+SECTIONS = ("model", "data", "train")
+
+
+class Overrides(Settings):
+    """Settings that one layer of an ablation file adds to those below it."""
+
+    model: dict[str, Any] = Field(default_factory=dict)
+    data: dict[str, Any] = Field(default_factory=dict)
+    train: dict[str, Any] = Field(default_factory=dict)
+
+    def section(self, name: str) -> dict[str, Any]:
+        """The part for `model`, `data` or `train`."""
+        found: dict[str, Any] = getattr(self, name)
+        return found
+
+
+class TierSettings(Overrides):
+    """What one tier spends on a data set: the number of seeds and the settings that make it cheap or dear."""
+
+    seeds: int = Field(ge=1, le=10_000)
+
+
+class DatasetSettings(Overrides):
+    """How a part is run on one data set, tier by tier."""
+
+    tiers: dict[Tier, TierSettings]
+
+    @field_validator("tiers")
+    @classmethod
+    def _all_four(cls, tiers: dict[Tier, TierSettings]) -> dict[Tier, TierSettings]:
+        if missing := [name for name in TIERS if name not in tiers]:
+            raise ValueError(f"every data set needs all four tiers; missing: {', '.join(missing)}")
+        return tiers
+
+
+class Claim(Settings):
+    """A sentence of the paper turned into a comparison that can come out either way.
+
+    Args:
+        contrast: a weight for each variant named; the claim is about the weighted sum of their accuracies,
+            seed by seed. +1 and -1 make a difference of two variants; four weights an interaction.
+        kind: `difference` claims that the contrast is above 0, `equivalence` that it is within +-margin.
+        margin: the accuracy (0 to 1) below which a difference does not matter.
+    """
+
+    id: str
+    statement: str
+    source: str
+    contrast: dict[str, float] = Field(min_length=2)
+    kind: Literal["difference", "equivalence"] = "difference"
+    margin: float = Field(gt=0, lt=1)
+
+    @field_validator("contrast")
+    @classmethod
+    def _balanced(cls, contrast: dict[str, float]) -> dict[str, float]:
+        if abs(sum(contrast.values())) > 1e-9:
+            raise ValueError(f"the weights must sum to 0, not {sum(contrast.values()):g}")
+        return contrast
+
+
+class Part(Overrides):
+    """The ablation on one kind of data: its variants are all combinations of the levels of its axes.
+
+    Args:
+        datasets: in order of preference; without `--dataset`, the first that is at hand is used.
+        facet: the axis with numbers for levels (a width, say) that accuracy is drawn against.
+    """
+
+    title: str
+    datasets: dict[DatasetName, DatasetSettings] = Field(min_length=1)
+    axes: dict[str, dict[str, Overrides]] = Field(min_length=1)
+    claims: tuple[Claim, ...] = ()
+    facet: str | None = None
+
+    def variants(self) -> Iterator[tuple[str, dict[str, str], tuple[Overrides, ...]]]:
+        """Every variant: its name, its level on each axis, and the settings of these levels."""
+        for levels in itertools.product(*(axis.items() for axis in self.axes.values())):
+            names = dict(zip(self.axes, (name for name, _ in levels), strict=True))
+            yield ", ".join(names.values()), names, tuple(overrides for _, overrides in levels)
+
+
+class Variant(Settings):
+    """One named setting of the network on one data set, with its level on each axis of its part."""
+
+    name: str
+    dataset: DatasetName
+    part: str
+    levels: dict[str, str]
+    settings: RunSettings  # of seed 0
+
+    def with_seed(self, seed: int) -> RunSettings:
+        """The run of this variant with that seed."""
+        return self.settings.model_copy(update={"seed": seed})
+
+
+class Ablation(Settings):
+    """One file of `experiments/`.
+
+    Args:
+        question: what is asked, in a sentence.
+        source: where the paper speaks of it.
+        reported: what the paper reports.
+        against: what would count against the paper's claim.
+    """
+
+    name: str
+    file: str
+    question: str
+    source: str
+    reported: str
+    against: str
+    parts: dict[str, Part] = Field(min_length=1)
+
+    def part_of(self, dataset: str) -> str | None:
+        """Name of the part that can run on `dataset`, if one can."""
+        return next((name for name, part in self.parts.items() if dataset in part.datasets), None)
+
+    def datasets(self) -> tuple[DatasetName, ...]:
+        """Every data set that this ablation can run on."""
+        return tuple(dataset for part in self.parts.values() for dataset in part.datasets)
+
+    def seeds(self, tier: Tier, dataset: DatasetName) -> int:
+        """How many seeds a tier gives every variant on a data set."""
+        part = self.parts[self.part_of(dataset) or ""]
+        return part.datasets[dataset].tiers[tier].seeds
+
+    def variants(
+        self, tier: Tier, datasets: Sequence[DatasetName], overrides: Mapping[str, Any] | None = None
+    ) -> list[Variant]:
+        """Every variant on the given data sets with a tier's settings, validated.
+
+        `overrides` is what `--set` says: {"train": {"epochs": 3}}, or {"images": {"train": ...}} for a part.
+
+        Raises:
+            LabError: naming file, key and reason of every impossible setting, all at once.
+        """
+        problems = Problems(self.file)
+        chosen, sections = _split_overrides(self, overrides or {}, problems)
+        variants = []
+        for dataset in datasets:
+            part_name = self.part_of(dataset)
+            if part_name is None:
+                problems.add(
+                    "--dataset", f"{self.name} has no data set {dataset!r}", dataset, self.datasets()
+                )
+                continue
+            extra = [layer for name, layer in chosen if name in (None, part_name)]
+            variants += _variants(self.parts[part_name], part_name, dataset, tier, extra, problems)
+        problems.complain()
+        if overrides:
+            _all_differ(variants, problems)
+            _every_override_used(sections, variants, problems)
+        problems.complain()
+        return variants
+
+    def check(self) -> None:
+        """Refuse a file that could not run: impossible settings in any tier, claims about nothing.
+
+        Raises:
+            LabError: naming file, key and reason of every problem, all at once.
+        """
+        problems = Problems(self.file)
+        for part_name, part in self.parts.items():
+            _check_part(self, part_name, part, problems)
+        ids = [claim.id for part in self.parts.values() for claim in part.claims]
+        for twice in sorted({name for name in ids if ids.count(name) > 1}):
+            problems.add("claims", f"two claims have the id {twice!r}; ids must differ")
+        problems.complain()
+
+
+def _check_part(ablation: Ablation, part_name: str, part: Part, problems: Problems) -> None:
+    here = f"parts.{part_name}"
+    names = [name for name, _, _ in part.variants()]
+    if part.facet is not None and part.facet not in part.axes:
+        problems.add(f"{here}.facet", f"{part.facet!r} is no axis", part.facet, part.axes)
+    for claim in part.claims:
+        for name in claim.contrast:
+            if name not in names:
+                place = f"{here}.claims.{claim.id}.contrast"
+                problems.add(place, f"{name!r} is no variant of this part", name, names)
+    for dataset in part.datasets:
+        if ablation.part_of(dataset) != part_name:
+            problems.add(f"{here}.datasets.{dataset}", "another part has this data set already")
+        for tier in TIERS:
+            found = _variants(part, part_name, dataset, tier, [], problems)
+            _all_differ(found, problems)
+
+
+Layer = tuple[str, Mapping[str, Mapping[str, Any]]]
+
+
+def _variants(
+    part: Part, part_name: str, dataset: DatasetName, tier: Tier, extra: list[Layer], problems: Problems
+) -> list[Variant]:
+    """The variants of one part on one data set; what is impossible is added to `problems`."""
+    here = f"parts.{part_name}"
+    on = part.datasets[dataset]
+    below: list[Layer] = [
+        (here, _sections(part)),
+        (f"{here}.datasets.{dataset}", _sections(on)),
+        (f"{here}.datasets.{dataset}.tiers.{tier}", _sections(on.tiers[tier])),
+    ]
+    found = []
+    for name, levels, overrides in part.variants():
+        above = [
+            (f"{here}.axes.{axis}.{level}", _sections(setting))
+            for (axis, level), setting in zip(levels.items(), overrides, strict=True)
+        ]
+        layers = [*below, *above, *extra]
+        try:
+            settings = _merge(name, dataset, layers)
+        except ValidationError as error:
+            for key, reason in sentence(error):
+                problems.add(_blame(key, layers) or f"{here} ({key})", reason)
+            continue
+        found.append(Variant(name=name, dataset=dataset, part=part_name, levels=levels, settings=settings))
+    return found
+
+
+def _sections(overrides: Overrides) -> dict[str, dict[str, Any]]:
+    return {name: overrides.section(name) for name in SECTIONS}
+
+
+def _merge(name: str, dataset: DatasetName, layers: list[Layer]) -> RunSettings:
+    """Lay the layers over each other, later ones on top, and validate the whole."""
+    merged: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for _, layer in layers:
+        for section in SECTIONS:
+            merged[section].update(layer.get(section, {}))
+    network = str(merged["model"].get("network"))
+    family = "toy" if network == "toy" else "mobilenet_v2"
+    rows = {} if network == "toy" else NETWORKS.get(network, NETWORKS["mobilenet_v2"])
+    merged["model"] = {"family": family, **rows, **merged["model"]}
+    merged["data"] = {"dataset": dataset, **merged["data"]}
+    return RunSettings.model_validate_json(json.dumps({"variant": name, "seed": 0, **merged}, default=str))
+
+
+def _blame(key: str, layers: list[Layer]) -> str | None:
+    """Where the offending key was written: the topmost layer that holds it."""
+    section, _, rest = key.partition(".")
+    first = rest.split(".")[0]
+    for place, layer in reversed(layers):
+        if first in layer.get(section, {}):
+            return f"{place}.{key}" if place != "--set" else f"--set {key}"
+    return None
+
+
+def _all_differ(variants: list[Variant], problems: Problems) -> None:
+    """Two variants with the same settings would be one variant under two names."""
+    seen: dict[tuple[str, str], str] = {}
+    for variant in variants:
+        settings = variant.settings.model_dump_json(exclude={"variant"})
+        twin = seen.setdefault((variant.dataset, settings), variant.name)
+        if twin != variant.name:
+            problems.add(f"parts.{variant.part}.axes", f"{twin!r} and {variant.name!r} have equal settings")
+
+
+def _split_overrides(
+    ablation: Ablation, overrides: Mapping[str, Any], problems: Problems
+) -> tuple[list[tuple[str | None, Layer]], list[str]]:
+    """Sort what `--set` says into layers, each for one part or (None) for all."""
+    chosen: list[tuple[str | None, Layer]] = []
+    everywhere = {key: value for key, value in overrides.items() if key in SECTIONS}
+    chosen.append((None, ("--set", everywhere)))
+    for key, value in overrides.items():
+        if key in SECTIONS:
+            continue
+        if key not in ablation.parts or not isinstance(value, Mapping):
+            problems.add(f"--set {key}", "no such section", key, [*SECTIONS, *ablation.parts])
+        elif unknown := [name for name in value if name not in SECTIONS]:
+            problems.add(f"--set {key}.{unknown[0]}", "no such section", unknown[0], SECTIONS)
+        else:
+            chosen.append((key, ("--set", value)))
+    return chosen, list(overrides)
+
+
+def _every_override_used(sections: list[str], variants: list[Variant], problems: Problems) -> None:
+    parts = {variant.part for variant in variants}
+    for section in sections:
+        if section not in SECTIONS and section not in parts:
+            problems.add(f"--set {section}", "this part does not run with the data sets chosen")
