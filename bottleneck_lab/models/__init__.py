@@ -1,0 +1,43 @@
+"""Networks built from settings. Knows nothing of data sets or training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from bottleneck_lab.config.settings import ImageSettings
+from bottleneck_lab.models.block import InvertedResidual, Sandglass
+from bottleneck_lab.models.cost import madds, parameters
+from bottleneck_lab.models.initial import initialise, initialise_batch
+from bottleneck_lab.models.mobilenet_v2 import MobileNetV2, make_divisible
+from bottleneck_lab.models.toy import ToyNetworks, toy_shape
+
+if TYPE_CHECKING:
+    from bottleneck_lab.config import RunSettings
+
+__all__ = [
+    "InvertedResidual",
+    "MobileNetV2",
+    "Sandglass",
+    "ToyNetworks",
+    "cost_of",
+    "initialise",
+    "initialise_batch",
+    "madds",
+    "make_divisible",
+    "parameters",
+    "toy_shape",
+]
+
+
+def cost_of(run: RunSettings) -> tuple[int, int]:
+    """Parameters, and MAdds for one image or point, of a run's network; counted without allocating it."""
+    with torch.device("meta"):
+        if isinstance(run.data, ImageSettings):
+            assert run.model.family == "mobilenet_v2"
+            network = MobileNetV2(run.model, run.data.shape[0], run.data.classes)
+            return parameters(network), madds(network, 1, *run.data.shape)
+        assert run.model.family == "toy"
+        toy = ToyNetworks([run.model], run.data.dimensions, run.data.classes)
+        return parameters(toy), madds(toy, 1, 1, run.data.dimensions)
