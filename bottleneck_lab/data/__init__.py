@@ -1,0 +1,1 @@
+"""Data sets as tensors in memory. Knows nothing of models or training."""

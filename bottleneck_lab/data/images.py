@@ -1,0 +1,166 @@
+"""Images as whole tensors: a batch is an index into one uint8 tensor, augmented and normalised at once."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bottleneck_lab.config import ImageSettings
+from bottleneck_lab.data import cifar
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images and their labels: uint8 `[n, height, width, channels]` and int64 `[n]`."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> Images:
+        """The same on another device."""
+        return Images(self.pixels.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """One data set, split: training images, held-out images for every figure, test images where at hand.
+
+    `mean` and `std` are the channels' over the training images, float32 `[channels]`, in units of one grey
+    level (0 to 255). `checksums` are the md5 of the files (or arrays) it was read from.
+    """
+
+    train: Images
+    held_out: Images
+    test: Images | None
+    mean: Tensor
+    std: Tensor
+    checksums: dict[str, str]
+
+    def to(self, device: torch.device) -> ImageData:
+        """The same on another device."""
+        return replace(
+            self,
+            train=self.train.to(device),
+            held_out=self.held_out.to(device),
+            test=self.test and self.test.to(device),
+            mean=self.mean.to(device),
+            std=self.std.to(device),
+        )
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """uint8 `[n, height, width, channels]` to float32 `[n, channels, height, width]`, channels last."""
+        return ((pixels.float() - self.mean) / self.std).permute(0, 3, 1, 2)
+
+
+@functools.lru_cache(maxsize=4)
+def load_images(settings: ImageSettings, folder: Path | None) -> ImageData:
+    """Read and split one data set; `folder` holds its files (None for the digits of scikit-learn).
+
+    Raises:
+        LabError: a file that is damaged.
+    """
+    if settings.dataset == "digits":
+        train, held_out, test, checksums = _digits()
+    else:
+        assert folder is not None
+        train, held_out, test, checksums = _cifar(settings.dataset, folder)
+    if settings.resolution is not None:
+        train = _resampled(train, settings.resolution)
+        held_out = _resampled(held_out, settings.resolution)
+        test = test and _resampled(test, settings.resolution)
+    train, held_out = _first(train, settings.train_images), _first(held_out, settings.held_out_images)
+    levels = train.pixels.double()
+    mean, std = levels.mean((0, 1, 2)), levels.std((0, 1, 2), correction=0)
+    return ImageData(train, held_out, test, mean.float(), std.float(), checksums)
+
+
+def _first(images: Images, count: int | None) -> Images:
+    return Images(images.pixels[:count], images.labels[:count])
+
+
+def _resampled(images: Images, edge: int) -> Images:
+    planes = images.pixels.permute(0, 3, 1, 2).float()
+    planes = F.interpolate(planes, size=(edge, edge), mode="bilinear", antialias=True)
+    pixels = planes.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    return Images(pixels, images.labels)
+
+
+def _cifar(name: str, folder: Path) -> tuple[Images, Images, Images | None, dict[str, str]]:
+    layout = cifar.LAYOUTS[name]
+    checksums = cifar.verify(layout, folder)
+    train, held_out = cifar.read(layout, folder, "train"), cifar.read(layout, folder, "held_out")
+    test = cifar.read(layout, folder, "test")
+    assert train is not None
+    assert held_out is not None
+    return _tensors(train), _tensors(held_out), _tensors(test) if test else None, checksums
+
+
+def _tensors(images: cifar.CifarImages) -> Images:
+    pixels = np.ascontiguousarray(images.images.transpose(0, 2, 3, 1))
+    return Images(torch.from_numpy(pixels), torch.from_numpy(images.labels.astype(np.int64)))
+
+
+def _digits() -> tuple[Images, Images, None, dict[str, str]]:
+    """The 1,797 digits of scikit-learn, 8 x 8 pixels, in their own order; the last 600 are held out."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    levels = (bunch.images * 15).astype(np.uint8)  # 0 to 16 becomes 0 to 240
+    pixels, labels = torch.from_numpy(levels)[..., None], torch.from_numpy(bunch.target.astype(np.int64))
+    checksum = hashlib.md5(levels.tobytes() + bunch.target.astype(np.uint8).tobytes()).hexdigest()
+    split = len(labels) - 600
+    return (
+        Images(pixels[:split], labels[:split]),
+        Images(pixels[split:], labels[split:]),
+        None,
+        {"scikit-learn digits": checksum},
+    )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random crops and mirror images of a training set, a batch at a time.
+
+    Args:
+        images: the training set; `padding` pixels of 0 are put around it, once.
+        padding: how far a crop may be off centre, in pixels.
+        flip: mirror half of the images, left to right.
+    """
+
+    images: Images
+    padding: int
+    flip: bool
+
+    @functools.cached_property
+    def _padded(self) -> Tensor:
+        p = self.padding
+        return F.pad(self.images.pixels, (0, 0, p, p, p, p))
+
+    def batch(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Augmented pixels of the images `rows` (int64 `[n]`): uint8 `[n, height, width, channels]`.
+
+        Draws from `generator` (on the CPU) whatever the device, so that all devices see the same crops.
+        """
+        _, height, width, _ = self.images.pixels.shape
+        if self.padding == 0 and not self.flip:
+            return self.images.pixels[rows]
+        shifts = torch.randint(0, 2 * self.padding + 1, (2, len(rows), 1), generator=generator)
+        y = shifts[0] + torch.arange(height)
+        x = torch.arange(width).expand(len(rows), width)
+        if self.flip:
+            mirrored = torch.rand(len(rows), 1, generator=generator) < 0.5
+            x = torch.where(mirrored, width - 1 - x, x)
+        x = x + shifts[1]
+        device = rows.device
+        y, x = y.to(device, non_blocking=True), x.to(device, non_blocking=True)
+        return self._padded[rows[:, None, None], y[:, :, None], x[:, None, :]]
