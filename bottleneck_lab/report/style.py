@@ -1,22 +1,24 @@
-"""The one look of every figure, and the one way to write it: SVG and PNG, the same bytes for the same data."""
+"""The one look of every figure, and the one way to write it: SVG and PNG, reproducible to the byte."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.figure import Figure
 
-# Okabe & Ito 2008: eight colours that stay apart for the colour-blind; yellow is left out (too faint on white).
+# Okabe & Ito 2008: colours that stay apart for the colour-blind; yellow is left out (too faint on white).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 LINES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-_STYLE: dict[str, object] = {
+_STYLE: dict[str, Any] = {
     "axes.grid": True,
-    "axes.prop_cycle": mpl.cycler(color=COLOURS),
+    "axes.prop_cycle": cycler(color=COLOURS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.constrained_layout.use": True,
@@ -36,7 +38,7 @@ def styled() -> Iterator[None]:
     """Draw inside this, so that all figures look alike whatever the user's own matplotlibrc says."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
+        mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]
         yield
 
 

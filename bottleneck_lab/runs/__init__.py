@@ -1,0 +1,1 @@
+"""Run folders, jobs, locks, provenance; and running an ablation to its end."""

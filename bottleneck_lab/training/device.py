@@ -1,0 +1,51 @@
+"""Where training happens, and in which precision."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import torch
+
+from bottleneck_lab.config import TrainSettings
+from bottleneck_lab.errors import LabError
+
+
+def find_device(name: str = "auto") -> torch.device:
+    """`auto` is the first there is of cuda, mps and cpu.
+
+    Raises:
+        LabError: a device that this machine, or this build of torch, does not have.
+    """
+    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in has.items() if there))
+    kind = name.partition(":")[0]
+    if not has.get(kind, False):
+        there = ", ".join(kind for kind, found in has.items() if found)
+        raise LabError(f"--device {name}: not available here; there is: {there} (or leave it at auto)")
+    return torch.device(name)
+
+
+class Precision:
+    """Mixed precision where the device has it: which type, and the loss scaling that float16 needs."""
+
+    def __init__(self, settings: TrainSettings, device: torch.device) -> None:
+        self.device = device
+        self.dtype = self._dtype(settings.precision, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype == torch.float16)
+
+    @staticmethod
+    def _dtype(name: str, device: torch.device) -> torch.dtype:
+        if name != "auto":
+            chosen: torch.dtype = getattr(torch, name)
+            return chosen
+        if device.type != "cuda":
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The context of a forward pass."""
+        if self.dtype == torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype)

@@ -1,0 +1,146 @@
+"""Training one network on images. The loop can be read aloud."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bottleneck_lab.config import ImageSettings, MobileNetV2Settings, RunSettings, TrainSettings
+from bottleneck_lab.data.images import Augmentation, ImageData, Images
+from bottleneck_lab.models import MobileNetV2, initialise
+from bottleneck_lab.seeds import stream
+from bottleneck_lab.training.checkpoint import Checkpoint
+from bottleneck_lab.training.device import Precision
+from bottleneck_lab.training.optimiser import learning_rate, optimiser, set_learning_rate
+from bottleneck_lab.training.outcome import Outcome, Progress, Record, finite
+
+EVALUATION_BATCH = 1000
+
+
+def build(run: RunSettings, device: torch.device) -> MobileNetV2:
+    """The run's network with its initial weights, in channels-last layout on `device`."""
+    assert isinstance(run.model, MobileNetV2Settings)
+    assert isinstance(run.data, ImageSettings)
+    network = MobileNetV2(run.model, run.data.shape[0], run.data.classes)
+    initialise(network, run.seed)
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def train_on_images(
+    run: RunSettings,
+    data: ImageData,
+    device: torch.device,
+    checkpoint: Checkpoint,
+    progress: Progress = lambda index, record: None,
+) -> Outcome:
+    """Train the network of `run` to its last epoch, going on from `checkpoint` where there is one.
+
+    All chance is drawn from streams named by seed and epoch, so that a run which was interrupted ends with
+    the same bits as one which was not, and every variant of a seed sees the same images in the same order.
+    """
+    assert isinstance(run.data, ImageSettings)
+    settings = run.train
+    data = data.to(device)
+    augmentation = Augmentation(data.train, run.data.crop_padding, run.data.flip)
+    network = build(run, device)
+    optimizer = optimiser(network, settings)
+    precision = Precision(settings, device)
+    records: list[Record] = []
+    if saved := checkpoint.load():
+        network.load_state_dict(saved["network"])
+        optimizer.load_state_dict(saved["optimizer"])
+        precision.scaler.load_state_dict(saved["scaler"])
+        records = saved["records"]
+
+    for epoch in range(records[-1]["epoch"] if records else 0, settings.epochs):
+        record = train_epoch(network, optimizer, precision, run, data, augmentation, epoch)
+        last = epoch + 1 == settings.epochs
+        if last or (epoch + 1) % settings.evaluate_every == 0:
+            predictions, record["loss"] = evaluate(network, data, data.held_out, precision)
+            record["accuracy"] = accuracy(predictions, data.held_out)
+        records.append(record)
+        progress(0, record)
+        if not finite(record):
+            return Outcome("diverged", records, None, None, network.state_dict())
+        state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "records": records}
+        checkpoint.save({**state, "scaler": precision.scaler.state_dict()}, now=last)
+
+    predictions, _ = evaluate(network, data, data.held_out, precision)
+    test = None
+    if data.test is not None:
+        test = accuracy(evaluate(network, data, data.test, precision)[0], data.test)
+    return Outcome("done", records, predictions.astype(np.uint8), test, network.state_dict())
+
+
+def train_epoch(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    precision: Precision,
+    run: RunSettings,
+    data: ImageData,
+    augmentation: Augmentation,
+    epoch: int,
+) -> Record:
+    """One pass over the training images in the order of this seed and epoch; returns its record."""
+    settings, start = run.train, time.perf_counter()
+    device = precision.device
+    torch.manual_seed(stream(run.seed, "network", epoch))  # dropout
+    chance = torch.Generator().manual_seed(stream(run.seed, "augmentation", epoch))
+    batches = _batches(len(data.train), settings, stream(run.seed, "order", epoch))
+    network.train()
+    total = torch.zeros((), device=device)
+    for step, rows in enumerate(batches):
+        rate = learning_rate(settings, epoch + step / len(batches))
+        set_learning_rate(optimizer, rate)
+        rows = rows.to(device)
+        images = data.normalised(augmentation.batch(rows, chance))
+        with precision.autocast():
+            logits = network(images)
+        loss = F.cross_entropy(
+            logits.float(), data.train.labels[rows], label_smoothing=settings.label_smoothing
+        )
+        optimizer.zero_grad()
+        precision.scaler.scale(loss).backward()
+        precision.scaler.step(optimizer)
+        precision.scaler.update()
+        total += loss.detach()
+    return {
+        "epoch": epoch + 1,
+        "learning_rate": rate,
+        "train_loss": float(total) / len(batches),
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+
+
+def _batches(images: int, settings: TrainSettings, seed: int) -> list[Tensor]:
+    """Rows of every batch of one epoch; what does not fill a last batch waits for the next epoch."""
+    order = torch.randperm(images, generator=torch.Generator().manual_seed(seed))
+    size = min(settings.batch_size or images, images)
+    return list(order[: images // size * size].split(size))
+
+
+@torch.no_grad()
+def evaluate(
+    network: nn.Module, data: ImageData, images: Images, precision: Precision
+) -> tuple[np.ndarray[Any, Any], float]:
+    """Class of every image, int64 `[n]`, and the mean cross-entropy in nats."""
+    network.eval()
+    predictions, loss = [], 0.0
+    for start in range(0, len(images), EVALUATION_BATCH):
+        pixels = images.pixels[start : start + EVALUATION_BATCH]
+        labels = images.labels[start : start + EVALUATION_BATCH]
+        with precision.autocast():
+            logits = network(data.normalised(pixels))
+        loss += float(F.cross_entropy(logits.float(), labels, reduction="sum"))
+        predictions.append(logits.argmax(1).cpu())
+    return torch.cat(predictions).numpy(), loss / len(images)
+
+
+def accuracy(predictions: np.ndarray[Any, Any], images: Images) -> float:
+    """Share of images whose predicted class is right, 0 to 1."""
+    return float((predictions == images.labels.cpu().numpy()).mean())

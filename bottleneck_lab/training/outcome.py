@@ -1,0 +1,41 @@
+"""What a run leaves, as values: a record an epoch, predictions, weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor
+
+Record = dict[str, Any]
+"""One epoch: `epoch`, `learning_rate`, `train_loss`, `seconds`, and where evaluated `loss` and `accuracy`."""
+
+Progress = Callable[[int, Record], None]
+"""Called after every evaluated epoch with the index of the run in its batch and the epoch's record."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of one run.
+
+    Args:
+        status: `done`, or `diverged` where the loss stopped being a finite number.
+        records: one for each evaluated epoch; the last one's accuracy is the result.
+        predictions: class of every held-out example, uint8 `[n]`; None for a run that diverged.
+        test_accuracy: on the official test part, evaluated once at the end; None where it is not at hand.
+        weights: the network's final state by name.
+    """
+
+    status: Literal["done", "diverged"]
+    records: list[Record]
+    predictions: np.ndarray[Any, np.dtype[np.uint8]] | None
+    test_accuracy: float | None
+    weights: dict[str, Tensor]
+
+
+def finite(record: Record) -> bool:
+    """Whether a record's losses are numbers one can go on with."""
+    return all(math.isfinite(record.get(name, 0.0)) for name in ("train_loss", "loss"))

@@ -1,0 +1,131 @@
+"""Training toy networks: all networks of one shape, variants and seeds, together as one batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bottleneck_lab.config import RunSettings, SpiralSettings, ToyNetworkSettings
+from bottleneck_lab.data.spiral import spiral
+from bottleneck_lab.models import ToyNetworks, initialise_batch, toy_shape
+from bottleneck_lab.training.checkpoint import Checkpoint
+from bottleneck_lab.training.optimiser import learning_rate, optimiser, set_learning_rate
+from bottleneck_lab.training.outcome import Outcome, Progress, Record, finite
+
+
+def toy_group(run: RunSettings) -> tuple[object, ...]:
+    """Runs with equal groups can share a batch: same shape of network, same data settings, same training."""
+    assert isinstance(run.model, ToyNetworkSettings)
+    return toy_shape(run.model), run.data, run.train
+
+
+def build(runs: Sequence[RunSettings], device: torch.device) -> ToyNetworks:
+    """The networks of `runs` with their initial weights, as one batch on `device`."""
+    data = runs[0].data
+    assert isinstance(data, SpiralSettings)
+    models = [run.model for run in runs if isinstance(run.model, ToyNetworkSettings)]
+    networks = ToyNetworks(models, data.dimensions, data.classes)
+    initialise_batch(networks, [run.seed for run in runs])
+    return networks.to(device)
+
+
+def train_toys(
+    runs: Sequence[RunSettings],
+    device: torch.device,
+    checkpoint: Checkpoint,
+    progress: Progress = lambda index, record: None,
+) -> list[Outcome]:
+    """Train the networks of `runs` (equal `toy_group`s) to their last step, going on from `checkpoint`.
+
+    Every network has its own points and initial weights, by its own seed, and its own optimiser state; what
+    it learns does not depend on the company it is trained in. One that diverges leaves the others alone.
+    """
+    settings = runs[0].train
+    points, arms = _points(runs, "train", device)
+    held_points, held_arms = _points(runs, "held_out", device)
+    networks = build(runs, device)
+    optimizer = optimiser(networks, settings)
+    records: list[list[Record]] = [[] for _ in runs]
+    done = 0
+    if saved := checkpoint.load():
+        networks.load_state_dict(saved["networks"])
+        optimizer.load_state_dict(saved["optimizer"])
+        records, done = saved["records"], saved["epoch"]
+
+    start = time.perf_counter()
+    for epoch in range(done, settings.epochs):
+        set_learning_rate(optimizer, learning_rate(settings, epoch))
+        losses = _losses(networks(points), arms, settings.label_smoothing)
+        optimizer.zero_grad()
+        losses.sum().backward()
+        optimizer.step()
+        last = epoch + 1 == settings.epochs
+        if not last and (epoch + 1) % settings.evaluate_every:
+            continue
+        held_losses, predictions = _evaluate(networks, held_points, held_arms)
+        right = (predictions == held_arms).float().mean(1)
+        seconds = (time.perf_counter() - start) / len(runs)
+        start = time.perf_counter()
+        columns = torch.stack([losses.detach(), held_losses, right]).double().cpu().T.tolist()
+        for index, (train_loss, loss, share) in enumerate(columns):
+            if records[index] and not finite(records[index][-1]):
+                continue
+            record = {
+                "epoch": epoch + 1,
+                "learning_rate": learning_rate(settings, epoch),
+                "train_loss": train_loss,
+                "seconds": round(seconds, 4),
+                "loss": loss,
+                "accuracy": share,
+            }
+            records[index].append(record)
+            progress(index, record)
+        state = {"networks": networks.state_dict(), "optimizer": optimizer.state_dict()}
+        checkpoint.save({**state, "records": records, "epoch": epoch + 1}, now=last)
+
+    _, predictions = _evaluate(networks, held_points, held_arms)
+    classes = predictions.cpu().numpy().astype(np.uint8)
+    return [_outcome(networks, index, records[index], classes[index]) for index in range(len(runs))]
+
+
+def _outcome(
+    networks: ToyNetworks,
+    index: int,
+    records: list[Record],
+    classes: np.ndarray[tuple[int], np.dtype[np.uint8]],
+) -> Outcome:
+    weights = {name: tensor[index].clone() for name, tensor in networks.state_dict().items()}
+    if not finite(records[-1]):
+        return Outcome("diverged", records, None, None, weights)
+    return Outcome("done", records, classes, None, weights)
+
+
+def _points(runs: Sequence[RunSettings], part: str, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Every run's own points `[runs, points, dimensions]` and their arms `[runs, points]`."""
+    drawn: dict[int, tuple[Tensor, Tensor]] = {}
+    for run in runs:
+        assert isinstance(run.data, SpiralSettings)
+        if run.seed not in drawn:
+            drawn[run.seed] = spiral(run.data, run.seed, part)  # type: ignore[arg-type]
+    points, arms = zip(*(drawn[run.seed] for run in runs), strict=True)
+    return torch.stack(points).to(device), torch.stack(arms).to(device)
+
+
+def _losses(logits: Tensor, arms: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy of each network, in nats: `[runs, points, classes]` to `[runs]`."""
+    flat = F.cross_entropy(
+        logits.flatten(0, 1), arms.flatten(), reduction="none", label_smoothing=label_smoothing
+    )
+    return flat.view(arms.shape).mean(1)
+
+
+@torch.no_grad()
+def _evaluate(networks: ToyNetworks, points: Tensor, arms: Tensor) -> tuple[Tensor, Tensor]:
+    """Each network's mean loss `[runs]` and the class it gives every point `[runs, points]`."""
+    logits = networks(points)
+    return _losses(logits, arms), logits.argmax(2)
