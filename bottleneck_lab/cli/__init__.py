@@ -1,1 +1,46 @@
 """The commands: parse, call, print. Whatever is slow to import is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from bottleneck_lab.cli.data import data_app
+from bottleneck_lab.cli.inspect import describe, list_ablations, status
+from bottleneck_lab.cli.run import run
+from bottleneck_lab.errors import LabError
+
+_LOOKS = {"pretty_exceptions_enable": False, "add_completion": False, "rich_markup_mode": None}
+
+app = typer.Typer(no_args_is_help=True, help="Experiments on linear bottlenecks.", **_LOOKS)  # type: ignore[arg-type]
+app.command("run")(run)
+app.command("list")(list_ablations)
+app.command("describe")(describe)
+app.command("status")(status)
+app.add_typer(data_app, name="data")
+
+run_app = typer.Typer(**_LOOKS)  # type: ignore[arg-type]
+run_app.command("run-ablation")(run)
+
+
+def main() -> None:
+    """`bottleneck-lab`."""
+    _guarded(app)
+
+
+def run_ablation() -> None:
+    """`run-ablation`: the same as `bottleneck-lab run`."""
+    _guarded(run_app)
+
+
+def _guarded(command: typer.Typer) -> None:
+    """Turn what a user can cause into a sentence and exit code 2."""
+    try:
+        command()
+    except LabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+        sys.exit(0)

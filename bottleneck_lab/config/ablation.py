@@ -234,8 +234,9 @@ def _variants(
         try:
             settings = _merge(name, dataset, layers)
         except ValidationError as error:
-            for key, reason in sentence(error):
-                problems.add(_blame(key, layers) or f"{here} ({key})", reason)
+            mistakes = dict(sentence(error, RunSettings))
+            for key in ["model.network"] if "model.network" in mistakes else mistakes:
+                problems.add(_blame(key, layers) or f"{here} ({key})", mistakes[key])
             continue
         found.append(Variant(name=name, dataset=dataset, part=part_name, levels=levels, settings=settings))
     return found
@@ -272,11 +273,14 @@ def _blame(key: str, layers: list[Layer]) -> str | None:
 def _all_differ(variants: list[Variant], problems: Problems) -> None:
     """Two variants with the same settings would be one variant under two names."""
     seen: dict[tuple[str, str], str] = {}
+    said = set()
     for variant in variants:
         settings = variant.settings.model_dump_json(exclude={"variant"})
         twin = seen.setdefault((variant.dataset, settings), variant.name)
-        if twin != variant.name:
-            problems.add(f"parts.{variant.part}.axes", f"{twin!r} and {variant.name!r} have equal settings")
+        if twin != variant.name and variant.part not in said:
+            said.add(variant.part)
+            reason = f"the variants {twin!r} and {variant.name!r} have equal settings"
+            problems.add(f"parts.{variant.part}.axes", reason)
 
 
 def _split_overrides(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -20,6 +20,9 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"valid names: {', '.join(names)}" if names else ""
+
+
+_TAGS = ("family", "dataset")  # fields that tell the members of a union apart; set by us, not by users
 
 
 class Problems:
@@ -40,13 +43,14 @@ class Problems:
             raise LabError("\n".join(f"{self.where}: {problem}" for problem in self._found))
 
 
-def sentence(error: ValidationError, model: type[BaseModel] | None = None) -> Iterator[tuple[str, str]]:
+def sentence(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[str, str]]:
     """For each mistake that pydantic found: the key, dotted, and what is wrong with it."""
-    from bottleneck_lab.config.settings import RunSettings
-
-    for mistake in error.errors(include_url=False):
-        loc = [str(step) for step in mistake["loc"]]
-        fields, key = _walk(model or RunSettings, loc)
+    mistakes = error.errors(include_url=False)
+    places = [tuple(map(str, mistake["loc"])) for mistake in mistakes]
+    for mistake, loc in zip(mistakes, places, strict=True):
+        if any(place[: len(loc)] == loc and place != loc for place in places):
+            continue  # follows from the mistake inside it
+        fields, key = _walk(model, loc)
         kind, given = mistake["type"], mistake["input"]
         if kind == "extra_forbidden":
             reason = f"unknown key; {nearest(loc[-1], fields)}"
@@ -62,7 +66,7 @@ def sentence(error: ValidationError, model: type[BaseModel] | None = None) -> It
         yield key, reason
 
 
-def _walk(model: type[BaseModel], loc: list[str]) -> tuple[list[str], str]:
+def _walk(model: type[BaseModel], loc: Sequence[str]) -> tuple[list[str], str]:
     """Field names at the place that `loc` leads to, and `loc` as dotted keys without union tags."""
     fields, keys = list(model.model_fields), []
     current: Any = model
@@ -79,7 +83,7 @@ def _walk(model: type[BaseModel], loc: list[str]) -> tuple[list[str], str]:
             fields = [name for option in inner for name in option.model_fields]
         elif models:
             fields = [name for option in models for name in option.model_fields]
-    return fields, ".".join(keys)
+    return [name for name in fields if name not in _TAGS], ".".join(keys)
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
@@ -109,7 +113,7 @@ def _element(annotation: Any) -> Any:
 
 def _tags(model: type[BaseModel]) -> list[str]:
     """Values of the model's discriminating field, which pydantic puts into the path of an error."""
-    for name in ("family", "dataset"):
+    for name in _TAGS:
         if name in model.model_fields:
             return [str(value) for value in typing.get_args(model.model_fields[name].annotation)]
     return []

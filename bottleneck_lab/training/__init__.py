@@ -24,7 +24,7 @@ def train(
     folder: Path | None,
     device: torch.device,
     checkpoint: Checkpoint,
-    progress: Progress = lambda index, record: None,
+    progress: Progress = lambda index, records: None,
 ) -> list[Outcome]:
     """Train runs that belong together: one run on images, or toy networks of one shape.
 

@@ -13,7 +13,10 @@ SECONDS_BETWEEN = 5.0  # a run that is killed loses at most this, and the epoch 
 
 
 class Checkpoint:
-    """The place where unfinished training is kept; None as path keeps nothing."""
+    """The place where unfinished training is kept; None as path keeps nothing.
+
+    What is saved has under `runs` the ids of the runs it belongs to.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path

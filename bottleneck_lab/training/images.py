@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from bottleneck_lab.seeds import stream
 from bottleneck_lab.training.checkpoint import Checkpoint
 from bottleneck_lab.training.device import Precision
 from bottleneck_lab.training.optimiser import learning_rate, optimiser, set_learning_rate
-from bottleneck_lab.training.outcome import Outcome, Progress, Record, finite
+from bottleneck_lab.training.outcome import Outcome, Progress, Record, Stopwatch, finite
 
 EVALUATION_BATCH = 1000
 
@@ -36,7 +35,7 @@ def train_on_images(
     data: ImageData,
     device: torch.device,
     checkpoint: Checkpoint,
-    progress: Progress = lambda index, record: None,
+    progress: Progress = lambda index, records: None,
 ) -> Outcome:
     """Train the network of `run` to its last epoch, going on from `checkpoint` where there is one.
 
@@ -57,18 +56,31 @@ def train_on_images(
         precision.scaler.load_state_dict(saved["scaler"])
         records = saved["records"]
 
+    watch = Stopwatch()
     for epoch in range(records[-1]["epoch"] if records else 0, settings.epochs):
         record = train_epoch(network, optimizer, precision, run, data, augmentation, epoch)
+        train_seconds, train_cpu = watch.read()
         last = epoch + 1 == settings.epochs
         if last or (epoch + 1) % settings.evaluate_every == 0:
             predictions, record["loss"] = evaluate(network, data, data.held_out, precision)
             record["accuracy"] = accuracy(predictions, data.held_out)
+        seconds, cpu = watch.read()
+        record["train_seconds"] = round(train_seconds, 3)
+        record["seconds"], record["cpu_seconds"] = round(train_seconds + seconds, 3), round(train_cpu + cpu, 3)
         records.append(record)
-        progress(0, record)
+        progress(0, records)
         if not finite(record):
             return Outcome("diverged", records, None, None, network.state_dict())
-        state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "records": records}
-        checkpoint.save({**state, "scaler": precision.scaler.state_dict()}, now=last)
+        checkpoint.save(
+            {
+                "runs": [run.id],
+                "records": records,
+                "network": network.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "scaler": precision.scaler.state_dict(),
+            },
+            now=last,
+        )
 
     predictions, _ = evaluate(network, data, data.held_out, precision)
     test = None
@@ -87,8 +99,7 @@ def train_epoch(
     epoch: int,
 ) -> Record:
     """One pass over the training images in the order of this seed and epoch; returns its record."""
-    settings, start = run.train, time.perf_counter()
-    device = precision.device
+    settings, device = run.train, precision.device
     torch.manual_seed(stream(run.seed, "network", epoch))  # dropout
     chance = torch.Generator().manual_seed(stream(run.seed, "augmentation", epoch))
     batches = _batches(len(data.train), settings, stream(run.seed, "order", epoch))
@@ -113,7 +124,6 @@ def train_epoch(
         "epoch": epoch + 1,
         "learning_rate": rate,
         "train_loss": float(total) / len(batches),
-        "seconds": round(time.perf_counter() - start, 3),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,10 +12,11 @@ import numpy as np
 from torch import Tensor
 
 Record = dict[str, Any]
-"""One epoch: `epoch`, `learning_rate`, `train_loss`, `seconds`, and where evaluated `loss` and `accuracy`."""
+"""One epoch: `epoch`, `learning_rate`, `train_loss`, and where evaluated `loss` and `accuracy` (0 to 1);
+`seconds` and `cpu_seconds` since the record before, and of these `train_seconds` without evaluation."""
 
-Progress = Callable[[int, Record], None]
-"""Called after every evaluated epoch with the index of the run in its batch and the epoch's record."""
+Progress = Callable[[int, list[Record]], None]
+"""Called after every record with the index of the run in its batch and all records of that run so far."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,20 @@ class Outcome:
     predictions: np.ndarray[Any, np.dtype[np.uint8]] | None
     test_accuracy: float | None
     weights: dict[str, Tensor]
+
+
+class Stopwatch:
+    """Wall and CPU seconds of this process since it was last read."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> tuple[float, float]:
+        """Wall and CPU seconds since the last reading, and start again."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        passed = wall - self._wall, cpu - self._cpu
+        self._wall, self._cpu = wall, cpu
+        return passed
 
 
 def finite(record: Record) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ from bottleneck_lab.data.spiral import spiral
 from bottleneck_lab.models import ToyNetworks, initialise_batch, toy_shape
 from bottleneck_lab.training.checkpoint import Checkpoint
 from bottleneck_lab.training.optimiser import learning_rate, optimiser, set_learning_rate
-from bottleneck_lab.training.outcome import Outcome, Progress, Record, finite
+from bottleneck_lab.training.outcome import Outcome, Progress, Record, Stopwatch, finite
 
 
 def toy_group(run: RunSettings) -> tuple[object, ...]:
@@ -38,7 +37,7 @@ def train_toys(
     runs: Sequence[RunSettings],
     device: torch.device,
     checkpoint: Checkpoint,
-    progress: Progress = lambda index, record: None,
+    progress: Progress = lambda index, records: None,
 ) -> list[Outcome]:
     """Train the networks of `runs` (equal `toy_group`s) to their last step, going on from `checkpoint`.
 
@@ -57,7 +56,7 @@ def train_toys(
         optimizer.load_state_dict(saved["optimizer"])
         records, done = saved["records"], saved["epoch"]
 
-    start = time.perf_counter()
+    watch = Stopwatch()
     for epoch in range(done, settings.epochs):
         set_learning_rate(optimizer, learning_rate(settings, epoch))
         losses = _losses(networks(points), arms, settings.label_smoothing)
@@ -69,8 +68,7 @@ def train_toys(
             continue
         held_losses, predictions = _evaluate(networks, held_points, held_arms)
         right = (predictions == held_arms).float().mean(1)
-        seconds = (time.perf_counter() - start) / len(runs)
-        start = time.perf_counter()
+        seconds, cpu_seconds = (passed / len(runs) for passed in watch.read())
         columns = torch.stack([losses.detach(), held_losses, right]).double().cpu().T.tolist()
         for index, (train_loss, loss, share) in enumerate(columns):
             if records[index] and not finite(records[index][-1]):
@@ -79,14 +77,23 @@ def train_toys(
                 "epoch": epoch + 1,
                 "learning_rate": learning_rate(settings, epoch),
                 "train_loss": train_loss,
-                "seconds": round(seconds, 4),
                 "loss": loss,
                 "accuracy": share,
+                "seconds": round(seconds, 4),
+                "cpu_seconds": round(cpu_seconds, 4),
             }
             records[index].append(record)
-            progress(index, record)
-        state = {"networks": networks.state_dict(), "optimizer": optimizer.state_dict()}
-        checkpoint.save({**state, "records": records, "epoch": epoch + 1}, now=last)
+            progress(index, records[index])
+        checkpoint.save(
+            {
+                "runs": [run.id for run in runs],
+                "epoch": epoch + 1,
+                "records": records,
+                "networks": networks.state_dict(),
+                "optimizer": optimizer.state_dict(),
+            },
+            now=last,
+        )
 
     _, predictions = _evaluate(networks, held_points, held_arms)
     classes = predictions.cpu().numpy().astype(np.uint8)

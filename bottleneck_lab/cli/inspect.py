@@ -1,0 +1,80 @@
+"""`list`, `describe` and `status`: look without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bottleneck_lab.cli.options import Out
+
+
+def list_ablations() -> None:
+    """List the ablations that come with the project."""
+    from bottleneck_lab.cli.text import say
+    from bottleneck_lab.config import TIERS, catalogue, load
+
+    for name in catalogue():
+        ablation = load(name)
+        say(name, style="bold")
+        say(f"  {ablation.question}")
+        say(f"  {ablation.source}; on {', '.join(ablation.datasets())}")
+    say("tiers", style="bold")
+    for tier, text in TIERS.items():
+        say(f"  {tier}: {text}")
+
+
+def describe(
+    name: Annotated[str, typer.Argument(help="An ablation of the catalogue, or a file.toml.")],
+) -> None:
+    """Say what an ablation asks and claims, and draw the block of each of its variants."""
+    from bottleneck_lab.cli.text import say
+    from bottleneck_lab.config import load
+    from bottleneck_lab.models.drawing import draw_block
+
+    ablation = load(name)
+    say(ablation.name, style="bold")
+    say(ablation.question)
+    say(f"Source: {ablation.source}")
+    say(f"The paper reports: {' '.join(ablation.reported.split())}")
+    say(f"Against it would count: {' '.join(ablation.against.split())}")
+    for part in ablation.parts.values():
+        dataset = next(iter(part.datasets))
+        say(f"\n{part.title} ({', '.join(part.datasets)})", style="bold")
+        levels = list(part.axes[part.facet]) if part.facet else []
+        for variant in ablation.variants("quick", [dataset]):
+            level = variant.levels[part.facet] if part.facet else None
+            if level is not None and level != levels[0]:
+                continue
+            others = f" (and {', '.join(levels[1:])})" if level else ""
+            say(f"\n{variant.name}{others}", style="bold")
+            print(draw_block(variant.settings))
+        say("\nClaims", style="bold")
+        for claim in part.claims:
+            say(f"  {claim.id}: {claim.statement} ({claim.source})")
+
+
+def status(
+    name: Annotated[str | None, typer.Argument(help="Only this ablation.")] = None,
+    out: Out = Path("results"),
+) -> None:
+    """Tell how far the ablations in a results folder are."""
+    from bottleneck_lab.cli.text import say
+    from bottleneck_lab.errors import LabError
+    from bottleneck_lab.report.collect import collect
+    from bottleneck_lab.report.format import counts
+    from bottleneck_lab.runs.files import read_json
+
+    plans = sorted(out.glob(f"{name or '*'}/*/plan.json"))
+    if not plans:
+        raise LabError(f"{out}: there is nothing here; results are made by `run-ablation NAME --out {out}`")
+    for path in plans:
+        if read_json(path) is None:
+            say(f"{path}: cannot be read", style="bold yellow")
+            continue
+        results = collect(path.parent)
+        say(f"{path.parent.relative_to(out)}: {counts([run.status for run in results.runs])}")
+        for run in results.runs:
+            if run.status in ("failed", "diverged"):
+                say(f"  {run.status}: {run.variant}, {run.dataset}, seed {run.seed}: {run.reason or ''}")

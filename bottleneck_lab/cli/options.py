@@ -1,0 +1,41 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bottleneck_lab.errors import LabError
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for results; they go to OUT/NAME/TIER.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder with CIFAR's binary files (or $BOTTLENECK_LAB_DATA)."),
+]
+
+
+def parse_seeds(text: str | None) -> list[int] | None:
+    """Read `--seeds`: `5` is the first five (0 to 4), `10-14` or `3,7,8` are just these.
+
+    Raises:
+        LabError: anything else.
+    """
+    if text is None:
+        return None
+    try:
+        if text.strip().isdecimal():
+            seeds = list(range(int(text)))
+        else:
+            seeds = [seed for item in text.split(",") for seed in _range(item)]
+    except ValueError:
+        seeds = []
+    if not seeds or len(seeds) > 10_000:
+        raise LabError(f"--seeds {text}: give a number (5: seeds 0 to 4), a range (10-14) or a list (3,7,8)")
+    return list(dict.fromkeys(seeds))
+
+
+def _range(item: str) -> list[int]:
+    first, dash, last = item.strip().partition("-")
+    return list(range(int(first), int(last) + 1)) if dash else [int(first)]

@@ -1,0 +1,92 @@
+"""Progress over all runs: a live bar with the time left in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from bottleneck_lab.report.format import duration
+from bottleneck_lab.runs.execute import Event, Listener
+from bottleneck_lab.runs.jobs import Job
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def watching(jobs: Sequence[Job]) -> Iterator[Listener]:
+    """A listener that shows how far the jobs are; use it while they are done."""
+    state = _State(jobs)
+    console = Console()
+    if not console.is_terminal:
+        yield _Lines(state)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
+        task = progress.add_task("", total=1.0, left="")
+
+        def listen(event: Event) -> None:
+            state.note(event)
+            progress.update(task, completed=state.share, description=state.counts(), left=state.left())
+
+        yield listen
+
+
+class _State:
+    """How much of the work is done, weighted by what each job costs."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = {job.id: job for job in jobs}
+        self._shares = dict.fromkeys(self._jobs, 0.0)
+        self._start = time.monotonic()
+        self._already: float | None = None
+
+    def note(self, event: Event) -> None:
+        """Take in the news of a job."""
+        if self._already is None and event.share < 1:
+            self._already = self.share
+        self._shares[event.job.id] = max(self._shares[event.job.id], event.share)
+
+    @property
+    def share(self) -> float:
+        """What is done of all work, 0 to 1."""
+        total = sum(job.work for job in self._jobs.values())
+        return sum(self._shares[name] * job.work for name, job in self._jobs.items()) / max(total, 1.0)
+
+    def counts(self) -> str:
+        """How many runs are done."""
+        done = sum(len(job.runs) for name, job in self._jobs.items() if self._shares[name] == 1)
+        return f"{done} of {sum(len(job.runs) for job in self._jobs.values())} runs"
+
+    def left(self) -> str:
+        """The time that is left at the pace so far."""
+        passed, gained = time.monotonic() - self._start, self.share - (self._already or 0.0)
+        if gained <= 0 or passed < 5:
+            return ""
+        return f"{duration(passed / gained * (1 - self.share))} left"
+
+
+class _Lines:
+    """A line now and then, for logs and pipes."""
+
+    def __init__(self, state: _State) -> None:
+        self._state = state
+        self._last = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        self._state.note(event)
+        now = time.monotonic()
+        if now - self._last < SECONDS_BETWEEN_LINES and self._state.share < 1:
+            return
+        self._last = now
+        left = self._state.left()
+        print(f"{self._state.counts()}, {self._state.share:.0%}{', ' + left if left else ''}", flush=True)

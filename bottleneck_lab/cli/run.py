@@ -1,0 +1,208 @@
+"""`run-ablation`: plan, train, report."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from bottleneck_lab.cli.options import DataDir, Out, parse_seeds
+from bottleneck_lab.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bottleneck_lab.config import DatasetName, Tier
+    from bottleneck_lab.runs.jobs import Job
+    from bottleneck_lab.runs.plan import Data, Plan
+
+
+def run(
+    name: Annotated[
+        str | None, typer.Argument(help="An ablation of the catalogue (see --list), or a file.toml.")
+    ] = None,
+    tier: Annotated[str, typer.Option(help="How much to spend: smoke, quick, laptop or paper.")] = "quick",
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="Only on this data set (repeat for more); no fallback then.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="5 (seeds 0 to 4), 10-14 or 3,7,8.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a setting: train.epochs=3 (repeat for more).")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs trained at a time, one thread each (default: all cores).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    out: Out = Path("results"),
+    data_dir: DataDir = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier runs and train again.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be done, and its cost.")
+    ] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the ablations and stop.")] = False,
+) -> None:
+    """Train every variant of an ablation, judge its claims, and write a report.
+
+    Started again, it skips what is finished and goes on with the rest. Exit codes: 0 all done, 1 some runs
+    failed, 2 wrong usage or missing data, 130 interrupted.
+    """
+    from bottleneck_lab.config import TIERS, catalogue, load, parse_overrides
+    from bottleneck_lab.config.problems import nearest
+
+    if list_ or name is None:
+        from bottleneck_lab.cli.inspect import list_ablations
+
+        list_ablations()
+        if name is None and not list_:
+            raise LabError(f"name an ablation, for example: run-ablation {next(iter(catalogue()))}")
+        return
+    if tier not in TIERS:
+        raise LabError(f"--tier {tier}: no such tier; {nearest(tier, TIERS)}")
+    spent: Tier = tier
+    ablation = load(name)
+    overrides = parse_overrides(set_ or [])
+    chosen_seeds = parse_seeds(seeds)
+    asked = cast("Sequence[DatasetName]", dataset or ())
+    ablation.variants(spent, asked or ablation.datasets(), overrides)  # before any download
+
+    from bottleneck_lab.cli.data import fetch_with_progress
+    from bottleneck_lab.runs.jobs import plan_jobs
+    from bottleneck_lab.runs.plan import choose_data, make_plan
+    from bottleneck_lab.training import find_device
+
+    found_device = str(find_device(device))
+    data = choose_data(ablation, asked, data_dir, spent, fetch_with_progress)
+    plan = make_plan(ablation, spent, data, chosen_seeds, overrides)
+    results = out / ablation.name / tier
+    jobs = plan_jobs(plan.runs())
+    count = min(workers or _default_workers(found_device), len(jobs))
+    _announce(plan, data, results, found_device, count)
+    if dry_run:
+        _print_costs(plan)
+        _print_estimate(jobs, plan, results, found_device, count)
+        return
+    if fresh:
+        _forget(plan, jobs, results)
+    if tier != "smoke":
+        _print_estimate(jobs, plan, results, found_device, count)
+    _write_plan(plan, results)
+    interrupted = _train(jobs, results, data, found_device, count)
+    failed = _report(results, data)
+    if interrupted:
+        print(f"Interrupted. What is finished is kept; to go on: {_same_command()}", file=sys.stderr)
+        raise typer.Exit(130)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _default_workers(device: str) -> int:
+    """All cores on a CPU; one process on an accelerator."""
+    if device != "cpu":
+        return 1
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
+def _announce(plan: Plan, data: Data, results: Path, device: str, workers: int) -> None:
+    from bottleneck_lab.cli.text import notice, say
+    from bottleneck_lab.config import TIERS
+
+    say(f"{plan.ablation.name}: {plan.ablation.question}")
+    say(f"tier {plan.tier}: {TIERS[plan.tier]}")
+    for name in data.names:
+        variants = sum(variant.dataset == name for variant in plan.variants)
+        where = f" from {data.folders[name]}" if name in data.folders else ""
+        say(f"  {name}: {variants} variants x {len(plan.seeds[name])} seeds{where}")
+    say(f"{len(plan.runs())} runs, {workers} at a time on {device}, results in {results}")
+    for text in data.notices:
+        notice(text)
+
+
+def _print_costs(plan: Plan) -> None:
+    from bottleneck_lab.cli.text import cost_table
+
+    cost_table(plan)
+
+
+def _print_estimate(jobs: Sequence[Job], plan: Plan, results: Path, device: str, workers: int) -> None:
+    from bottleneck_lab.cli.text import say
+    from bottleneck_lab.report.format import duration
+    from bottleneck_lab.runs.estimate import estimate_bytes, estimate_seconds
+
+    seconds = estimate_seconds(jobs, results, device, workers)
+    left = sum(len(job.unfinished(results)) for job in jobs)
+    megabytes = estimate_bytes(plan.runs()) / 1e6
+    say(f"{left} runs to train, about {duration(seconds)}; about {megabytes:.0f} MB of disk in all")
+
+
+def _forget(plan: Plan, jobs: Sequence[Job], results: Path) -> None:
+    for each in plan.runs():
+        shutil.rmtree(results / "runs" / each.id, ignore_errors=True)
+    for job in jobs:
+        (results / "checkpoints" / f"{job.id}.pt").unlink(missing_ok=True)
+
+
+def _write_plan(plan: Plan, results: Path) -> None:
+    try:
+        plan.write(results)
+    except OSError as error:
+        raise LabError(f"{results}: cannot be written to ({error.strerror}); choose another --out") from error
+
+
+def _train(jobs: Sequence[Job], results: Path, data: Data, device: str, workers: int) -> bool:
+    """Do the jobs under the eyes of the user; whether Ctrl-C ended it."""
+    from bottleneck_lab.cli.progress import watching
+    from bottleneck_lab.runs.execute import execute
+    from bottleneck_lab.runs.work import Workplace
+
+    start = time.monotonic()
+    try:
+        with watching(jobs) as listener:
+            execute(jobs, Workplace(results, device, data.folders), workers, listener)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        from bottleneck_lab.cli.text import say
+        from bottleneck_lab.report.format import duration
+
+        say(f"trained for {duration(time.monotonic() - start)}")
+    return False
+
+
+def _report(results: Path, data: Data) -> bool:
+    """Write and print the report; whether some runs failed."""
+    from bottleneck_lab.cli.text import notice, print_summary, say
+    from bottleneck_lab.report.write import write_report
+
+    path, summary = write_report(results)
+    print_summary(summary)
+    for text in data.notices:
+        notice(text)
+    failed = _troubled(results)
+    for line in failed:
+        notice(line)
+    say(f"report: {path}")
+    return bool(failed)
+
+
+def _troubled(results: Path) -> list[str]:
+    from bottleneck_lab.report.collect import collect
+
+    return [
+        f"{run.status}: {run.variant}, {run.dataset}, seed {run.seed}"
+        + (f": {run.reason}" if run.reason else "")
+        for run in collect(results).runs
+        if run.status in ("failed", "diverged")
+    ]
+
+
+def _same_command() -> str:
+    program, *arguments = sys.argv
+    kept: list[Any] = [argument for argument in arguments if argument != "--fresh"]
+    return shlex.join([Path(program).name, *kept])

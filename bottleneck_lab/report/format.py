@@ -1,0 +1,105 @@
+"""Numbers and verdicts as people read them. Accuracies are 0 to 1 inside, percent and points outside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+DASH = "-"
+
+
+def percent(value: float | None) -> str:
+    """An accuracy: 0.875 is `87.5 %`."""
+    return DASH if value is None else f"{100 * value:.1f} %"
+
+
+def points(value: float | None, sign: bool = True) -> str:
+    """A difference of accuracies: 0.0613 is `+6.1`, in percentage points."""
+    if value is None:
+        return DASH
+    return f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
+
+
+def interval(row: dict[str, Any], sign: bool = True) -> str:
+    """The 95 % interval of a variant or claim, in percent or points."""
+    if row["ci_low"] is None:
+        return DASH
+    return f"[{points(row['ci_low'], sign)}, {points(row['ci_high'], sign)}]"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value to two digits, `< 0.0001` below that."""
+    if value is None:
+        return DASH
+    return "< 0.0001" if value < 1e-4 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def contrast(weights: dict[str, float]) -> str:
+    """A claim's contrast in words: `(linear) - (relu)`."""
+    terms = []
+    for name, weight in weights.items():
+        factor = "" if abs(weight) == 1 else f"{abs(weight):g} "
+        terms.append(f"{'-' if weight < 0 else '+'} {factor}({name})")
+    return " ".join(terms).removeprefix("+ ")
+
+
+def small(claim: dict[str, Any]) -> str:
+    """A remark on a difference that is there but within the margin that was set for one that matters."""
+    if claim["verdict"] in ("supported", "contradicted") and claim["kind"] == "difference":
+        within = max(abs(claim["ci_low"]), abs(claim["ci_high"])) < claim["margin"]
+        return " (but smaller than the margin)" if within else ""
+    return ""
+
+
+def outlook(claim: dict[str, Any]) -> str:
+    """What it would take to know better: the seeds that would halve the interval."""
+    if claim["ci_low"] is None:
+        return "With fewer than two seeds nothing can be said about the spread."
+    if claim["ci_low"] == claim["ci_high"]:
+        return "All seeds agree exactly."
+    return f"Half the interval would need about {claim['seeds_for_half_interval']} seeds."
+
+
+def answer(claims: Sequence[dict[str, Any]]) -> str:
+    """How the claims came out, in a sentence."""
+    if not claims:
+        return "This ablation makes no claims."
+    counts = Counter(claim["verdict"] for claim in claims)
+    parts = [f"{count} {verdict}" for verdict, count in counts.most_common()]
+    return f"Of {len(claims)} claims: {', '.join(parts)}."
+
+
+def matching(variants: Sequence[dict[str, Any]], facet: str | None) -> str:
+    """Whether variants that are compared cost the same."""
+    groups: dict[str, set[tuple[int, int]]] = {}
+    for variant in variants:
+        level = variant["levels"][facet] if facet else ""
+        groups.setdefault(level, set()).add((variant["params"], variant["madds"]))
+    if facet and all(len(costs) == 1 for costs in groups.values()):
+        return f"Variants of equal {facet} have equal parameters and MAdds."
+    return "The variants are NOT matched: parameters or MAdds differ, as the table shows."
+
+
+def unfinished(counts: dict[str, int]) -> str:
+    """What is missing, in a sentence; empty if nothing is."""
+    done = counts.get("done", 0)
+    if done == counts["planned"]:
+        return ""
+    others = [f"{count} {name}" for name, count in counts.items() if name not in ("planned", "done")]
+    return f"{done} of {counts['planned']} runs are done ({', '.join(others)})."
+
+
+def counts(statuses: Sequence[str]) -> str:
+    """How many of each: `12 done, 2 unfinished`."""
+    return ", ".join(f"{count} {status}" for status, count in Counter(statuses).most_common())
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: `42 s`, `3 min 20 s`, `2 h 5 min`."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

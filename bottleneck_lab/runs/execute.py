@@ -1,0 +1,189 @@
+"""Doing all jobs of an ablation on this machine: in this process, or in several of one thread each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from bottleneck_lab.runs.folder import RunFolder
+from bottleneck_lab.runs.jobs import Job
+from bottleneck_lab.runs.work import Workplace, do
+from bottleneck_lab.training import Record
+
+POLL_SECONDS = 0.2
+TRIES = 2  # a job whose process died (out of memory, say) is tried once more
+
+
+@dataclass(frozen=True)
+class Event:
+    """News of a job: `share` of it is done (0 to 1); `record` is its latest, None at the start and the end.
+
+    `elsewhere` tells that another process is at work on it.
+    """
+
+    job: Job
+    share: float
+    record: Record | None = None
+    elsewhere: bool = False
+
+
+Listener = Callable[[Event], None]
+
+
+def execute(jobs: Sequence[Job], place: Workplace, workers: int, listener: Listener) -> None:
+    """Do all jobs that are not finished; returns when every one is, here or in another process.
+
+    Each process has one thread: two threads that fight over one core are far slower than one, and results
+    do not depend on `workers`, since no result depends on the number of threads.
+
+    Raises:
+        KeyboardInterrupt: after the workers were stopped. What they had finished stands.
+    """
+    for job in jobs:
+        if not job.unfinished(place.results):
+            listener(Event(job, 1.0))
+    todo = [job for job in jobs if job.unfinished(place.results)]
+    while todo:
+        elsewhere = _here(todo, place, listener) if workers == 1 else _pool(todo, place, workers, listener)
+        todo = [job for job in elsewhere if job.unfinished(place.results)]
+        for job in elsewhere:
+            listener(Event(job, 0.0, elsewhere=True) if job in todo else Event(job, 1.0))
+        if todo:
+            time.sleep(1.0)
+
+
+def _here(jobs: Sequence[Job], place: Workplace, listener: Listener) -> list[Job]:
+    """Do jobs one after the other in this process; returns those that another process is at work on."""
+    torch.set_num_threads(1)
+    elsewhere = []
+    for job in jobs:
+        listener(Event(job, 0.0))
+        if do(job, place, lambda share, record, job=job: listener(Event(job, share, record))):  # type: ignore[misc]
+            listener(Event(job, 1.0))
+        else:
+            elsewhere.append(job)
+    return elsewhere
+
+
+def _pool(jobs: Sequence[Job], place: Workplace, workers: int, listener: Listener) -> list[Job]:
+    """The same in `workers` processes."""
+    elsewhere: list[Job] = []
+    tries = dict.fromkeys((job.id for job in jobs), 0)
+    todo = list(jobs)
+    while todo:
+        pool = _Pool(place, min(workers, len(todo)))
+        try:
+            busy, begun = pool.run(todo, listener)
+        except BaseException:
+            pool.terminate()
+            raise
+        elsewhere += busy
+        if not pool.broken:
+            break
+        pool.terminate()
+        unfinished = [job for job in todo if job not in busy and job.unfinished(place.results)]
+        for job in unfinished:
+            tries[job.id] += job.id in begun
+            if tries[job.id] >= TRIES:
+                _give_up(job, place)
+        todo = [job for job in unfinished if tries[job.id] < TRIES]
+    return elsewhere
+
+
+def _give_up(job: Job, place: Workplace) -> None:
+    for run in job.unfinished(place.results):
+        reason = f"its process died {TRIES} times (out of memory, or killed)"
+        RunFolder(place.results, run.id).fail(run, reason)
+
+
+class _Pool:
+    """Worker processes of one thread, and the queue on which they tell their news."""
+
+    def __init__(self, place: Workplace, workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._news: Any = context.Queue()
+        self._pids: set[int] = set()
+        self._executor = ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_begin_worker, initargs=(place, self._news)
+        )
+        self.broken = False
+
+    def run(self, jobs: Sequence[Job], listener: Listener) -> tuple[list[Job], set[str]]:
+        """Do the jobs; returns those that other processes are at work on, and the ids of those begun here."""
+        futures: dict[Future[bool], Job] = {self._executor.submit(_do_in_worker, job): job for job in jobs}
+        by_id = {job.id: job for job in jobs}
+        elsewhere: list[Job] = []
+        begun: set[str] = set()
+        waiting = set(futures)
+        while waiting:
+            done, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            self._pass_on(by_id, begun, listener)
+            for future in done:
+                job = futures[future]
+                try:
+                    finished = future.result()
+                except BrokenProcessPool:
+                    self.broken = True
+                    continue
+                if finished:
+                    listener(Event(job, 1.0))
+                else:
+                    elsewhere.append(job)
+        if not self.broken:
+            self._executor.shutdown()
+        return elsewhere, begun
+
+    def _pass_on(self, jobs: dict[str, Job], begun: set[str], listener: Listener) -> None:
+        while not self._news.empty():
+            sender, job_id, share, record = self._news.get()
+            self._pids.add(sender)
+            if job_id is not None:
+                begun.add(job_id)
+                listener(Event(jobs[job_id], share, record))
+
+    def terminate(self) -> None:
+        """Stop the workers at once."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        for pid in self._pids:
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                continue
+
+
+_place: Workplace
+_news: Any
+
+
+def _begin_worker(place: Workplace, news: Any) -> None:
+    """Set up a worker: one thread, deaf to Ctrl-C (the parent decides), and no life after its parent's."""
+    global _place, _news
+    _place, _news = place, news
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    news.put((os.getpid(), None, 0.0, None))
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _do_in_worker(job: Job) -> bool:
+    pid = os.getpid()
+    _news.put((pid, job.id, 0.0, None))
+    return do(job, _place, lambda share, record: _news.put((pid, job.id, share, record)))

@@ -1,0 +1,67 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that whoever reads it, now or after a crash of this process, finds all or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """`write_bytes` for text, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: object) -> None:
+    """`write_bytes` for JSON, indented; NaN and infinities become null, since JSON has no word for them."""
+    write_text(path, json.dumps(_finite(value), indent=2, allow_nan=False) + "\n")
+
+
+def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
+    """`write_bytes` for JSON lines."""
+    write_text(path, "".join(json.dumps(_finite(value), allow_nan=False) + "\n" for value in values))
+
+
+def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
+    """`write_bytes` for one array, in numpy's format."""
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    write_bytes(path, stream.getvalue())
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; None where there is none, or it cannot be read."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a JSON lines file; none where there is no file, or it cannot be read."""
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    except (OSError, ValueError):
+        return []
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,67 @@
+"""Jobs: what is trained at one go. A run on images is a job; toy runs of one shape share one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bottleneck_lab.config import ImageSettings, RunSettings
+from bottleneck_lab.config.settings import fingerprint
+from bottleneck_lab.models import cost_of
+from bottleneck_lab.runs.folder import FINAL, RunFolder
+from bottleneck_lab.training import toy_group
+
+SEEDS_TOGETHER = (
+    8  # seeds of a toy network that share a batch, so that more seeds make more jobs to share out
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Runs that are trained together, and how much work that is.
+
+    Args:
+        id: named after its runs, so that two processes with the same plan have the same jobs.
+        runs: one on images, or toy networks of one shape.
+        work: multiply-accumulates of all forward passes over training data.
+    """
+
+    id: str
+    runs: tuple[RunSettings, ...]
+    work: float
+
+    def unfinished(self, results: Path) -> list[RunSettings]:
+        """The runs that have yet to be trained, or to be tried again."""
+        return [run for run in self.runs if RunFolder(results, run.id).status() not in FINAL]
+
+
+def plan_jobs(runs: Sequence[RunSettings]) -> list[Job]:
+    """Sort runs into jobs, the longest first, so that the last ones to end are short."""
+    groups: dict[object, list[RunSettings]] = {}
+    for run in runs:
+        images = isinstance(run.data, ImageSettings)
+        key = run.id if images else (toy_group(run), run.seed // SEEDS_TOGETHER)
+        groups.setdefault(key, []).append(run)
+    jobs = [_job(group) for group in groups.values()]
+    return sorted(jobs, key=lambda job: -job.work)
+
+
+def _job(runs: list[RunSettings]) -> Job:
+    ids = [run.id for run in runs]
+    name = ids[0] if len(ids) == 1 else fingerprint(" ".join(ids))
+    return Job(name, tuple(runs), len(runs) * work_of(runs[0]))
+
+
+def work_of(run: RunSettings) -> float:
+    """Multiply-accumulates of a run's forward passes over its training data."""
+    _, madds = cost_of(run)
+    return float(madds * run.train.epochs * training_examples(run))
+
+
+def training_examples(run: RunSettings) -> int:
+    """Training images or points of a run."""
+    if not isinstance(run.data, ImageSettings):
+        return run.data.points
+    available = {"digits": 1197, "cifar10": 40_000, "cifar100": 40_000}[run.data.dataset]
+    return min(run.data.train_images or available, available)

@@ -1,0 +1,151 @@
+"""What a command is going to do: data sets, variants, seeds. Written down before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bottleneck_lab.config import Ablation, DatasetName, RunSettings, Tier, Variant
+from bottleneck_lab.data import cifar
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.runs import files
+
+FETCH_SECONDS = 10.0  # how long an unasked-for download may take before the fallback is used
+
+
+@dataclass(frozen=True)
+class Data:
+    """The data sets of a command: their names, where their files are, and what the user must know of them."""
+
+    names: tuple[DatasetName, ...]
+    folders: dict[str, Path] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
+Fetch = Callable[[cifar.CifarLayout, float | None], Path]
+
+
+def choose_data(
+    ablation: Ablation, asked: Sequence[DatasetName], data_dir: Path | None, tier: Tier, fetch: Fetch
+) -> Data:
+    """Decide which data sets to run on, and find (or `fetch`) and verify their files.
+
+    Those `asked` for are used, or the command fails. Otherwise every part uses its first data set; where its
+    files are neither at hand nor fetched within `FETCH_SECONDS` (the smoke tier does not try), the first one
+    that needs no files takes its place, and a notice says so.
+
+    Raises:
+        LabError: a data set that was asked for is not to be had or not part of the ablation; damaged files.
+    """
+    for name in asked:
+        if ablation.part_of(name) is None:
+            there = ", ".join(ablation.datasets())
+            raise LabError(f"--dataset {name}: {ablation.name} cannot run on it; it runs on: {there}")
+    names: list[DatasetName] = []
+    folders: dict[str, Path] = {}
+    notices: list[str] = []
+    wanted = list(asked) or [next(iter(part.datasets)) for part in ablation.parts.values()]
+    for name in dict.fromkeys(wanted):
+        layout = cifar.LAYOUTS.get(name)
+        if layout is None:
+            names.append(name)
+            continue
+        folder = cifar.find(layout, data_dir)
+        if folder is None:
+            try:
+                folder = _fetched(layout, fetch, tier, bool(asked))
+            except LabError:
+                fallback = _fallback(ablation, name)
+                if asked or fallback is None:
+                    raise
+                names.append(fallback)
+                notices.append(
+                    f"{layout.title} was not found, so the images are {TITLES[fallback]}: this says nothing "
+                    f"about {layout.title}. To get it: bottleneck-lab data fetch {name}"
+                )
+                continue
+        cifar.verify(layout, folder)
+        folders[name] = folder
+        names.append(name)
+    return Data(tuple(names), folders, tuple(notices))
+
+
+TITLES: dict[DatasetName, str] = {
+    "spiral": "spirals",
+    "digits": "scikit-learn's 8 x 8 digits",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+}
+
+
+def _fetched(layout: cifar.CifarLayout, fetch: Fetch, tier: Tier, asked: bool) -> Path:
+    if asked:
+        return fetch(layout, None)
+    if tier == "smoke":
+        raise LabError("the smoke tier downloads nothing that was not asked for")
+    return fetch(layout, FETCH_SECONDS)
+
+
+def _fallback(ablation: Ablation, name: DatasetName) -> DatasetName | None:
+    part = ablation.parts[ablation.part_of(name) or ""]
+    return next((other for other in part.datasets if other not in cifar.LAYOUTS), None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One command's runs.
+
+    Args:
+        ablation: the question.
+        tier: how much is spent.
+        data: the data sets, in order.
+        variants: on all data sets.
+        seeds: for each data set.
+    """
+
+    ablation: Ablation
+    tier: Tier
+    data: Data
+    variants: tuple[Variant, ...]
+    seeds: Mapping[DatasetName, tuple[int, ...]]
+
+    def runs(self) -> list[RunSettings]:
+        """Every run, variant by variant."""
+        return [variant.with_seed(seed) for variant in self.variants for seed in self.seeds[variant.dataset]]
+
+    def write(self, results: Path) -> None:
+        """Leave `plan.json` in the results folder: all that a report needs besides the runs."""
+        from bottleneck_lab.models import cost_of
+
+        variants: list[dict[str, Any]] = []
+        for variant in self.variants:
+            params, madds = cost_of(variant.settings)
+            runs = {str(seed): variant.with_seed(seed).id for seed in self.seeds[variant.dataset]}
+            description = json.loads(variant.model_dump_json())
+            variants.append({**description, "params": params, "madds": madds, "runs": runs})
+        files.write_json(
+            results / "plan.json",
+            {
+                "ablation": json.loads(self.ablation.model_dump_json(exclude={"file"})),
+                "tier": self.tier,
+                "datasets": list(self.data.names),
+                "notices": list(self.data.notices),
+                "variants": variants,
+            },
+        )
+
+
+def make_plan(
+    ablation: Ablation, tier: Tier, data: Data, seeds: Sequence[int] | None, overrides: dict[str, Any]
+) -> Plan:
+    """All runs of an ablation on `data`; `seeds` replaces every tier's own number of seeds.
+
+    Raises:
+        LabError: settings that `overrides` makes impossible.
+    """
+    variants = tuple(ablation.variants(tier, data.names, overrides))
+    chosen = {name: tuple(seeds or range(ablation.seeds(tier, name))) for name in data.names}
+    return Plan(ablation, tier, data, variants, chosen)

@@ -1,0 +1,60 @@
+"""Where a result comes from: versions, commit, machine."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import bottleneck_lab
+
+LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pydantic")
+
+
+@functools.cache
+def environment(device: str) -> dict[str, Any]:
+    """Versions, git commit, processor, threads: all that a result can depend on besides its settings."""
+    import torch
+
+    return {
+        "bottleneck_lab": bottleneck_lab.__version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in LIBRARIES},
+        "platform": platform.platform(),
+        "host": platform.node(),
+        "cpu": _processor(),
+        "device": device,
+        "gpu": torch.cuda.get_device_name(device) if device.startswith("cuda") else None,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this package runs from, with `+` if files were changed since."""
+    here = Path(bottleneck_lab.__file__).resolve().parent
+    if not (here.parent / ".git").exists():
+        return None
+    try:
+        commit = _git(here, "rev-parse", "HEAD")
+        return commit + ("+" if _git(here, "status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")

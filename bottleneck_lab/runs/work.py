@@ -1,0 +1,117 @@
+"""Doing one job, wherever it is done: claim it, train it, leave its folders."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import filelock
+import torch
+
+from bottleneck_lab.config import ImageSettings, RunSettings
+from bottleneck_lab.data.images import load_images
+from bottleneck_lab.runs.folder import FINAL, RunFolder
+from bottleneck_lab.runs.jobs import Job
+from bottleneck_lab.runs.provenance import environment
+from bottleneck_lab.training import Checkpoint, Outcome, Record, find_device, train
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where jobs are done.
+
+    Args:
+        results: the folder of one ablation and tier; runs and checkpoints lie in it.
+        device: name of the device, or `auto`.
+        data: the folder of each data set that has files.
+    """
+
+    results: Path
+    device: str = "auto"
+    data: Mapping[str, Path] = field(default_factory=dict)
+
+    def checkpoint(self, job: Job) -> Path:
+        """The file of a job that is under way."""
+        return self.results / "checkpoints" / f"{job.id}.pt"
+
+    def lock(self, job: Job) -> filelock.FileLock:
+        """Who holds this is at work on the job. A process that dies lets go of it."""
+        path = self.results / "checkpoints" / f"{job.id}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(path)
+
+
+def do(
+    job: Job, place: Workplace, progress: Callable[[float, Record], None] = lambda share, record: None
+) -> bool:
+    """Train what is unfinished of a job; False if another process is at work on it.
+
+    A run that raises is left with status `failed` and the reason, and the next job can go on.
+    `progress` is told the share that is done (0 to 1) and the latest record.
+    """
+    lock = place.lock(job)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        return False
+    try:
+        if job.unfinished(place.results):
+            _train(job, place, progress)
+        place.checkpoint(job).unlink(missing_ok=True)
+    finally:
+        lock.release()
+    return True
+
+
+def _train(job: Job, place: Workplace, progress: Callable[[float, Record], None]) -> None:
+    checkpoint = Checkpoint(place.checkpoint(job))
+    runs = _companions(job, place, checkpoint)
+    folders = [RunFolder(place.results, run.id) for run in runs]
+    epochs = runs[0].train.epochs
+
+    def keep(index: int, records: list[Record]) -> None:
+        folders[index].keep_records(records)
+        if index == 0:
+            progress(records[-1]["epoch"] / epochs, records[-1])
+
+    try:
+        for run, folder in zip(runs, folders, strict=True):
+            folder.start(run)
+        device = find_device(place.device)
+        data = place.data.get(runs[0].dataset)
+        outcomes = train(runs, folder=data, device=device, checkpoint=checkpoint, progress=keep)
+        for run, folder, outcome in zip(runs, folders, outcomes, strict=True):
+            if folder.status() not in FINAL:
+                folder.finish(run, outcome, _environment(run, outcome, len(runs), device, data))
+    except Exception as error:  # whatever it is, it must not take the other runs along
+        reason = f"{type(error).__name__}: {error}"
+        for run, folder in zip(runs, folders, strict=True):
+            if folder.status() not in FINAL:
+                folder.fail(run, reason, traceback.format_exc())
+
+
+def _companions(job: Job, place: Workplace, checkpoint: Checkpoint) -> list[RunSettings]:
+    """The runs to train together: those of the checkpoint if there is one, else those that are unfinished.
+
+    A batch is resumed with the company it was begun in, so that it ends in the same bits.
+    """
+    begun = checkpoint.load()
+    if begun is None:
+        return job.unfinished(place.results)
+    return [run for run in job.runs if run.id in begun["runs"]]
+
+
+def _environment(
+    run: RunSettings, outcome: Outcome, together: int, device: torch.device, data: Path | None
+) -> dict[str, Any]:
+    checksums = load_images(run.data, data).checksums if isinstance(run.data, ImageSettings) else {}
+    return {
+        **environment(str(device)),
+        "trained_together": together,
+        "checksums": checksums,
+        "wall_seconds": round(sum(record["seconds"] for record in outcome.records), 3),
+        "cpu_seconds": round(sum(record["cpu_seconds"] for record in outcome.records), 3),
+    }
