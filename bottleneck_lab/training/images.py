@@ -18,7 +18,7 @@ from bottleneck_lab.training.device import Precision
 from bottleneck_lab.training.optimiser import learning_rate, optimiser, set_learning_rate
 from bottleneck_lab.training.outcome import Outcome, Progress, Record, Stopwatch, finite
 
-EVALUATION_BATCH = 1000
+EVALUATION_BATCH = 250  # small enough for the tensors to stay in a CPU's cache
 
 
 def build(run: RunSettings, device: torch.device) -> MobileNetV2:
@@ -56,6 +56,7 @@ def train_on_images(
         precision.scaler.load_state_dict(saved["scaler"])
         records = saved["records"]
 
+    predictions = None
     watch = Stopwatch()
     for epoch in range(records[-1]["epoch"] if records else 0, settings.epochs):
         record = train_epoch(network, optimizer, precision, run, data, augmentation, epoch)
@@ -66,7 +67,8 @@ def train_on_images(
             record["accuracy"] = accuracy(predictions, data.held_out)
         seconds, cpu = watch.read()
         record["train_seconds"] = round(train_seconds, 3)
-        record["seconds"], record["cpu_seconds"] = round(train_seconds + seconds, 3), round(train_cpu + cpu, 3)
+        record["seconds"] = round(train_seconds + seconds, 3)
+        record["cpu_seconds"] = round(train_cpu + cpu, 3)
         records.append(record)
         progress(0, records)
         if not finite(record):
@@ -82,7 +84,8 @@ def train_on_images(
             now=last,
         )
 
-    predictions, _ = evaluate(network, data, data.held_out, precision)
+    if predictions is None:  # resumed after its last epoch
+        predictions, _ = evaluate(network, data, data.held_out, precision)
     test = None
     if data.test is not None:
         test = accuracy(evaluate(network, data, data.test, precision)[0], data.test)
