@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.report.collect import Results
 from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, styled
@@ -41,6 +42,7 @@ def accuracy_curves(results: Results, dataset: str) -> Figure:
                     _curve(panel, results, variant, facet, variants)
         for panel in axes.flat[len(levels) :]:
             panel.set_visible(False)
+        axes.flat[0].xaxis.set_major_locator(MaxNLocator(integer=True))
         toy = variants[0]["settings"]["model"]["family"] == "toy"
         figure.supxlabel("full-batch steps" if toy else "epochs", fontsize=9)
         figure.supylabel("held-out accuracy (%)", fontsize=9)

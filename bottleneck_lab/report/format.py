@@ -52,13 +52,17 @@ def small(claim: dict[str, Any]) -> str:
     return ""
 
 
-def outlook(claim: dict[str, Any]) -> str:
-    """What it would take to know better: the seeds that would halve the interval."""
-    if claim["ci_low"] is None:
-        return "With fewer than two seeds nothing can be said about the spread."
-    if claim["ci_low"] == claim["ci_high"]:
-        return "All seeds agree exactly."
-    return f"Half the interval would need about {claim['seeds_for_half_interval']} seeds."
+def outlook(claims: Sequence[dict[str, Any]]) -> str:
+    """What it would take to know better: on each data set, the seeds that would halve the intervals."""
+    needed = {
+        claim["dataset"]: (claim["seeds_for_half_interval"], claim["n_seeds"])
+        for claim in claims
+        if claim["seeds_for_half_interval"]
+    }
+    if not needed:
+        return ""
+    seeds = ", ".join(f"{more} on {dataset} (there were {now})" for dataset, (more, now) in needed.items())
+    return f"Seeds that would halve the intervals: {seeds}."
 
 
 def answer(claims: Sequence[dict[str, Any]]) -> str:

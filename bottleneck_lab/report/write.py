@@ -38,6 +38,7 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
         summary=summary,
         unfinished=fmt.unfinished(summary["runs"]),
         answer=fmt.answer(summary["claims"]),
+        outlook=fmt.outlook(summary["claims"]),
         tier_text=TIERS[summary["tier"]],
         parts=parts,
         troubled=[run for run in results.runs if run.status in ("failed", "diverged")],
@@ -57,13 +58,14 @@ def _template() -> jinja2.Template:
         loader=jinja2.PackageLoader("bottleneck_lab.report"),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
         autoescape=False,  # Markdown, not HTML
     )
     environment.filters.update(
         contrast=fmt.contrast,
         interval=fmt.interval,
         oneline=lambda text: " ".join(text.split()),
-        outlook=fmt.outlook,
         p=fmt.p_value,
         percent=fmt.percent,
         points=fmt.points,

@@ -14,6 +14,8 @@ from bottleneck_lab.stats.significance import beyond_margin_test, check_margin, 
 Kind = Literal["difference", "equivalence"]
 Verdict = Literal["supported", "contradicted", "equivalent", "inconclusive"]
 
+SEEDS_FOR_A_VERDICT = 3
+
 
 @dataclass(frozen=True)
 class Question:
@@ -39,13 +41,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict and what it rests on; with fewer than two seeds all numbers but `n_seeds` are None.
+    """A verdict and what it rests on; what too few seeds cannot tell is None.
 
     Args:
         estimate: the mean contrast over seeds, in the unit of the contrasts.
         ci_low: lower end of its 95 % t interval, not adjusted for the number of claims.
         ci_high: upper end of the same.
-        p_value: of the test that could support the claim: two-sided t, or TOST for an equivalence claim.
+        p_value: of the test that could support the claim: two-sided t, or TOST for an equivalence claim;
+            None, as are the next and `detectable`, with fewer than `SEEDS_FOR_A_VERDICT`.
         p_holm: the same after Holm's correction over the ablation's claims.
         n_seeds: the number of contrasts.
         detectable: the smallest true contrast that a two-sided t test with this spread and this many seeds
@@ -66,8 +69,8 @@ class Judgement:
 def judge(questions: Sequence[Question], alpha: float = 0.05) -> list[Judgement]:
     """Judge all claims of one ablation together, in the order given.
 
-    The rules, where "Holm" is `holm` over the family named and a claim with fewer than two seeds counts in
-    no family and is inconclusive:
+    The rules, where "Holm" is `holm` over the family named and a claim with fewer than three seeds counts
+    in no family and is inconclusive:
 
     1. Every claim has one main p: the two-sided t test of contrast 0 for a difference claim, the two
        one-sided tests of |contrast| >= margin for an equivalence claim. Holm over all claims gives `p_holm`.
@@ -81,7 +84,8 @@ def judge(questions: Sequence[Question], alpha: float = 0.05) -> list[Judgement]
     three families (main, equivalent, contradicted equivalence) has a wrong rejection with a chance of at
     most alpha. They are three families: the chance of any wrong verdict of any kind is bounded by their
     sum only. The promise needs a number of seeds that was fixed beforehand, and contrasts fine enough that
-    seeds do not tie: without spread every p is 0 or 1, and two seeds on few held-out images tie by chance.
+    seeds do not tie: without spread every p is 0 or 1. Two seeds on a few hundred held-out images tie by
+    chance often enough to break it, hence the three.
 
     A difference claim can be supported by a contrast smaller than its margin; the estimate and the margin
     tell. The interval is the unadjusted 95 % t interval whatever alpha is.
@@ -101,12 +105,16 @@ def judge(questions: Sequence[Question], alpha: float = 0.05) -> list[Judgement]
 
 
 def _main_p(question: Question) -> float | None:
+    if len(question.values) < SEEDS_FOR_A_VERDICT:
+        return None
     if question.kind == "difference":
         return t_test(question.values)
     return equivalence_test(question.values, question.margin)
 
 
 def _second_p(question: Question) -> float | None:
+    if len(question.values) < SEEDS_FOR_A_VERDICT:
+        return None
     if question.kind == "difference":
         return equivalence_test(question.values, question.margin)
     return beyond_margin_test(question.values, question.margin)
@@ -128,10 +136,12 @@ def _judgement(
     alpha: float,
     n_claims: int,
 ) -> Judgement:
-    sample = describe(question.values)
+    n = len(question.values)
+    if n == 0:
+        return Judgement(None, None, None, None, None, 0, None, "inconclusive")
+    interval, sample = mean_interval(question.values), describe(question.values)
     if sample is None or p_holm is None or second_p_holm is None:
-        return Judgement(None, None, None, None, None, len(question.values), None, "inconclusive")
-    interval = mean_interval(question.values)
+        return Judgement(interval.estimate, interval.low, interval.high, None, None, n, None, "inconclusive")
     return Judgement(
         estimate=sample.mean,
         ci_low=interval.low,
