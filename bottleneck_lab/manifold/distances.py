@@ -1,0 +1,199 @@
+"""What happens to distances and dimension when points (N, n) become codes (N, m)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+from scipy.spatial.distance import cdist
+
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.manifold.activations import FloatArray
+
+IntArray = NDArray[np.intp]
+
+_SAME = 1e-12  # codes that agree to this share of the largest entry differ by rounding only
+
+
+@dataclass(frozen=True)
+class NearestCodes:
+    """The distinct ones among N codes and the two nearest others of each, for all measures that need them.
+
+    `labels` (N,): which of the D distinct codes each point has. `distances` (D, 2): from each distinct code
+    to its nearest and second nearest other, infinite where there is none. `nearest` (D,): the label of the
+    nearest.
+    """
+
+    labels: IntArray
+    distances: FloatArray
+    nearest: IntArray
+
+    @property
+    def sizes(self) -> IntArray:
+        """How many points have each of the D codes."""
+        return np.bincount(self.labels)
+
+    @property
+    def equal_pairs(self) -> int:
+        """The number of pairs of points that have the same code."""
+        sizes = self.sizes
+        return int((sizes * (sizes - 1)).sum()) // 2
+
+
+def nearest_codes(codes: FloatArray) -> NearestCodes:
+    """Compare codes (N, m) with each other; equal: in every channel, up to 1e-12 of the largest entry."""
+    # Equal codes have equal projections, so they stand side by side once these are sorted.
+    direction = np.sin(np.arange(1.0, codes.shape[1] + 1))
+    order = np.argsort(codes @ direction)
+    ordered = codes[order]
+    apart = np.abs(ordered[1:] - ordered[:-1]).max(axis=1) > _SAME * np.abs(codes).max()
+    starts = np.concatenate([[True], apart])
+    labels = np.empty(len(codes), dtype=np.intp)
+    labels[order] = np.cumsum(starts) - 1
+    ones = ordered[starts]
+    if len(ones) == 1:
+        return NearestCodes(labels, np.full((1, 2), np.inf), np.zeros(1, dtype=np.intp))
+    distances, indices = KDTree(ones).query(ones, k=3)  # the first is the code itself
+    return NearestCodes(labels, distances[:, 1:], indices[:, 1])
+
+
+def merged_pairs(points: NearestCodes, codes: NearestCodes) -> float:
+    """The share of pairs of distinct points that f(Tx + b) maps onto the same code, 0 to 1.
+
+    Where the rank of the active rows falls to n - 1, whole lines are mapped onto one code, but two points
+    of a sample hardly ever lie on the same such line; what is counted is pairs that lost everything. For a
+    random T without bias and points in the plane with independent, uniformly distributed directions it is
+    2^-m / (m + 1) on average.
+    """
+    count, already = len(points.labels), points.equal_pairs
+    return (codes.equal_pairs - already) / (count * (count - 1) / 2 - already)
+
+
+def nearest_neighbour_error(points: FloatArray, codes: NearestCodes) -> float:
+    """The error of answering, for each of `points` (N, n), another one: that with the nearest code.
+
+    Where several points share that code, the answer is their mean. The error is that of `decoders`: root
+    mean square distance, relative to that of the points from their mean; the spacing of the points keeps it
+    above 0.
+    """
+    sizes = codes.sizes
+    sums = np.column_stack([np.bincount(codes.labels, weights=column) for column in points.T])
+    others = sizes[codes.labels] - 1
+    answers = (sums / sizes[:, None])[codes.nearest[codes.labels]]
+    shared = others > 0
+    answers[shared] = (sums[codes.labels] - points)[shared] / others[shared, None]
+    spread = ((points - points.mean(axis=0)) ** 2).sum()
+    return float(np.sqrt(((answers - points) ** 2).sum() / spread))
+
+
+def two_nn_dimension(codes: NearestCodes) -> float:
+    """The TwoNN intrinsic dimension (Facco et al. 2017), NaN if fewer than three codes are distinct.
+
+    mu = r2 / r1 of the two nearest neighbours follows P(mu <= u) = 1 - u^-d for points sampled at random
+    from a d-dimensional manifold; d is the slope through the origin of -log(1 - rank / N) on log mu,
+    without the largest tenth of the mu, as the authors have it. Equal codes are taken once (r1 would be 0).
+    On an evenly spaced curve or a lattice all mu are 1 and the estimate means nothing; take a random part
+    of such points first.
+    """
+    count = len(codes.distances)
+    if count < 3:
+        return float("nan")
+    log_mu = np.sort(np.log(codes.distances[:, 1] / codes.distances[:, 0]))[: int(0.9 * count)]
+    quantile = -np.log1p(-np.arange(1, len(log_mu) + 1) / count)
+    square = float(log_mu @ log_mu)
+    return float(log_mu @ quantile) / square if square > 0 else float("nan")
+
+
+def principal_variances(covariance: FloatArray) -> FloatArray:
+    """Variances along the principal axes, ascending: eigenvalues (..., m) of covariances (..., m, m)."""
+    return np.asarray(np.linalg.eigvalsh(covariance), dtype=np.float64).clip(min=0.0)
+
+
+def effective_rank(variances: FloatArray) -> FloatArray:
+    """exp of the entropy of the singular values, scaled to sum 1 (Roy & Vetterli 2007); (..., m) gives (...).
+
+    The singular values are those of the codes after each channel's mean is subtracted, that is, the square
+    roots of the principal variances. m for codes that spread equally along all axes, 1 for codes on a line,
+    0 for one point.
+    """
+    return np.asarray(np.exp(_entropy(np.sqrt(variances))) * (variances.max(axis=-1) > 0))
+
+
+def participation_ratio(variances: FloatArray) -> FloatArray:
+    """(sum of the principal variances)^2 / sum of their squares; (..., m) gives (...), 0 for a single point.
+
+    The variances are about the mean. Runs from 1 to m like the effective rank, but weighs variances and not
+    standard deviations, so that small axes count for less.
+    """
+    scale = variances.max(axis=-1, keepdims=True)
+    shares = np.divide(variances, scale, out=np.zeros_like(variances), where=scale > 0)
+    squares = (shares**2).sum(axis=-1)
+    ratio = np.divide(shares.sum(axis=-1) ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
+    return np.asarray(ratio)
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """The neighbours of each of N points and how far off the others are, once, to be compared many times.
+
+    `member` (N, N): the share of column in the k nearest of row, below 1 where more points than there is
+    room for have the distance of the last one. `excess` (N, N): how much the rank of column by distance
+    from row, 1 + the number of points that are closer, exceeds k; 0 for neighbours. Distances tie if they
+    agree to 1e-12 of the largest.
+    """
+
+    count: int
+    neighbours: int
+    member: FloatArray
+    excess: FloatArray
+
+
+def neighbourhoods(points: FloatArray, neighbours: int = 5) -> Neighbourhoods:
+    """The neighbourhoods of points (N, n) by Euclidean distance; raises LabError unless 1 <= k < N / 2."""
+    count = len(points)
+    if not 1 <= neighbours < count / 2:
+        raise LabError(f"{count} points: neighbourhoods of {neighbours} need at least {2 * neighbours + 1}")
+    distances = cdist(points, points)
+    largest = distances.max()
+    if largest > 0:
+        distances = np.round(distances / largest, 12)  # 1e-12 apart is rounding, and a tie
+    np.fill_diagonal(distances, np.inf)  # nobody is their own neighbour
+    ordered = np.sort(distances, axis=1)
+    closer, up_to = np.empty((2, count, count))
+    for row in range(count):
+        closer[row] = np.searchsorted(ordered[row], distances[row], side="left")
+        up_to[row] = np.searchsorted(ordered[row], distances[row], side="right")
+    return Neighbourhoods(
+        count=count,
+        neighbours=neighbours,
+        member=((neighbours - closer) / (up_to - closer)).clip(0.0, 1.0),
+        excess=(closer + 1 - neighbours).clip(min=0.0),
+    )
+
+
+def trustworthiness(points: Neighbourhoods, codes: Neighbourhoods) -> float:
+    """Are neighbours among the codes neighbours among the points? 1 if all are, about 1/2 by chance.
+
+    1 - 2 / (N k (2N - 3k - 1)) times the sum, over each code's k nearest that are not among the point's k
+    nearest, of their rank by distance from the point, less k (Venna and Kaski 2001). Points that collapse
+    onto each other become neighbours who were none, and lower it.
+    """
+    n, k = points.count, points.neighbours
+    intruders = float(np.einsum("ij,ij->", codes.member, points.excess))
+    return 1.0 - 2.0 / (n * k * (2 * n - 3 * k - 1)) * intruders
+
+
+def continuity(points: Neighbourhoods, codes: Neighbourhoods) -> float:
+    """Are neighbours among points still neighbours among codes? Trustworthiness with the two exchanged.
+
+    A tear lowers it. Collapse alone does not: neighbours on one code have nobody closer.
+    """
+    return trustworthiness(codes, points)
+
+
+def _entropy(weights: FloatArray) -> FloatArray:
+    total = weights.sum(axis=-1, keepdims=True)
+    shares = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    return np.asarray(-(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=-1))
