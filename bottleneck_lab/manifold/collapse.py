@@ -1,0 +1,336 @@
+"""The experiment of Fig. 1 as a measurement: many random embeddings of one manifold, and what each loses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn, without types
+
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.manifold.activations import Activation, FloatArray, activation_named
+from bottleneck_lab.manifold.decoders import (
+    affine_error,
+    moments,
+    moments_of_chunks,
+    pseudo_inverse_errors,
+)
+from bottleneck_lab.manifold.distances import (
+    NearestCodes,
+    Neighbourhoods,
+    continuity,
+    effective_rank,
+    merged_pairs,
+    nearest_codes,
+    nearest_neighbour_error,
+    neighbourhoods,
+    participation_ratio,
+    principal_variances,
+    trustworthiness,
+    two_nn_dimension,
+)
+from bottleneck_lab.manifold.embedding import draw_embeddings, pre_activations
+from bottleneck_lab.manifold.invertibility import (
+    collapsed_deviation_in_theory,
+    collapsed_in_theory,
+    recovery,
+)
+from bottleneck_lab.manifold.shapes import as_points
+from bottleneck_lab.seeds import stream
+
+PAPER_DIMS = (2, 3, 5, 15, 30)  # the panels of Fig. 1
+LARGEST_DIM = 2048
+
+_SAMPLE = 500  # points are compared with each other on a random half of them, and on this many at most
+_DRAWN = 1000
+_NEIGHBOURHOOD_TRIALS = 40
+_CHUNK = 2**19  # numbers per array: bounds the memory
+
+# Measured for every matrix and reported as medians with quantiles: one ill-conditioned T ruins a mean.
+MEASURES = (
+    "pinv_error",
+    "pinv_scaled_error",
+    "affine_error",
+    "neighbour_error",
+    "effective_rank",
+    "participation_ratio",
+    "two_nn_dimension",
+    "trustworthiness",
+    "continuity",
+)
+
+
+@dataclass(frozen=True)
+class Band:
+    """The median over matrices, and the 5 % and 95 % quantiles; None where no matrix has the measure."""
+
+    median: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Collapse:
+    """What is lost on the way into `dim` channels and through the activation, over all matrices.
+
+    `collapsed`: the share of points that fail Lemma 2, averaged over matrices as in Theorem 1, with the
+    standard error of that mean (None for one matrix; too small when only a few matrices collapse anything).
+    `collapsed_theory`: Theorem 1; exact for ReLU, a lower bound for ReLU6, 0 for leaky ReLU.
+    `collapsed_theory_se`: the standard error that the mean should have, for ReLU and random matrices;
+    exact for Gaussian ones up to their common scale, close for the others.
+    `lossy_matrices`: the share of matrices that collapse at least one point.
+    `jacobian_rank`: mean over points and matrices.
+    `merged_pairs`: mean over matrices of `distances.merged_pairs`.
+    `bands`: the `MEASURES`.
+    `output`: (drawn points, n), where pinv(T)(h - b) puts them for the matrix whose scaled pseudo-inverse
+    error is the median one; a typical panel of Fig. 1, not a picked one.
+    """
+
+    dim: int
+    trials: int
+    collapsed: float
+    collapsed_se: float | None
+    collapsed_theory: float
+    collapsed_theory_se: float | None
+    lossy_matrices: float
+    jacobian_rank: float
+    merged_pairs: float
+    bands: dict[str, Band]
+    output: FloatArray
+
+    def row(self) -> dict[str, float | int | None]:
+        """One flat row for a table or JSON; the quantiles of a measure are `NAME_low` and `NAME_high`."""
+        row: dict[str, float | int | None] = {
+            "dim": self.dim,
+            "trials": self.trials,
+            "collapsed": self.collapsed,
+            "collapsed_se": self.collapsed_se,
+            "collapsed_theory": self.collapsed_theory,
+            "collapsed_theory_se": self.collapsed_theory_se,
+            "lossy_matrices": self.lossy_matrices,
+            "jacobian_rank": self.jacobian_rank,
+            "merged_pairs": self.merged_pairs,
+        }
+        for name, band in self.bands.items():
+            row |= {name: band.median, f"{name}_low": band.low, f"{name}_high": band.high}
+        return row
+
+
+@dataclass(frozen=True)
+class CollapseResult:
+    """The collapses of one manifold, one per dim, and what to see them beside.
+
+    `points`: how many were measured. `drawn`: at most 1,000 of them, (drawn, n), in their order. `of_input`:
+    those measures that make sense for the points themselves, taken as if they were codes.
+    """
+
+    points: int
+    activation: str
+    drawn: FloatArray
+    of_input: dict[str, float | None]
+    collapses: tuple[Collapse, ...]
+
+    def rows(self) -> list[dict[str, float | int | None]]:
+        """A flat row per dim."""
+        return [collapse.row() for collapse in self.collapses]
+
+
+def measure_collapse(
+    points: ArrayLike,
+    dims: Sequence[int] = PAPER_DIMS,
+    *,
+    embedding: str = "gaussian",
+    bias: bool = False,
+    activation: str = "relu",
+    trials: int = 400,
+    seed: int = 0,
+    progress: Callable[[int], object] = lambda trials: None,
+) -> CollapseResult:
+    """Embed points (N, n) by `trials` random T into each of `dims` channels, activate, measure what is lost.
+
+    `embedding`: `gaussian`, `uniform`, `orthonormal`, or `paper` (the T of Fig. 1 for dims 2 and 3, one trial
+    each). `activation`: `relu`, `relu6`, `leaky_relu`. T and b are on the scale of `embedding.calibrated`.
+    `progress` is called with the number of matrices just finished.
+
+    Collapse, rank and the linear decoders are exact over all points. Points are compared with each other on a
+    random half of them, at most 500: thinning gives evenly spaced points the randomness that TwoNN supposes.
+    Trustworthiness and continuity are taken for the first 40 matrices. Matrices and points go through all
+    cores in chunks, so that memory does not grow with trials, nor, beyond the points themselves, with points.
+
+    Raises LabError for points that `as_points` refuses, an unknown name, no dims, a dim below n or above
+    2,048, fewer than one trial, or a negative seed.
+    """
+    points = as_points(points)
+    dims = list(dict.fromkeys(dims))
+    if not dims:
+        raise LabError("no dims: give at least one number of channels")
+    if max(dims) > LARGEST_DIM:
+        raise LabError(f"dim {max(dims)}: too many channels to measure; the most are {LARGEST_DIM}")
+    if trials < 1:
+        raise LabError(f"{trials} trials: at least one is needed")
+    if seed < 0:
+        raise LabError(f"seed {seed}: a seed cannot be negative")
+
+    def draw(dim: int, trials: range) -> tuple[FloatArray, FloatArray]:
+        return draw_embeddings(embedding, dim, points, trials, seed, bias)
+
+    for dim in dims:
+        draw(dim, range(1))  # what cannot be drawn is said now, and not after the dims before it
+    rng = np.random.default_rng(stream(seed, "sample"))
+    size = min(len(points) // 2, _SAMPLE)
+    sample = points[np.sort(rng.choice(len(points), size, replace=False))]
+    drawn = points[np.linspace(0, len(points) - 1, min(len(points), _DRAWN)).round().astype(np.intp)]
+    study = _Study(
+        points=points,
+        drawn=drawn,
+        sample=sample,
+        nearest=nearest_codes(sample),
+        neighbourhoods=neighbourhoods(sample),
+        activation=activation_named(activation),
+        angles=None if embedding == "paper" else _angles(drawn, bias),
+        draw=draw,
+    )
+    variances = principal_variances(moments(points, points).code_covariance)
+    return CollapseResult(
+        points=len(points),
+        activation=activation,
+        drawn=drawn,
+        of_input={
+            "neighbour_error": nearest_neighbour_error(sample, study.nearest),
+            "effective_rank": float(effective_rank(variances)),
+            "participation_ratio": float(participation_ratio(variances)),
+            "two_nn_dimension": _band(np.array([two_nn_dimension(study.nearest)])).median,
+        },
+        collapses=tuple(study.collapse(dim, 1 if embedding == "paper" else trials, progress) for dim in dims),
+    )
+
+
+@dataclass(frozen=True)
+class _Study:
+    """All that stays the same from one matrix to the next."""
+
+    points: FloatArray
+    drawn: FloatArray
+    sample: FloatArray
+    nearest: NearestCodes
+    neighbourhoods: Neighbourhoods
+    activation: Activation
+    angles: FloatArray | None
+    draw: Callable[[int, range], tuple[FloatArray, FloatArray]]
+
+    def collapse(self, dim: int, trials: int, progress: Callable[[int], object]) -> Collapse:
+        parts = []
+        # One block per thread: BLAS threads inside these would only fight over the same cores.
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+            for part in pool.map(partial(self._measure, dim), self._blocks(dim, trials)):
+                parts.append(part)
+                progress(len(part["collapsed"]))
+        measured = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        collapsed = measured["collapsed"]
+        theory, theory_se = self._theory(dim, trials)
+        by_error = np.argsort(measured["pinv_scaled_error"], kind="stable")
+        return Collapse(
+            dim=dim,
+            trials=trials,
+            collapsed=float(collapsed.mean()),
+            collapsed_se=float(collapsed.std(ddof=1) / np.sqrt(trials)) if trials > 1 else None,
+            collapsed_theory=theory,
+            collapsed_theory_se=theory_se,
+            lossy_matrices=float((collapsed > 0).mean()),
+            jacobian_rank=float(measured["jacobian_rank"].mean()),
+            merged_pairs=float(measured["merged_pairs"].mean()),
+            bands={name: _band(measured[name]) for name in MEASURES},
+            output=self._output(dim, int(by_error[(trials - 1) // 2])),
+        )
+
+    def _measure(self, dim: int, trials: range) -> dict[str, FloatArray]:
+        matrices, biases = self.draw(dim, trials)
+        codes = self.activation.apply(pre_activations(self.sample, matrices, biases))
+        return {
+            **self._over_all(matrices, biases),
+            **self._between_points(np.ascontiguousarray(codes), trials),
+        }
+
+    def _over_all(self, matrices: FloatArray, biases: FloatArray) -> dict[str, FloatArray]:
+        """The measures that take one pass over all the points."""
+        chunks, per_chunk = [], self._points_per_chunk(matrices.shape[1])
+        unique, rank = np.zeros(len(matrices)), np.zeros(len(matrices))
+        for start in range(0, len(self.points), per_chunk):
+            points = self.points[start : start + per_chunk]
+            z = pre_activations(points, matrices, biases)
+            of_chunk = recovery(matrices, z, self.activation)
+            unique += of_chunk.unique.sum(axis=-1)
+            rank += of_chunk.rank.sum(axis=-1)
+            chunks.append(moments(points, self.activation.apply(z)))
+        of_all = moments_of_chunks(chunks)
+        variances = principal_variances(of_all.code_covariance)
+        pinv_error, pinv_scaled_error = pseudo_inverse_errors(of_all, matrices, biases)
+        return {
+            "collapsed": 1 - unique / len(self.points),
+            "jacobian_rank": rank / len(self.points),
+            "pinv_error": pinv_error,
+            "pinv_scaled_error": pinv_scaled_error,
+            "affine_error": affine_error(of_all),
+            "effective_rank": effective_rank(variances),
+            "participation_ratio": participation_ratio(variances),
+        }
+
+    def _between_points(self, codes: FloatArray, trials: range) -> dict[str, FloatArray]:
+        """The measures that compare the sampled points with each other, one matrix after the other."""
+        names = ("merged_pairs", "neighbour_error", "two_nn_dimension", "trustworthiness", "continuity")
+        measured = {name: np.full(len(trials), np.nan) for name in names}
+        for k, trial in enumerate(trials):
+            nearest = nearest_codes(codes[k])
+            measured["merged_pairs"][k] = merged_pairs(self.nearest, nearest)
+            measured["neighbour_error"][k] = nearest_neighbour_error(self.sample, nearest)
+            measured["two_nn_dimension"][k] = two_nn_dimension(nearest)
+            if trial < _NEIGHBOURHOOD_TRIALS:
+                of_codes = neighbourhoods(codes[k])
+                measured["trustworthiness"][k] = trustworthiness(self.neighbourhoods, of_codes)
+                measured["continuity"][k] = continuity(self.neighbourhoods, of_codes)
+        return measured
+
+    def _theory(self, dim: int, trials: int) -> tuple[float, float | None]:
+        if np.isinf(self.activation.flat_below):
+            return 0.0, None
+        data_dim = self.points.shape[1]
+        theory = collapsed_in_theory(dim, data_dim)
+        if self.angles is None or np.isfinite(self.activation.flat_above):
+            return theory, None
+        return theory, collapsed_deviation_in_theory(dim, data_dim, self.angles) / trials**0.5
+
+    def _output(self, dim: int, trial: int) -> FloatArray:
+        matrices, biases = self.draw(dim, range(trial, trial + 1))
+        codes = self.activation.apply(pre_activations(self.drawn, matrices, biases))
+        return np.asarray((codes[0] - biases[0]) @ np.linalg.pinv(matrices[0]).T)
+
+    def _points_per_chunk(self, dim: int) -> int:
+        return min(len(self.points), max(1, _CHUNK // dim))
+
+    def _blocks(self, dim: int, trials: int) -> list[range]:
+        """Blocks of trials whose arrays, (block, points of a chunk, dim), (block, dim, dim), fit `_CHUNK`."""
+        per_matrix = dim * max(dim, self._points_per_chunk(dim), len(self.sample))
+        size = min(max(1, _CHUNK // per_matrix), 25)  # and enough of them to keep all cores busy
+        return [range(start, min(start + size, trials)) for start in range(0, trials, size)]
+
+
+def _angles(points: FloatArray, bias: bool) -> FloatArray:
+    """The angles between points as random T and b see them: arccos of the correlation of pre-activations."""
+    products = points @ points.T / (points**2).sum(axis=1).mean() + bias
+    lengths = np.sqrt(np.diagonal(products))
+    at_origin = lengths == 0
+    products, lengths = products[~at_origin][:, ~at_origin], lengths[~at_origin]
+    return np.asarray(np.arccos((products / np.outer(lengths, lengths)).clip(-1.0, 1.0)))
+
+
+def _band(values: FloatArray) -> Band:
+    defined = values[np.isfinite(values)]
+    if not len(defined):
+        return Band(None, None, None)
+    low, median, high = np.quantile(defined, [0.05, 0.5, 0.95])
+    return Band(float(median), float(low), float(high))
