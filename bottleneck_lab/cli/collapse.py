@@ -1,0 +1,242 @@
+"""`collapse`: Fig. 1 as a measurement."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bottleneck_lab.errors import LabError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from bottleneck_lab.manifold.collapse import Band, CollapseResult
+
+
+def collapse(
+    shape: Annotated[
+        str,
+        typer.Option(help="spiral, circle, swiss-roll, gaussian, grid, or a .npy or .csv file of points."),
+    ] = "spiral",
+    points: Annotated[int, typer.Option(help="Points of the shape; of a file all are taken.")] = 1000,
+    embedding: Annotated[
+        str, typer.Option(help="Law of T: gaussian, uniform, orthonormal; or paper, the T of Fig. 1.")
+    ] = "gaussian",
+    bias: Annotated[bool, typer.Option("--bias", help="Add a random bias (Tx has mean square 1).")] = False,
+    activation: Annotated[str, typer.Option(help="relu, relu6 or leaky_relu.")] = "relu",
+    dims: Annotated[
+        str | None,
+        typer.Option(help="Channels to embed into (default 2,3,5,15,30 as in Fig. 1; paper: 2,3)."),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="Random matrices for each dim (paper: one).")] = 400,
+    seed: Annotated[int, typer.Option(help="Another seed, other matrices and random points.")] = 0,
+    json_: Annotated[bool, typer.Option("--json", help="Print the rows as JSON and nothing else.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the figures (SVG and PNG) and all numbers (JSON).")
+    ] = None,
+) -> None:
+    """Measure what ReLU loses of a manifold that is embedded in few channels, beside Theorem 1.
+
+    Embeds the points by random matrices T, applies the activation, and asks what is left: which points can
+    be recovered (Lemma 2), how well four decoders do, and what happens to distances and dimension.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from bottleneck_lab.manifold.collapse import measure_collapse
+    from bottleneck_lab.manifold.shapes import make_shape
+
+    data = make_shape(shape, points, seed)
+    chosen = _default_dims(data.shape[1], embedding) if dims is None else _parse_dims(dims)
+    if out is not None:
+        _make_folder(out)
+    stderr = Console(stderr=True)
+    with Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
+        task = progress.add_task("matrices", total=len(set(chosen)) * trials)
+        result = measure_collapse(
+            data,
+            chosen,
+            embedding=embedding,
+            bias=bias,
+            activation=activation,
+            trials=trials,
+            seed=seed,
+            progress=lambda finished: progress.advance(task, finished),
+        )
+    settings = {
+        "shape": shape,
+        "points": len(data),
+        "embedding": embedding,
+        "bias": bias,
+        "activation": activation,
+        "seed": seed,
+    }
+    if out is not None:
+        _write(out, result, settings)
+    if json_:
+        print(json.dumps(result.rows(), allow_nan=False))
+        return
+    _print(result, settings)
+
+
+def _default_dims(data_dim: int, embedding: str) -> list[int]:
+    from bottleneck_lab.manifold.collapse import PAPER_DIMS
+
+    if embedding == "paper":
+        return [2, 3]
+    return [dim for dim in PAPER_DIMS if dim >= data_dim] or [data_dim, 6 * data_dim]
+
+
+def _parse_dims(text: str) -> list[int]:
+    try:
+        return [int(item) for item in text.split(",")]
+    except ValueError:
+        raise LabError(f"--dims {text}: give whole numbers with commas between, such as 2,3,5") from None
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"--out {out}: {error.strerror}") from None
+
+
+def _write(out: Path, result: CollapseResult, settings: dict[str, object]) -> None:
+    from dataclasses import asdict
+
+    from bottleneck_lab.manifold.invertibility import bounds_of_mobilenet_blocks
+    from bottleneck_lab.manifold.shapes import CURVES
+    from bottleneck_lab.report.collapse_figure import draw_collapsed, draw_panels
+    from bottleneck_lab.report.style import save
+    from bottleneck_lab.runs.files import write_json
+
+    save(draw_panels(result, curve=settings["shape"] in CURVES), out / "panels")
+    save(draw_collapsed(result), out / "collapsed")
+    bounds = [
+        {**asdict(bound), "last_bound_holds": bound.last_bound_holds}
+        for bound in bounds_of_mobilenet_blocks()
+    ]
+    contents = {
+        "settings": settings,
+        "input": result.of_input,
+        "rows": result.rows(),
+        "log2_bounds_of_mobilenet_blocks": bounds,
+    }
+    write_json(out / "collapse.json", contents)
+
+
+def _print(result: CollapseResult, settings: dict[str, object]) -> None:
+    from rich.console import Console
+
+    from bottleneck_lab.cli.text import say
+
+    data_dim = result.drawn.shape[1]
+    dimensions = f"{data_dim} dimension{'s' if data_dim > 1 else ''}"
+    matrices = "the T of Fig. 1" if settings["embedding"] == "paper" else f"{settings['embedding']} T"
+    with_bias = " and bias" if settings["bias"] else ""
+    say(
+        f"{settings['shape']}: {result.points:,} points in {dimensions}; "
+        f"{matrices}{with_bias}, {result.collapses[0].trials:,} per dim; {settings['activation']}; "
+        f"seed {settings['seed']}"
+    )
+    console = Console(highlight=False)
+    for make in (_recovery_table, _decoder_table, _geometry_table, _bounds_table):
+        table, meaning = make(result)
+        console.print()
+        console.print(table)
+        say(meaning, style="dim")
+
+
+def _recovery_table(result: CollapseResult) -> tuple[Table, str]:
+    theory = "Theorem 1 (at least)" if result.activation == "relu6" else "Theorem 1"
+    table = _table("dim", "collapsed", theory, "lossy T", "rank", "merged pairs")
+    for row in result.collapses:
+        table.add_row(
+            str(row.dim),
+            _with_error(row.collapsed, row.collapsed_se),
+            _with_error(row.collapsed_theory, row.collapsed_theory_se),
+            f"{100 * row.lossy_matrices:.3g} %",
+            f"{row.jacobian_rank:.3f}",
+            _number(row.merged_pairs),
+        )
+    return table, (
+        "collapsed: share of points that fail Lemma 2, mean over T ± standard error. lossy T: matrices that "
+        "collapse any. rank: mean rank of the Jacobian. merged pairs: share of pairs with one code."
+    )
+
+
+def _decoder_table(result: CollapseResult) -> tuple[Table, str]:
+    names = ("pinv_error", "pinv_scaled_error", "affine_error", "neighbour_error")
+    table = _table("dim", "pinv", "pinv, scaled", "affine", "nearest")
+    for row in result.collapses:
+        table.add_row(str(row.dim), *(_with_band(row.bands[name]) for name in names))
+    return table, (
+        "Error of four decoders: median [5 %, 95 %] over T; 0 is perfect, 1 what answering the mean gets. "
+        f"The nearest point without any embedding: {_short(result.of_input['neighbour_error'])}."
+    )
+
+
+def _geometry_table(result: CollapseResult) -> tuple[Table, str]:
+    names = (
+        "effective_rank",
+        "participation_ratio",
+        "two_nn_dimension",
+        "trustworthiness",
+        "continuity",
+    )
+    table = _table("dim", "effective rank", "participation", "TwoNN", "trustworthiness", "continuity")
+    table.add_row("input", *(_short(result.of_input.get(name)) for name in names[:3]), "1", "1")
+    for row in result.collapses:
+        table.add_row(str(row.dim), *(_short(row.bands[name].median) for name in names))
+    return table, (
+        "Medians over T. TwoNN: intrinsic dimension. Trustworthiness: are new neighbours old ones? "
+        "Continuity: are old neighbours still neighbours?"
+    )
+
+
+def _bounds_table(_: CollapseResult) -> tuple[Table, str]:
+    from bottleneck_lab.manifold.invertibility import bounds_of_mobilenet_blocks
+
+    table = _table("n", "m", "collapsed", "<= m^(n+1)/(2^m n!)", "<= 2^((n+1)log m-m)", "<= 2^(-m/2)")
+    for bound in bounds_of_mobilenet_blocks():
+        shares = (bound.collapsed, bound.factorial, bound.power, bound.half)
+        verdict = "" if bound.last_bound_holds else " false"
+        cells = [_power_of_two(share) for share in shares]
+        table.add_row(str(bound.data_dim), str(bound.channels), *cells[:3], cells[3] + verdict)
+    return table, ("Theorem 1 and the paper's three bounds on it for the bottlenecks of MobileNetV2, m = 6n.")
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _number(value: float) -> str:
+    return "0" if value == 0 else f"{value:.4f}" if value >= 1e-3 else f"{value:.1e}"
+
+
+def _with_error(value: float, error: float | None) -> str:
+    return _number(value) if error is None else f"{_number(value)} ± {_number(error)}"
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _with_band(band: Band) -> str:
+    if band.median is None:
+        return "-"
+    return f"{band.median:.3f} [{band.low:.2f}, {band.high:.2f}]"
+
+
+def _power_of_two(exponent: float) -> str:
+    decimal = exponent * math.log10(2)  # a power this small or large may not be a float
+    return f"{10 ** (decimal - math.floor(decimal)):.1f}e{math.floor(decimal):+03d}"
