@@ -79,6 +79,8 @@ class Claim(Settings):
     def _balanced(cls, contrast: dict[str, float]) -> dict[str, float]:
         if abs(sum(contrast.values())) > 1e-9:
             raise ValueError(f"the weights must sum to 0, not {sum(contrast.values()):g}")
+        if idle := [name for name, weight in contrast.items() if weight == 0]:
+            raise ValueError(f"a weight of 0 compares nothing: {', '.join(map(repr, idle))}")
         return contrast
 
 
@@ -95,6 +97,13 @@ class Part(Overrides):
     axes: dict[str, dict[str, Overrides]] = Field(min_length=1)
     claims: tuple[Claim, ...] = ()
     facet: str | None = None
+
+    @field_validator("axes")
+    @classmethod
+    def _have_levels(cls, axes: dict[str, dict[str, Overrides]]) -> dict[str, dict[str, Overrides]]:
+        if empty := [name for name, levels in axes.items() if not levels]:
+            raise ValueError(f"an axis without levels leaves no variants: {', '.join(empty)}")
+        return axes
 
     def variants(self) -> Iterator[tuple[str, dict[str, str], tuple[Overrides, ...]]]:
         """Every variant: its name, its level on each axis, and the settings of these levels."""
@@ -231,12 +240,14 @@ def _variants(
             for (axis, level), setting in zip(levels.items(), overrides, strict=True)
         ]
         layers = [*below, *above, *extra]
+        _refuse_tags(layers, problems)
         try:
             settings = _merge(name, dataset, layers)
         except ValidationError as error:
             mistakes = dict(sentence(error, RunSettings))
             for key in ["model.network"] if "model.network" in mistakes else mistakes:
-                problems.add(_blame(key, layers) or f"{here} ({key})", mistakes[key])
+                place = f"{here} ({key})" if key else here
+                problems.add(_blame(key, layers) or place, mistakes[key])
             continue
         found.append(Variant(name=name, dataset=dataset, part=part_name, levels=levels, settings=settings))
     return found
@@ -255,8 +266,8 @@ def _merge(name: str, dataset: DatasetName, layers: list[Layer]) -> RunSettings:
     network = str(merged["model"].get("network"))
     family = "toy" if network == "toy" else "mobilenet_v2"
     rows = {} if network == "toy" else NETWORKS.get(network, NETWORKS["mobilenet_v2"])
-    merged["model"] = {"family": family, **rows, **merged["model"]}
-    merged["data"] = {"dataset": dataset, **merged["data"]}
+    merged["model"] = {**rows, **merged["model"], "family": family}
+    merged["data"] = {**merged["data"], "dataset": dataset}
     return RunSettings.model_validate_json(json.dumps({"variant": name, "seed": 0, **merged}, default=str))
 
 
@@ -266,8 +277,21 @@ def _blame(key: str, layers: list[Layer]) -> str | None:
     first = rest.split(".")[0]
     for place, layer in reversed(layers):
         if first in layer.get(section, {}):
-            return f"{place}.{key}" if place != "--set" else f"--set {key}"
+            return _under(place, key)
     return None
+
+
+def _under(place: str, key: str) -> str:
+    return f"{place} {key}" if place == "--set" else f"{place}.{key}"
+
+
+def _refuse_tags(layers: list[Layer], problems: Problems) -> None:
+    """What tells networks and data apart follows from their names, and cannot be set to contradict them."""
+    for place, layer in layers:
+        if "family" in layer.get("model", {}):
+            problems.add(_under(place, "model.family"), "unknown key; model.network says which it is")
+        if "dataset" in layer.get("data", {}):
+            problems.add(_under(place, "data.dataset"), "unknown key; `datasets` and --dataset choose it")
 
 
 def _all_differ(variants: list[Variant], problems: Problems) -> None:
@@ -297,8 +321,10 @@ def _split_overrides(
             problems.add(f"--set {key}", "no such section", key, [*SECTIONS, *ablation.parts])
         elif unknown := [name for name in value if name not in SECTIONS]:
             problems.add(f"--set {key}.{unknown[0]}", "no such section", unknown[0], SECTIONS)
+        elif bare := [name for name, settings in value.items() if not isinstance(settings, Mapping)]:
+            problems.add(f"--set {key}.{bare[0]}", f"is a section; set a key of it, not {value[bare[0]]!r}")
         else:
-            chosen.append((key, ("--set", value)))
+            chosen.append((key, (f"--set {key}", value)))
     return chosen, list(overrides)
 
 

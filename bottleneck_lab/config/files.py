@@ -60,6 +60,8 @@ def read(path: Path) -> Ablation:
         raise LabError(f"{path}: cannot be read ({error.strerror}); give the path of a .toml file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LabError(f"{path}: is not valid TOML: {error}") from error
+    if own := [key for key in ("name", "file") if key in content]:
+        raise LabError(f"{path}: {own[0]}: unknown key; an ablation is named by its file")
     try:
         whole = json.dumps({**content, "name": path.stem, "file": str(path)}, default=str)
         ablation = Ablation.model_validate_json(whole)

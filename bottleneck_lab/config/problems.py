@@ -71,6 +71,8 @@ def _walk(model: type[BaseModel], loc: Sequence[str]) -> tuple[list[str], str]:
     fields, keys = list(model.model_fields), []
     current: Any = model
     for step in loc:
+        if step == "[key]":  # of a dict, whose offending key is the step before
+            continue
         models = _models(current)
         tagged = [option for option in models if step in _tags(option)]
         if tagged:

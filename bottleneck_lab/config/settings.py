@@ -114,10 +114,9 @@ class MobileNetV2Settings(BlockKnobs):
     def _possible(self) -> MobileNetV2Settings:
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel = {self.kernel}: only odd kernels keep the image's size")
-        if self.residual == "sandglass" and self.expansion < 1:
-            raise ValueError(
-                f"a sandglass block has wide ends, so expansion = {self.expansion:g} must be >= 1"
-            )
+        thinnest = min(self.expansion if stage.t is None else stage.t for stage in self.stages)
+        if self.residual == "sandglass" and thinnest < 1:
+            raise ValueError(f"a sandglass block has wide ends, so expansion = {thinnest:g} must be >= 1")
         if self.residual == "expansion" and self.expansion == 0:
             raise ValueError("expansion = 0 leaves no expanded tensors to put a shortcut between")
         return self
