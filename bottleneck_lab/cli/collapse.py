@@ -26,7 +26,9 @@ def collapse(
     embedding: Annotated[
         str, typer.Option(help="Law of T: gaussian, uniform, orthonormal; or paper, the T of Fig. 1.")
     ] = "gaussian",
-    bias: Annotated[bool, typer.Option("--bias", help="Add a random bias (Tx has mean square 1).")] = False,
+    bias: Annotated[
+        bool, typer.Option("--bias", help="Add a standard normal bias (Tx has mean square 1).")
+    ] = False,
     activation: Annotated[str, typer.Option(help="relu, relu6 or leaky_relu.")] = "relu",
     dims: Annotated[
         str | None,
@@ -193,8 +195,8 @@ def _geometry_table(result: CollapseResult) -> tuple[Table, str]:
     for row in result.collapses:
         table.add_row(str(row.dim), *(_short(row.bands[name].median) for name in names))
     return table, (
-        "Medians over T. TwoNN: intrinsic dimension. Trustworthiness: are new neighbours old ones? "
-        "Continuity: are old neighbours still neighbours?"
+        "Medians over T, the last two over 40 of them. TwoNN: intrinsic dimension. Trustworthiness: are new "
+        "neighbours old ones? Continuity: are old neighbours still neighbours?"
     )
 
 

@@ -49,7 +49,7 @@ LARGEST_DIM = 2048
 _SAMPLE = 500  # points are compared with each other on a random half of them, and on this many at most
 _DRAWN = 1000
 _NEIGHBOURHOOD_TRIALS = 40
-_CHUNK = 2**19  # numbers per array: bounds the memory
+_CHUNK = 2**18  # numbers per array: bounds the memory, and fits a cache
 
 # Measured for every matrix and reported as medians with quantiles: one ill-conditioned T ruins a mean.
 MEASURES = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
+from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
 from bottleneck_lab.errors import LabError
@@ -44,18 +44,20 @@ class NearestCodes:
 
 def nearest_codes(codes: FloatArray) -> NearestCodes:
     """Compare codes (N, m) with each other; equal: in every channel, up to 1e-12 of the largest entry."""
-    # Equal codes have equal projections, so they stand side by side once these are sorted.
+    same = _SAME * np.abs(codes).max()
+    # Equal codes have equal projections: they stand side by side in their order, and few others come as near.
     direction = np.sin(np.arange(1.0, codes.shape[1] + 1))
-    order = np.argsort(codes @ direction)
-    ordered = codes[order]
-    apart = np.abs(ordered[1:] - ordered[:-1]).max(axis=1) > _SAME * np.abs(codes).max()
-    starts = np.concatenate([[True], apart])
+    projections = codes @ direction
+    order = np.argsort(projections)
+    starts = np.ones(len(codes), dtype=bool)
+    near = 1 + np.flatnonzero(np.diff(projections[order]) <= 2 * codes.shape[1] * same)
+    starts[near] = (np.abs(codes[order[near]] - codes[order[near - 1]]) > same).any(axis=1)
     labels = np.empty(len(codes), dtype=np.intp)
     labels[order] = np.cumsum(starts) - 1
-    ones = ordered[starts]
+    ones = codes[order[starts]]
     if len(ones) == 1:
         return NearestCodes(labels, np.full((1, 2), np.inf), np.zeros(1, dtype=np.intp))
-    distances, indices = KDTree(ones).query(ones, k=3)  # the first is the code itself
+    distances, indices = cKDTree(ones).query(ones, k=3)  # the first is the code itself
     return NearestCodes(labels, distances[:, 1:], indices[:, 1])
 
 

@@ -42,15 +42,12 @@ def recovery(matrices: FloatArray, pre_activations: FloatArray, activation: Acti
     active = activation.informative(pre_activations)
     rank = active_rank(matrices, active)
     unique = np.asarray(rank == matrices.shape[-1])
-    on_a_kink = np.zeros_like(unique)
-    for kink in (activation.flat_below, activation.flat_above):
-        if np.isfinite(kink):
-            on_a_kink |= (pre_activations == kink).any(axis=-1)
-    for index in map(tuple, np.argwhere(on_a_kink & ~unique)):
-        matrix, z = matrices[index[:-1]], pre_activations[index]
-        may_not_rise = np.concatenate(
-            [matrix[z == activation.flat_below], -matrix[z == activation.flat_above]]
-        )
+    lost, z = np.argwhere(~unique), pre_activations[~unique]
+    at_low, at_high = z == activation.flat_below, z == activation.flat_above
+    for i in np.flatnonzero((at_low | at_high).any(axis=-1)):
+        index = tuple(lost[i])
+        matrix = matrices[index[:-1]]
+        may_not_rise = np.concatenate([matrix[at_low[i]], -matrix[at_high[i]]])
         unique[index] = _only_zero(matrix[active[index]], may_not_rise)
     return Recovery(rank, unique)
 
@@ -198,8 +195,8 @@ def _only_zero(fixed: FloatArray, may_not_rise: FloatArray) -> bool:
     scaling is free.
     """
     may_not_rise = may_not_rise / np.linalg.norm(may_not_rise, axis=1, keepdims=True).clip(min=1e-300)
-    rows = np.concatenate([fixed, may_not_rise])
-    if np.linalg.matrix_rank(rows) < rows.shape[1]:
-        return False
     _, residual = nnls(np.concatenate([may_not_rise, fixed, -fixed]).T, -may_not_rise.sum(axis=0))
-    return bool(residual <= 1e-9)
+    if residual > 1e-9:
+        return False
+    rows = np.concatenate([fixed, may_not_rise])
+    return bool(np.linalg.matrix_rank(rows) == rows.shape[1])
