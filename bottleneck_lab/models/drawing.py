@@ -25,7 +25,7 @@ class _Row:
 
 
 def draw_block(run: RunSettings) -> str:
-    """The block of a run's network in which a shortcut fits, top to bottom as in Table 1 of the paper."""
+    """A block of a run's network, with a shortcut if any has one, top to bottom as in Table 1."""
     if isinstance(run.data, ImageSettings):
         assert isinstance(run.model, MobileNetV2Settings)
         return _draw_image_block(run.model, run.data)
@@ -42,13 +42,15 @@ def _draw_image_block(settings: MobileNetV2Settings, data: ImageSettings) -> str
     if isinstance(block, Sandglass):
         steps = ("depthwise", "projection", "expansion", "depthwise_out")
     name = f"blocks.{index}"
+    if block.inner == 0 and block.stride == 1 and block.inputs == block.outputs:
+        return f"{name} is the identity (expansion 0)"
     rows = [_Row("input", shapes[f"{name}.input"])]
     for step in steps:
         layer = getattr(block, step)
         if isinstance(layer, ConvNorm):
             rows.append(_Row(_describe(layer), shapes[f"{name}.{step}"]))
             if step == "expansion" and network.expansions_joined[index]:
-                rows.append(_Row("+ expanded tensor of the block before", shapes[f"{name}.{step}"]))
+                rows.append(_Row("+ previous block's expansion", shapes[f"{name}.{step}"]))
     return f"{name}\n" + _lines(rows, block.has_shortcut, block.output, shapes[f"{name}.output"])
 
 
@@ -65,19 +67,24 @@ def _draw_toy_block(run: RunSettings) -> str:
         _Row(f"linear map, {_activation(activation(settings.inner_activation))}", inner),
     ]
     if settings.residual == "expansion":
-        rows.append(_Row("+ expanded tensor of the block before", inner))
+        rows.append(_Row("+ previous block's expansion", inner))
     projection = f"linear map, {_activation(activation(before))}".removesuffix(", linear")
     rows.append(_Row(projection, width))
     return _lines(rows, settings.residual == "bottleneck", activation(after), width)
 
 
 def _typical(network: MobileNetV2) -> int:
-    """A block with expansion, stride 1 and equal ends, where there is one: it has a shortcut if any has."""
-    for index, block in enumerate(network.blocks):
-        same = block.stride == 1 and block.inputs == block.outputs
-        if same and isinstance(block.expansion, ConvNorm) and block.inner != block.inputs:
-            return index
-    return len(network.blocks) - 1
+    """The first block with a shortcut, or else where one would fit; with an expansion if possible."""
+
+    def merit(index: int) -> tuple[bool, bool, bool]:
+        block = cast("InvertedResidual | Sandglass", network.blocks[index])
+        return (
+            block.has_shortcut or network.expansions_joined[index],
+            block.stride == 1 and block.inputs == block.outputs,
+            isinstance(block.expansion, ConvNorm) and block.inner != block.inputs,
+        )
+
+    return max(range(len(network.blocks)), key=merit)
 
 
 def _shapes(network: MobileNetV2, images: Tensor) -> dict[str, str]:
