@@ -192,7 +192,7 @@ def measure_collapse(
         nearest=nearest_codes(sample),
         neighbourhoods=neighbourhoods(sample),
         activation=activation_named(activation),
-        angles=None if embedding == "paper" else _angles(drawn, bias),
+        angles=None if embedding == "paper" else _angles(drawn[::2], bias),
         draw=draw,
     )
     variances = principal_variances(moments(points, points).code_covariance)

@@ -26,7 +26,7 @@ _MOST_MINORS = 5000
 class Recovery:
     """For each point (..., N): the rank of the Jacobian there, and whether x is `unique` given its output."""
 
-    rank: NDArray[np.int64]
+    rank: NDArray[np.int32]
     unique: BoolArray
 
 
@@ -52,7 +52,7 @@ def recovery(matrices: FloatArray, pre_activations: FloatArray, activation: Acti
     return Recovery(rank, unique)
 
 
-def active_rank(matrices: FloatArray, active: BoolArray) -> NDArray[np.int64]:
+def active_rank(matrices: FloatArray, active: BoolArray) -> NDArray[np.int32]:
     """The rank of the rows of T that are active: (..., m, n) and (..., N, m) give (..., N).
 
     Where any n rows of T are independent, which a random T has with probability one, k rows have rank
@@ -60,7 +60,7 @@ def active_rank(matrices: FloatArray, active: BoolArray) -> NDArray[np.int64]:
     pattern of active rows that occurs.
     """
     rows, columns = matrices.shape[-2:]
-    rank = np.asarray(np.minimum(active.sum(axis=-1), columns))
+    rank = np.asarray(np.minimum(active.sum(axis=-1, dtype=np.int32), columns))
     matrix_of, active_of = matrices.reshape(-1, rows, columns), active.reshape(-1, active.shape[-2], rows)
     rank_of = rank.reshape(len(matrix_of), -1)
     for k in np.flatnonzero(~_in_general_position(matrix_of)):
