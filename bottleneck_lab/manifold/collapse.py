@@ -184,7 +184,7 @@ def measure_collapse(
     rng = np.random.default_rng(stream(seed, "sample"))
     size = min(len(points) // 2, _SAMPLE)
     sample = points[np.sort(rng.choice(len(points), size, replace=False))]
-    drawn = points[np.linspace(0, len(points) - 1, min(len(points), _DRAWN)).round().astype(np.intp)]
+    drawn = _evenly(points, _DRAWN)
     study = _Study(
         points=points,
         drawn=drawn,
@@ -192,7 +192,7 @@ def measure_collapse(
         nearest=nearest_codes(sample),
         neighbourhoods=neighbourhoods(sample),
         activation=activation_named(activation),
-        angles=None if embedding == "paper" else _angles(drawn[::2], bias),
+        angles=None if embedding == "paper" else _angles(_evenly(points, _SAMPLE), bias),
         draw=draw,
     )
     variances = principal_variances(moments(points, points).code_covariance)
@@ -317,6 +317,12 @@ class _Study:
         per_matrix = dim * max(dim, self._points_per_chunk(dim), len(self.sample))
         size = min(max(1, _CHUNK // per_matrix), 25)  # and enough of them to keep all cores busy
         return [range(start, min(start + size, trials)) for start in range(0, trials, size)]
+
+
+def _evenly(points: FloatArray, most: int) -> FloatArray:
+    """At most so many of the points, evenly chosen, in their order."""
+    chosen = np.linspace(0, len(points) - 1, min(len(points), most)).round().astype(np.intp)
+    return np.take(points, chosen, axis=0)
 
 
 def _angles(points: FloatArray, bias: bool) -> FloatArray:
