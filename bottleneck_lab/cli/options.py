@@ -9,6 +9,8 @@ import typer
 
 from bottleneck_lab.errors import LabError
 
+MOST_SEEDS = 10_000
+
 Out = Annotated[Path, typer.Option("--out", help="Folder for results; they go to OUT/NAME/TIER.")]
 DataDir = Annotated[
     Path | None,
@@ -25,17 +27,16 @@ def parse_seeds(text: str | None) -> list[int] | None:
     if text is None:
         return None
     try:
-        if text.strip().isdecimal():
-            seeds = list(range(int(text)))
-        else:
-            seeds = [seed for item in text.split(",") for seed in _range(item)]
+        ranges = (
+            [range(int(text))] if text.strip().isdecimal() else [_range(item) for item in text.split(",")]
+        )
     except ValueError:
-        seeds = []
-    if not seeds or len(seeds) > 10_000:
+        ranges = []
+    if not ranges or not all(0 < len(numbers) <= MOST_SEEDS for numbers in ranges):
         raise LabError(f"--seeds {text}: give a number (5: seeds 0 to 4), a range (10-14) or a list (3,7,8)")
-    return list(dict.fromkeys(seeds))
+    return list(dict.fromkeys(seed for numbers in ranges for seed in numbers))
 
 
-def _range(item: str) -> list[int]:
+def _range(item: str) -> range:
     first, dash, last = item.strip().partition("-")
-    return list(range(int(first), int(last) + 1)) if dash else [int(first)]
+    return range(int(first), int(last if dash else first) + 1)

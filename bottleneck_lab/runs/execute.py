@@ -21,7 +21,6 @@ from bottleneck_lab.training import Record
 from bottleneck_lab.training.device import settle_process
 
 POLL_SECONDS = 0.2
-TRIES = 2  # a job whose process died (out of memory, say) is tried once more
 
 
 @dataclass(frozen=True)
@@ -76,34 +75,31 @@ def _here(jobs: Sequence[Job], place: Workplace, listener: Listener) -> list[Job
 
 
 def _pool(jobs: Sequence[Job], place: Workplace, workers: int, listener: Listener) -> list[Job]:
-    """The same in `workers` processes."""
-    elsewhere: list[Job] = []
-    tries = dict.fromkeys((job.id for job in jobs), 0)
-    todo = list(jobs)
+    """The same in `workers` processes.
+
+    When a process dies (killed, or out of memory) all jobs that were under way are suspects. Each is tried
+    once more, alone, so that only those are given up in which a process dies again.
+    """
+    todo, elsewhere = list(jobs), []
     while todo:
         pool = _Pool(place, min(workers, len(todo)))
-        try:
-            busy, begun = pool.run(todo, listener)
-        except BaseException:
-            pool.terminate()
-            raise
+        busy, begun = pool.run(todo, listener)
         elsewhere += busy
         if not pool.broken:
             break
-        pool.terminate()
-        unfinished = [job for job in todo if job not in busy and job.unfinished(place.results)]
-        for job in unfinished:
-            tries[job.id] += job.id in begun
-            if tries[job.id] >= TRIES:
-                _give_up(job, place)
-        todo = [job for job in unfinished if tries[job.id] < TRIES]
+        left = [job for job in todo if job not in busy and job.unfinished(place.results)]
+        for suspect in [job for job in left if job.id in begun]:
+            alone = _Pool(place, 1)
+            elsewhere += alone.run([suspect], listener)[0]
+            if alone.broken:
+                _give_up(suspect, place)
+        todo = [job for job in left if job.id not in begun]
     return elsewhere
 
 
 def _give_up(job: Job, place: Workplace) -> None:
     for run in job.unfinished(place.results):
-        reason = f"its process died {TRIES} times (out of memory, or killed)"
-        RunFolder(place.results, run.id).fail(run, reason)
+        RunFolder(place.results, run.id).fail(run, "its process died twice (killed, or out of memory)")
 
 
 class _Pool:
@@ -119,7 +115,22 @@ class _Pool:
         self.broken = False
 
     def run(self, jobs: Sequence[Job], listener: Listener) -> tuple[list[Job], set[str]]:
-        """Do the jobs; returns those that other processes are at work on, and the ids of those begun here."""
+        """Do the jobs; returns those that other processes are at work on, and the ids of those begun here.
+
+        Whatever ends this early, `broken` or an exception such as Ctrl-C, ends the workers too.
+        """
+        try:
+            found = self._run(jobs, listener)
+        except BaseException:
+            self._terminate()
+            raise
+        if self.broken:
+            self._terminate()
+        else:
+            self._executor.shutdown()
+        return found
+
+    def _run(self, jobs: Sequence[Job], listener: Listener) -> tuple[list[Job], set[str]]:
         futures: dict[Future[bool], Job] = {self._executor.submit(_do_in_worker, job): job for job in jobs}
         by_id = {job.id: job for job in jobs}
         elsewhere: list[Job] = []
@@ -139,8 +150,6 @@ class _Pool:
                     listener(Event(job, 1.0))
                 else:
                     elsewhere.append(job)
-        if not self.broken:
-            self._executor.shutdown()
         return elsewhere, begun
 
     def _pass_on(self, jobs: dict[str, Job], begun: set[str], listener: Listener) -> None:
@@ -151,8 +160,7 @@ class _Pool:
                 begun.add(job_id)
                 listener(Event(jobs[job_id], share, record))
 
-    def terminate(self) -> None:
-        """Stop the workers at once."""
+    def _terminate(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
         for pid in self._pids:
             try:

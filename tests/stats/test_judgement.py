@@ -97,7 +97,7 @@ def test_the_second_families_are_corrected_among_their_own_kind_only(student_sle
 
 @pytest.mark.parametrize("kind", ["difference", "equivalence"])
 @pytest.mark.parametrize("values", [(), (0.5,), (0.5, 0.5)])
-def test_fewer_than_three_seeds_carry_no_verdict_and_do_not_burden_the_other_claims(kind, values, student_sleep):
+def test_fewer_than_three_seeds_carry_no_verdict_and_do_not_burden_other_claims(kind, values, student_sleep):
     silent, sleep = judge([Question(values, kind, 0.01), Question(student_sleep, "difference", 0.5)])
     assert silent.estimate == (0.5 if values else None)
     assert (silent.ci_low is None) == (len(values) < 2)

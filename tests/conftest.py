@@ -1,0 +1,90 @@
+import os
+
+import pytest
+
+# Before anything imports torch: two threads that fight over a busy core are many times slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# One small ablation, quick enough for tests, with a part on spirals and a part on images.
+MINI = """
+question = "Does the mini ablation run?"
+source = "nowhere"
+reported = "nothing"
+against = "a failure"
+
+[parts.spiral]
+title = "Spirals"
+facet = "width"
+model = { network = "toy", blocks = 2, expansion = 3 }
+train = { optimizer = "adam", learning_rate = 0.01, weight_decay = 0.0, evaluate_every = 5 }
+datasets.spiral.data = { points = 60, held_out = 90 }
+datasets.spiral.tiers.smoke = { seeds = 3, train.epochs = 20 }
+datasets.spiral.tiers.quick = { seeds = 4, train.epochs = 20 }
+datasets.spiral.tiers.laptop = { seeds = 5, train.epochs = 20 }
+datasets.spiral.tiers.paper = { seeds = 6, train.epochs = 20 }
+
+[parts.spiral.axes.projection]
+linear = { model.projection_activation = "linear" }
+relu = { model.projection_activation = "relu" }
+
+[parts.spiral.axes.width]
+"d=2" = { model.width = 2 }
+"d=3" = { model.width = 3 }
+
+[[parts.spiral.claims]]
+id = "narrow"
+statement = "ReLU in two channels loses accuracy."
+source = "Sec. 3.2"
+contrast = { "linear, d=2" = 1, "relu, d=2" = -1 }
+margin = 0.01
+
+[parts.images]
+title = "Images"
+model.network = "mobilenet_v2_digits"
+model.expansion = 2
+model.head_width = 16
+model.stages = [{ c = 4, n = 2, s = 2 }]
+train = { batch_size = 32, learning_rate = 0.1 }
+
+[parts.images.axes.projection]
+linear = { model.projection_activation = "linear" }
+relu6 = { model.projection_activation = "relu6" }
+
+[parts.images.datasets.cifar10.tiers]
+smoke = { seeds = 3, train.epochs = 2 }
+quick = { seeds = 3, train.epochs = 2 }
+laptop = { seeds = 3, train.epochs = 2 }
+paper = { seeds = 3, train.epochs = 2 }
+
+[parts.images.datasets.digits]
+data = { crop_padding = 1, flip = false, train_images = 128, held_out_images = 100 }
+
+[parts.images.datasets.digits.tiers]
+smoke = { seeds = 3, train.epochs = 3 }
+quick = { seeds = 3, train.epochs = 3 }
+laptop = { seeds = 3, train.epochs = 3 }
+paper = { seeds = 3, train.epochs = 3 }
+
+[[parts.images.claims]]
+id = "images"
+statement = "ReLU6 loses nothing on images."
+source = "Sec. 6.4"
+kind = "equivalence"
+contrast = { "linear" = 1, "relu6" = -1 }
+margin = 0.05
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_data_at_hand(monkeypatch, tmp_path_factory):
+    """Tests see CIFAR only where they ask for it, and never the user's cache."""
+    monkeypatch.setenv("BOTTLENECK_LAB_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv("BOTTLENECK_LAB_DATA", raising=False)
+
+
+@pytest.fixture
+def mini(tmp_path):
+    """The file of the mini ablation."""
+    path = tmp_path / "mini.toml"
+    path.write_text(MINI)
+    return path

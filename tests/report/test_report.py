@@ -1,0 +1,193 @@
+"""From run folders to numbers and verdicts, without training: the folders are written by hand."""
+
+import csv
+import json
+import re
+
+import pytest
+
+from bottleneck_lab.config import load
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.collect import collect
+from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
+from bottleneck_lab.report.format import duration, p_value, percent, points
+from bottleneck_lab.report.style import save
+from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.write import write_report
+from bottleneck_lab.runs import files
+from bottleneck_lab.runs.plan import Data, make_plan
+
+NOTICE = "CIFAR-10 was not found"
+
+
+@pytest.fixture
+def plan(mini):
+    data = Data(("spiral", "digits"), notices=(NOTICE,))
+    return make_plan(load(str(mini)), "smoke", data, range(10), {})
+
+
+# Student's sleep data (1908), in hours: the differences have the mean 1.58 and the interval 0.7001 to 2.4599.
+DRUG_1 = (0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0)
+DRUG_2 = (1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4)
+
+
+def accuracy_of(run):
+    """Sleep data as accuracies (hours / 100 around one half) for the claim `narrow`; all else is equal."""
+    if run.variant == "linear, d=2":
+        return 0.5 + DRUG_2[run.seed] / 100
+    if run.variant == "relu, d=2":
+        return 0.5 + DRUG_1[run.seed] / 100
+    return 0.75
+
+
+def write_runs(plan, results, keep=lambda run: True):
+    plan.write(results)
+    for run in filter(keep, plan.runs()):
+        folder = results / "runs" / run.id
+        accuracy = accuracy_of(run)
+        records = [{"epoch": epoch, "accuracy": accuracy * epoch / 3} for epoch in (1, 2, 3)]
+        files.write_json_lines(folder / "metrics.jsonl", records)
+        files.write_json(folder / "environment.json", {"wall_seconds": 2.0, "cpu_seconds": 1.0})
+        files.write_json(folder / "result.json", {"status": "done", "accuracy": accuracy, "epochs": 3})
+
+
+def claim(summary, name):
+    return next(c for c in summary["claims"] if c["id"] == name)
+
+
+def test_a_claim_has_the_interval_and_p_value_of_the_paired_t_test(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    narrow = claim(summarise(collect(tmp_path)), "narrow")
+    assert narrow["estimate"] == pytest.approx(0.0158)
+    assert (narrow["ci_low"], narrow["ci_high"]) == pytest.approx((0.007001142, 0.024598858), abs=1e-8)
+    assert narrow["p_value"] == pytest.approx(0.002833, abs=5e-7)
+    assert narrow["p_holm"] == pytest.approx(0.002833, abs=5e-7)  # the larger of two p-values
+    assert (narrow["n_seeds"], narrow["verdict"]) == (10, "supported")
+
+
+def test_variants_that_always_agree_are_equivalent(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    images = claim(summarise(collect(tmp_path)), "images")
+    assert (images["estimate"], images["verdict"], images["dataset"]) == (0.0, "supported", "digits")
+
+
+def test_the_summary_has_every_field_that_was_promised(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    write_report(tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert {"ablation", "tier", "datasets", "variants", "claims"} <= summary.keys()
+    assert summary["datasets"] == ["spiral", "digits"]
+    promised = {"name", "dataset", "params", "madds", "n_seeds", "mean", "ci_low", "ci_high"}
+    assert all(promised <= variant.keys() for variant in summary["variants"])
+    promised = {"id", "statement", "source", "dataset", "estimate", "ci_low", "ci_high", "p_value", "n_seeds"}
+    assert all(promised | {"detectable", "verdict"} <= claim.keys() for claim in summary["claims"])
+
+
+def test_a_seed_that_one_variant_lacks_is_left_out_of_the_pairs(plan, tmp_path):
+    write_runs(plan, tmp_path, keep=lambda run: not (run.variant == "relu, d=2" and run.seed == 0))
+    summary = summarise(collect(tmp_path))
+    differences = [b - a for a, b in zip(DRUG_1[1:], DRUG_2[1:], strict=True)]
+    assert claim(summary, "narrow")["n_seeds"] == 9
+    assert claim(summary, "narrow")["estimate"] == pytest.approx(sum(differences) / 900)
+
+
+def test_an_unfinished_ablation_says_so_and_judges_nothing_on_two_seeds(plan, tmp_path):
+    write_runs(plan, tmp_path, keep=lambda run: run.seed < 2)
+    path, summary = write_report(tmp_path)
+    assert "PARTIAL: 12 of 60 runs are done (48 not started)" in path.read_text()
+    assert {c["verdict"] for c in summary["claims"]} == {"inconclusive"}
+
+
+def test_nothing_finished_is_reported_too(plan, tmp_path):
+    plan.write(tmp_path)
+    path, summary = write_report(tmp_path)
+    assert "0 of 60 runs are done" in path.read_text()
+    assert all(variant["mean"] is None for variant in summary["variants"])
+
+
+def test_a_damaged_result_counts_as_unfinished(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    (tmp_path / "runs" / plan.runs()[0].id / "result.json").write_text('{"status": "do')
+    assert summarise(collect(tmp_path))["runs"] == {"planned": 60, "unfinished": 1, "done": 59}
+
+
+def test_the_table_of_runs_has_a_row_for_each(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    write_report(tmp_path)
+    with (tmp_path / "results.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 60
+    assert {row["run"] for row in rows} == {run.id for run in plan.runs()}
+    assert float(rows[0]["accuracy"]) == pytest.approx(accuracy_of(plan.runs()[0]))
+
+
+def test_the_report_shows_the_notice_every_variant_every_verdict_and_its_figures(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    path, summary = write_report(tmp_path)
+    text = path.read_text()
+    assert f"> **NOTE: {NOTICE}**" in text
+    assert all(f"| {variant['name']} |" in text for variant in summary["variants"])
+    assert all(f"**{c['verdict']}**" in text for c in summary["claims"])
+    linked = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert linked == ["accuracy-spiral.svg", "curves-spiral.svg", "curves-digits.svg"]
+    assert all((tmp_path / name).exists() for name in linked)
+
+
+def test_tables_in_the_report_have_no_gaps_and_no_ragged_rows(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    lines = write_report(tmp_path)[0].read_text().splitlines()
+    tables = "\n".join(line if line.startswith("|") else "" for line in lines).split("\n\n")
+    tables = [table.strip().splitlines() for table in tables if table.strip()]
+    assert len(tables) == 3
+    for table in tables:
+        assert len({row.count("|") for row in table}) == 1
+        assert re.fullmatch(r"(\| -+:? )+\|", table[1])
+
+
+def test_reports_and_figures_of_the_same_folder_are_the_same_to_the_byte(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    names = ("report.md", "summary.json", "results.csv", "curves-spiral.svg", "accuracy-spiral.svg")
+    write_report(tmp_path)
+    first = [(tmp_path / name).read_bytes() for name in names]
+    write_report(tmp_path)
+    assert first == [(tmp_path / name).read_bytes() for name in names]
+
+
+def test_curves_have_a_panel_a_width_and_a_line_a_variant(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    results = collect(tmp_path)
+    figure = accuracy_curves(results, "spiral")
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in panels] == ["d=2", "d=3"]
+    assert all(len(axes.get_lines()) == 2 for axes in panels)
+    line = panels[0].get_lines()[0]
+    mean = 0.5 + sum(DRUG_2) / 1000
+    assert list(line.get_xdata()) == [1, 2, 3]
+    assert list(line.get_ydata()) == pytest.approx([100 * mean / 3, 200 * mean / 3, 100 * mean])
+
+
+def test_accuracy_is_drawn_against_the_numbers_in_the_facets_names(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    results = collect(tmp_path)
+    figure = accuracy_against_facet(results, summarise(results), "spiral")
+    assert list(figure.axes[0].get_lines()[0].get_xdata()) == [2.0, 3.0]
+    assert accuracy_against_facet(results, summarise(results), "digits") is None
+
+
+def test_text_in_an_svg_stays_text(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    svg, png = save(accuracy_curves(collect(tmp_path), "digits"), tmp_path / "figure")
+    assert "held-out accuracy" in svg.read_text()
+    assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_without_a_plan_is_refused(tmp_path):
+    with pytest.raises(LabError, match=r"holds no plan\.json"):
+        collect(tmp_path)
+
+
+def test_numbers_are_written_as_people_read_them():
+    assert (percent(0.875), percent(None)) == ("87.5 %", "-")
+    assert (points(0.0613), points(-0.002), points(0.0613, sign=False)) == ("+6.1", "-0.2", "6.1")
+    assert [p_value(p) for p in (1e-5, 0.0033, 0.85, 1.0)] == ["< 0.0001", "0.0033", "0.85", "1.00"]
+    assert (duration(42.4), duration(200), duration(7500)) == ("42 s", "3 min 20 s", "2 h 5 min")

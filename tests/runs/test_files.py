@@ -1,0 +1,77 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bottleneck_lab.runs import files
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(JSON)
+def test_what_is_written_as_json_is_read_back(tmp_path_factory, value):
+    path = tmp_path_factory.mktemp("json") / "a" / "b.json"
+    files.write_json(path, value)
+    assert files.read_json(path) == value
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf"), np.float64("nan")])
+def test_numbers_json_has_no_word_for_become_null(tmp_path, odd):
+    files.write_json(tmp_path / "a.json", {"x": [1.0, odd]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": [1.0, None]}
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"a": 1}{', "\x00\xff"])
+def test_a_damaged_file_reads_as_nothing(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    assert files.read_json(tmp_path / "a.json") is None
+
+
+def test_lines_are_read_back_and_a_torn_line_makes_the_file_unreadable(tmp_path):
+    path = tmp_path / "a.jsonl"
+    files.write_json_lines(path, [{"epoch": 1}, {"epoch": 2}])
+    assert files.read_json_lines(path) == [{"epoch": 1}, {"epoch": 2}]
+    path.write_text(path.read_text()[:-4])
+    assert files.read_json_lines(path) == []
+
+
+def test_an_array_needs_no_pickle_to_be_read(tmp_path):
+    files.write_array(tmp_path / "a.npy", np.arange(5, dtype=np.uint8))
+    assert np.load(tmp_path / "a.npy", allow_pickle=False).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_a_writer_that_is_killed_leaves_all_or_nothing(tmp_path):
+    """A process writes the same file over and over; whenever it is killed, the file is whole."""
+    path = tmp_path / "a.json"
+    script = f"""
+        from pathlib import Path
+        from bottleneck_lab.runs import files
+        print("ready", flush=True)
+        while True:
+            files.write_json(Path({str(path)!r}), list(range(20_000)))
+    """
+    for delay in (0.02, 0.05, 0.08):
+        writer = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE)
+        writer.stdout.readline()
+        while not path.exists():
+            pass
+        try:
+            writer.wait(delay)
+        except subprocess.TimeoutExpired:
+            os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+        assert files.read_json(path) == list(range(20_000))

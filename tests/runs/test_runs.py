@@ -1,0 +1,279 @@
+"""Jobs, folders, locks, workers: an ablation is done once, whoever does it, and always ends alike."""
+
+import json
+import os
+import signal
+
+import filelock
+import numpy as np
+import pytest
+
+from bottleneck_lab.config import load
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.write import write_report
+from bottleneck_lab.runs import execute as execute_module
+from bottleneck_lab.runs import work as work_module
+from bottleneck_lab.runs.execute import execute
+from bottleneck_lab.runs.folder import RunFolder
+from bottleneck_lab.runs.jobs import plan_jobs
+from bottleneck_lab.runs.plan import Data, choose_data, make_plan
+from bottleneck_lab.runs.work import Workplace, do
+
+TOY_AND_DIGITS = Data(("spiral", "digits"))
+
+
+def no_network(layout, deadline):
+    raise LabError("no network in tests")
+
+
+@pytest.fixture
+def plan(mini):
+    return make_plan(load(str(mini)), "smoke", TOY_AND_DIGITS, None, {})
+
+
+def finish(plan, results, workers=1, listener=lambda event: None):
+    jobs = plan_jobs(plan.runs())
+    plan.write(results)
+    execute(jobs, Workplace(results, "cpu"), workers, listener)
+    return write_report(results)[1]
+
+
+def contents(results):
+    """Every file of every run that must not depend on how, when or where it was made."""
+    return {
+        path.relative_to(results).as_posix(): without_times(path)
+        for path in sorted(results.glob("runs/*/*"))
+        if path.name != "environment.json"
+    }
+
+
+def without_times(path):
+    if path.name != "metrics.jsonl":
+        return path.read_bytes()
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    return [{k: v for k, v in record.items() if not k.endswith("seconds")} for record in records]
+
+
+def test_toy_runs_of_one_shape_share_a_job_and_image_runs_do_not(plan):
+    jobs = plan_jobs(plan.runs())
+    sizes = sorted(len(job.runs) for job in jobs)
+    assert sizes == [1] * 6 + [6, 6]  # 2 variants x 3 seeds of digits; two widths of 2 variants x 3 seeds
+    assert sorted(run.id for job in jobs for run in job.runs) == sorted(run.id for run in plan.runs())
+
+
+def test_a_toy_job_holds_at_most_eight_seeds(mini):
+    plan = make_plan(load(str(mini)), "smoke", Data(("spiral",)), range(20), {})
+    seeds = sorted({run.seed for run in job.runs} for job in plan_jobs(plan.runs()))
+    assert max(map(len, seeds)) == 8
+
+
+def test_equal_plans_have_equal_jobs_and_more_seeds_leave_full_jobs_alone(mini):
+    def jobs(seeds):
+        return {
+            job.id
+            for job in plan_jobs(make_plan(load(str(mini)), "smoke", Data(("spiral",)), seeds, {}).runs())
+        }
+
+    assert jobs(range(8)) == jobs(range(8))
+    assert jobs(range(8)) < jobs(range(16))
+
+
+def test_a_finished_run_leaves_its_five_files_and_its_weights(plan, tmp_path):
+    finish(plan, tmp_path)
+    for run in plan.runs():
+        folder = tmp_path / "runs" / run.id
+        assert {path.name for path in folder.iterdir()} == {
+            "config.json", "environment.json", "metrics.jsonl", "predictions.npy", "result.json",
+            "weights.pt",
+        }  # fmt: skip
+        assert json.loads((folder / "config.json").read_text()) == json.loads(run.model_dump_json())
+        environment = json.loads((folder / "environment.json").read_text())
+        assert environment["threads"] == 1
+        assert environment["wall_seconds"] > 0
+        predictions = np.load(folder / "predictions.npy")
+        result = json.loads((folder / "result.json").read_text())
+        assert len(predictions) == (90 if run.dataset == "spiral" else 100)
+        assert result["status"] == "done"
+        assert (
+            result["accuracy"]
+            == json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["accuracy"]
+        )
+
+
+def test_results_do_not_depend_on_the_number_of_workers(plan, tmp_path):
+    one, two = finish(plan, tmp_path / "1", workers=1), finish(plan, tmp_path / "2", workers=2)
+    assert one == two
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+
+
+def test_a_second_start_trains_nothing(plan, tmp_path, monkeypatch):
+    before = finish(plan, tmp_path)
+    monkeypatch.setattr(work_module, "train", lambda *args, **kwargs: pytest.fail("trained again"))
+    events = []
+    assert finish(plan, tmp_path, listener=events.append) == before
+    assert all(event.share == 1.0 for event in events)
+
+
+def test_more_seeds_keep_the_runs_that_are_there(mini, tmp_path):
+    ablation = load(str(mini))
+    few = make_plan(ablation, "smoke", Data(("digits",)), [0, 1], {})
+    finish(few, tmp_path)
+    before = contents(tmp_path)
+    finish(make_plan(ablation, "smoke", Data(("digits",)), [0, 1, 2], {}), tmp_path)
+    after = contents(tmp_path)
+    assert before.items() < after.items()
+
+
+def test_a_run_that_raises_is_named_with_its_reason_and_the_others_stand(plan, tmp_path, monkeypatch):
+    train = work_module.train
+
+    def failing(runs, **rest):
+        if runs[0].variant == "relu6" and runs[0].seed == 1:
+            raise MemoryError("no room for this one")
+        return train(runs, **rest)
+
+    monkeypatch.setattr(work_module, "train", failing)
+    summary = finish(plan, tmp_path)
+    assert summary["runs"] == {"planned": 18, "done": 17, "failed": 1}
+    relu6 = next(v for v in summary["variants"] if v["name"] == "relu6")
+    assert relu6["n_seeds"] == 2
+    failed = next(run for run in plan.runs() if run.variant == "relu6" and run.seed == 1)
+    folder = RunFolder(tmp_path, failed.id)
+    assert folder.result()["reason"] == "MemoryError: no room for this one"
+    assert "Traceback" in (folder.path / "error.txt").read_text()
+    assert "no room for this one" in (tmp_path / "report.md").read_text()
+
+    monkeypatch.setattr(work_module, "train", train)  # started again, it is tried again
+    assert finish(plan, tmp_path)["runs"] == {"planned": 18, "done": 18}
+    assert not (folder.path / "error.txt").exists()
+
+
+def test_a_job_that_another_process_holds_is_left_to_it(plan, tmp_path):
+    job = plan_jobs(plan.runs())[0]
+    place = Workplace(tmp_path, "cpu")
+    with filelock.FileLock(place.lock(job).lock_file):
+        assert do(job, place) is False
+    assert do(job, place) is True
+
+
+def test_what_was_finished_elsewhere_meanwhile_is_not_trained_again(plan, tmp_path, monkeypatch):
+    job = plan_jobs(plan.runs())[0]
+    place = Workplace(tmp_path, "cpu")
+    do(job, place)
+    monkeypatch.setattr(work_module, "train", lambda *args, **kwargs: pytest.fail("trained again"))
+    assert do(job, place) is True
+
+
+def test_a_batch_that_was_killed_while_its_results_were_written_ends_in_the_same_bits(
+    plan, tmp_path, monkeypatch
+):
+    finish(plan, tmp_path / "undisturbed")
+    real, count = RunFolder.finish, 0
+
+    class KilledError(BaseException):
+        pass
+
+    def finish_three_and_die(self, *arguments):
+        nonlocal count
+        count += 1
+        if count == 4:
+            raise KilledError
+        real(self, *arguments)
+
+    jobs = [job for job in plan_jobs(plan.runs()) if len(job.runs) == 6]
+    place = Workplace(tmp_path / "killed", "cpu")
+    monkeypatch.setattr(RunFolder, "finish", finish_three_and_die)
+    with pytest.raises(KilledError):
+        do(jobs[0], place)
+    monkeypatch.setattr(RunFolder, "finish", real)
+    assert len(jobs[0].unfinished(place.results)) == 3
+    finish(plan, tmp_path / "killed")
+    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
+
+
+def killing(monkeypatch, times):
+    """Make the parent kill a worker, each of the first `times` that news of a job of width 3 comes in."""
+    left = [times]
+    pass_on = execute_module._Pool._pass_on
+
+    def pass_on_and_kill(self, jobs, begun, listener):
+        def kill_or_listen(event):
+            wide = len(event.job.runs) > 1 and event.job.runs[0].model.width == 3
+            if wide and event.share < 1 and left[0]:
+                left[0] -= 1
+                for pid in self._pids:
+                    os.kill(pid, signal.SIGKILL)
+            listener(event)
+
+        pass_on(self, jobs, begun, kill_or_listen)
+
+    monkeypatch.setattr(execute_module._Pool, "_pass_on", pass_on_and_kill)
+    return left
+
+
+def test_workers_that_are_killed_once_take_no_run_with_them(plan, tmp_path, monkeypatch):
+    left = killing(monkeypatch, times=1)
+    summary = finish(plan, tmp_path, workers=2)
+    assert left == [0]
+    assert summary["runs"] == {"planned": 18, "done": 18}
+
+
+def test_a_job_that_always_kills_its_worker_fails_and_no_other_does(mini, tmp_path, monkeypatch):
+    longer = {"spiral": {"train": {"epochs": 3000, "evaluate_every": 500}}}
+    plan = make_plan(load(str(mini)), "smoke", TOY_AND_DIGITS, None, longer)
+    killing(monkeypatch, times=1000)
+    summary = finish(plan, tmp_path, workers=2)
+    assert summary["runs"] == {"planned": 18, "done": 12, "failed": 6}
+    failed = {run.id for run in plan.runs() if RunFolder(tmp_path, run.id).status() == "failed"}
+    assert failed == {run.id for run in plan.runs() if getattr(run.model, "width", 0) == 3}
+
+
+# ------------------------------------------------------------------------------------------- choice of data
+
+
+def test_without_cifar_the_images_are_digits_and_a_notice_says_so(mini, tmp_path):
+    data = choose_data(load(str(mini)), (), None, "quick", no_network)
+    assert data.names == ("spiral", "digits")
+    assert "CIFAR-10 was not found" in data.notices[0]
+    assert "digits" in data.notices[0]
+
+
+def test_a_data_set_that_was_asked_for_has_no_substitute(mini):
+    with pytest.raises(LabError, match="no network in tests"):
+        choose_data(load(str(mini)), ("cifar10",), None, "quick", no_network)
+
+
+def test_an_unasked_for_download_is_given_ten_seconds_and_an_asked_for_one_all_it_needs(mini):
+    deadlines = []
+
+    def fetch(layout, deadline):
+        deadlines.append(deadline)
+        raise LabError("not here")
+
+    choose_data(load(str(mini)), (), None, "quick", fetch)
+    with pytest.raises(LabError):
+        choose_data(load(str(mini)), ("cifar10",), None, "quick", fetch)
+    assert deadlines == [10.0, None]
+
+
+def test_the_smoke_tier_downloads_nothing_unasked(mini):
+    data = choose_data(
+        load(str(mini)), (), None, "smoke", lambda layout, deadline: pytest.fail("went to the network")
+    )
+    assert data.names == ("spiral", "digits")
+
+
+def test_a_data_set_the_ablation_cannot_run_on_is_refused_with_those_it_can(mini):
+    with pytest.raises(
+        LabError, match="cifar100: mini cannot run on it; it runs on: spiral, cifar10, digits"
+    ):
+        choose_data(load(str(mini)), ("cifar100",), None, "quick", no_network)
+
+
+def test_damaged_files_are_refused_before_any_training(mini, tmp_path):
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    for number in range(1, 6):
+        (folder / f"data_batch_{number}.bin").write_bytes(b"\0" * 100)
+    with pytest.raises(LabError, match=r"data_batch_1\.bin"):
+        choose_data(load(str(mini)), (), tmp_path, "quick", no_network)
