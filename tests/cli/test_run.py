@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+REAL_CIFAR = os.environ.get("BOTTLENECK_LAB_DATA")  # before the tests are cut off from it
+
 RUN = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
 LAB = [sys.executable, "-c", "from bottleneck_lab.cli import main; main()"]
 
@@ -40,6 +42,19 @@ def test_an_ablation_goes_from_its_file_to_a_table_verdicts_and_a_report(mini, t
     assert found["datasets"] == ["spiral", "digits"]
     assert {variant["n_seeds"] for variant in found["variants"]} == {3}
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.skipif(REAL_CIFAR is None, reason="BOTTLENECK_LAB_DATA names no folder with the official files")
+def test_the_real_images_are_trained_on_where_they_are_at_hand(mini, tmp_path):
+    few = ("--set", "images.data.train_images=256", "--set", "images.data.held_out_images=100")
+    done = call(RUN, mini, "--tier", "smoke", *few, cwd=tmp_path, BOTTLENECK_LAB_DATA=REAL_CIFAR)
+    assert done.returncode == 0, done.stderr
+    assert "was not found" not in done.stdout
+    assert summary(tmp_path)["datasets"] == ["spiral", "cifar10"]
+    assert (
+        "md5 of data_batch_5.bin: 53f37980c15c3d472c316c40844f3f0d"
+        in next(tmp_path.glob("**/report.md")).read_text()
+    )
 
 
 def test_only_what_was_asked_for_is_run(mini, tmp_path):
@@ -110,7 +125,7 @@ def test_a_run_that_failed_is_named_and_the_exit_code_is_1(mini, tmp_path):
     assert [v["n_seeds"] for v in found["variants"]] == [3, 3, 3, 3, 0, 0]
 
 
-LONG = ("--tier", "smoke", "--dataset", "digits", "--set", "train.epochs=60")
+LONG = ("--tier", "smoke", "--dataset", "digits", "--set", "train.epochs=40")
 
 
 def wait_for(condition, seconds=60):
@@ -134,7 +149,7 @@ def test_killed_at_three_moments_and_started_again_it_ends_as_if_undisturbed(min
     patched = [sys.executable, "-c", often + RUN[2]]
     arguments = [*map(str, (mini, *LONG)), "--workers", "1"]
     assert call(patched, *arguments, cwd=undisturbed).returncode == 0
-    for moment in (1, 100, 250):  # of 6 runs x 60 epochs
+    for moment in (1, 70, 170):  # of 6 runs x 40 epochs
         process = subprocess.Popen([*patched, *arguments], cwd=killed, stdout=subprocess.DEVNULL)
         wait_for(lambda moment=moment: epochs_so_far(killed) >= moment)
         os.kill(process.pid, signal.SIGKILL)
