@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from bottleneck_lab.cli.collapse import collapse
 from bottleneck_lab.cli.data import data_app
 from bottleneck_lab.cli.inspect import describe, list_ablations, status
 from bottleneck_lab.cli.run import run
@@ -18,6 +19,7 @@ app.command("run")(run)
 app.command("list")(list_ablations)
 app.command("describe")(describe)
 app.command("status")(status)
+app.command("collapse")(collapse)
 app.add_typer(data_app, name="data")
 
 run_app = typer.Typer(**_LOOKS)  # type: ignore[arg-type]

@@ -45,16 +45,9 @@ class TierSettings(Overrides):
 
 
 class DatasetSettings(Overrides):
-    """How a part is run on one data set, tier by tier."""
+    """How a part is run on one data set, tier by tier. Those of the catalogue have all four tiers."""
 
-    tiers: dict[Tier, TierSettings]
-
-    @field_validator("tiers")
-    @classmethod
-    def _all_four(cls, tiers: dict[Tier, TierSettings]) -> dict[Tier, TierSettings]:
-        if missing := [name for name in TIERS if name not in tiers]:
-            raise ValueError(f"every data set needs all four tiers; missing: {', '.join(missing)}")
-        return tiers
+    tiers: dict[Tier, TierSettings] = Field(min_length=1)
 
 
 class Claim(Settings):
@@ -177,6 +170,10 @@ class Ablation(Settings):
                     "--dataset", f"{self.name} has no data set {dataset!r}", dataset, self.datasets()
                 )
                 continue
+            tiers = self.parts[part_name].datasets[dataset].tiers
+            if tier not in tiers:
+                problems.add(f"--tier {tier}", f"{dataset} has no such tier", tier, tiers)
+                continue
             extra = [layer for name, layer in chosen if name in (None, part_name)]
             variants += _variants(self.parts[part_name], part_name, dataset, tier, extra, problems)
         problems.complain()
@@ -214,7 +211,7 @@ def _check_part(ablation: Ablation, part_name: str, part: Part, problems: Proble
     for dataset in part.datasets:
         if ablation.part_of(dataset) != part_name:
             problems.add(f"{here}.datasets.{dataset}", "another part has this data set already")
-        for tier in TIERS:
+        for tier in part.datasets[dataset].tiers:
             found = _variants(part, part_name, dataset, tier, [], problems)
             _all_differ(found, problems)
 

@@ -12,6 +12,7 @@ import pytest
 
 import bottleneck_lab
 from bottleneck_lab.config import TIERS, Ablation, catalogue, load
+from bottleneck_lab.errors import LabError
 
 
 @pytest.fixture
@@ -176,3 +177,13 @@ print(*sys.modules)
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
     assert not {"torch", "numpy", "sklearn", "matplotlib"} & set(modules.stdout.split())
+
+
+def test_a_file_of_ones_own_may_have_few_tiers_and_says_which_when_asked_for_another(
+    write: Callable[..., Path],
+) -> None:
+    quick = "quick = { seeds = 3, train.epochs = 15 }\nlaptop = { seeds = 4, train.epochs = 40 }"
+    ablation = load(str(write((quick, ""))))
+    assert ablation.variants("smoke", ["digits"])
+    with pytest.raises(LabError, match="--tier quick: digits has no such tier; valid names: smoke, paper"):
+        ablation.variants("quick", ["digits"])

@@ -294,14 +294,6 @@ def test_writing_out_a_default_does_not_make_a_variant_another_one(refusal: Refu
     assert line == "parts.images.axes: the variants 'again' and 'linear' have equal settings"
 
 
-def test_every_data_set_has_all_four_tiers(refusal: Refusal) -> None:
-    [line] = refusal(
-        ("quick = { seeds = 3, train.epochs = 15 }\nlaptop = { seeds = 4, train.epochs = 40 }", "")
-    )
-    assert line.startswith("parts.images.datasets.digits.tiers: every data set needs all four tiers")
-    assert line.endswith("missing: quick, laptop")
-
-
 def test_a_data_set_belongs_to_one_part(refusal: Refusal) -> None:
     again = """
     [parts.again]
