@@ -322,7 +322,7 @@ class _Study:
 def _evenly(points: FloatArray, most: int) -> FloatArray:
     """At most so many of the points, evenly chosen, in their order."""
     chosen = np.linspace(0, len(points) - 1, min(len(points), most)).round().astype(np.intp)
-    return np.take(points, chosen, axis=0)
+    return np.asarray(points[chosen])
 
 
 def _angles(points: FloatArray, bias: bool) -> FloatArray:
