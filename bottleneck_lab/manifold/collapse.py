@@ -162,8 +162,8 @@ def measure_collapse(
     Trustworthiness and continuity are taken for the first 40 matrices. Matrices and points go through all
     cores in chunks, so that memory does not grow with trials, nor, beyond the points themselves, with points.
 
-    Raises LabError for points that `as_points` refuses, an unknown name, no dims, a dim below n or above
-    2,048, fewer than one trial, or a negative seed.
+    Raises LabError for points that `as_points` refuses or that are nearly all the same, an unknown name, no
+    dims, a dim below n or above 2,048, fewer than one trial, or a negative seed.
     """
     points = as_points(points)
     dims = list(dict.fromkeys(dims))
@@ -184,12 +184,15 @@ def measure_collapse(
     rng = np.random.default_rng(stream(seed, "sample"))
     size = min(len(points) // 2, _SAMPLE)
     sample = points[np.sort(rng.choice(len(points), size, replace=False))]
+    nearest = nearest_codes(sample)
+    if len(nearest.nearest) == 1:
+        raise LabError("the points: nearly all are in one place, and there is nothing to compare")
     drawn = _evenly(points, _DRAWN)
     study = _Study(
         points=points,
         drawn=drawn,
         sample=sample,
-        nearest=nearest_codes(sample),
+        nearest=nearest,
         neighbourhoods=neighbourhoods(sample),
         activation=activation_named(activation),
         angles=None if embedding == "paper" else _angles(_evenly(points, _SAMPLE), bias),
@@ -201,10 +204,10 @@ def measure_collapse(
         activation=activation,
         drawn=drawn,
         of_input={
-            "neighbour_error": nearest_neighbour_error(sample, study.nearest),
+            "neighbour_error": nearest_neighbour_error(sample, nearest),
             "effective_rank": float(effective_rank(variances)),
             "participation_ratio": float(participation_ratio(variances)),
-            "two_nn_dimension": _band(np.array([two_nn_dimension(study.nearest)])).median,
+            "two_nn_dimension": _band(np.array([two_nn_dimension(nearest)])).median,
         },
         collapses=tuple(study.collapse(dim, 1 if embedding == "paper" else trials, progress) for dim in dims),
     )

@@ -70,7 +70,7 @@ def test_the_pseudo_inverse_misleads(figure_1):
 
 
 def reference(points, matrix, bias, activation):
-    """Every measure of one matrix, the obvious way; the slow side of the benchmark's comparison."""
+    """The measures of one matrix over all points, the obvious way."""
     codes = activation.apply(points @ matrix.T + bias)
     active = activation.informative(points @ matrix.T + bias)
     ranks = np.array([np.linalg.matrix_rank(matrix[row]) if row.any() else 0 for row in active])
@@ -234,6 +234,7 @@ def test_progress_counts_every_matrix():
         ({"embedding": "cauchy"}, "no such embedding"),
         ({"activation": "swish"}, "no such activation"),
         ({"points": np.full((50, 2), np.nan)}, "NaN"),
+        ({"points": np.eye(1000, 2)[::-1] * [[1.0, 0.0]]}, "nearly all are in one place"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_any_work(changes, reason):
