@@ -126,7 +126,7 @@ def test_an_override_holds_for_every_variant_and_nothing_else_changes(ablation: 
     ]
 
 
-def test_an_override_beats_part_data_set_tier_and_axis(ablation: Ablation) -> None:
+def test_an_override_beats_part_data_set_and_tier(ablation: Ablation) -> None:
     options = ["spiral.train.learning_rate=0.5", "data.arms=7", "spiral.model.blocks=3"]
     for variant in ablation.variants("laptop", ["spiral"], parse_overrides(options)):
         settings = variant.settings

@@ -45,7 +45,7 @@ def test_the_file_that_the_others_are_made_from_is_accepted(write: Callable[...,
 def test_an_unknown_key_is_named_with_the_nearest_known_one(
     refusal: Refusal, old: str, new: str, key: str, nearest: str
 ) -> None:
-    assert f"{key}: unknown key; did you mean {nearest!r}?" in refusal((old, new))
+    assert refusal((old, new)) == [f"{key}: unknown key; did you mean {nearest!r}?"]
 
 
 def test_a_key_that_resembles_no_known_one_is_answered_with_all_of_them(refusal: Refusal) -> None:

@@ -189,6 +189,12 @@ def test_below_expansion_1_a_block_is_a_classical_bottleneck() -> None:
     assert found["output"].shape[1] == 8
 
 
+@given(widths, st.floats(0.3, 8))
+def test_an_inner_width_is_rounded_to_the_nearest(k: int, t: float) -> None:
+    inner = InvertedResidual(k, k, expansion=t).inner
+    assert abs(inner - t * k) <= 0.5 or (inner == 1 and t * k < 1)
+
+
 def test_the_thinnest_inner_layer_has_one_channel() -> None:
     assert InvertedResidual(3, 3, expansion=0.01).inner == 1
 

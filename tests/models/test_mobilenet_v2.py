@@ -157,8 +157,26 @@ def test_shortcuts_between_expansions_fit_where_figure_7_repeats_a_width_at_stri
     assert network.shortcuts == sum(fitting) == 10
 
 
+def test_no_shortcut_between_expansions_crosses_a_change_of_resolution(mobilenet: Settings) -> None:
+    stages = [{"c": 8, "n": 3, "s": 2}]
+    network = MobileNetV2(mobilenet(residual="expansion", stages=stages, stem_width=8))
+    assert len({block.inner for block in network.blocks}) == 1
+    assert network.expansions_joined == [False, False, True]
+    assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 1000)
+
+
 def test_without_residuals_there_is_no_shortcut(mobilenet: Settings) -> None:
     assert MobileNetV2(mobilenet(residual="none")).shortcuts == 0
+
+
+@pytest.mark.parametrize("residual", RESIDUALS)
+def test_the_kernel_is_that_of_every_depthwise_convolution(mobilenet: Settings, residual: str) -> None:
+    network = MobileNetV2(mobilenet(residual=residual, kernel=5))
+    convolutions = [m for block in network.blocks for m in block.modules() if isinstance(m, nn.Conv2d)]
+    depthwise = [conv for conv in convolutions if conv.groups > 1]
+    assert len(depthwise) == (34 if residual == "sandglass" else 17)
+    assert {conv.kernel_size for conv in depthwise} == {(5, 5)}
+    assert {conv.kernel_size for conv in convolutions if conv.groups == 1} == {(1, 1)}
 
 
 def test_a_stage_may_have_an_expansion_ratio_of_its_own(mobilenet: Settings) -> None:
