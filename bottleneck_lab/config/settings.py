@@ -163,6 +163,10 @@ class SpiralSettings(Settings):
         return self.arms
 
 
+# Images of each data set that may be trained on, and those that are held out from training.
+IMAGES = {"digits": (1197, 600), "cifar10": (40_000, 10_000), "cifar100": (40_000, 10_000)}
+
+
 class ImageSettings(Settings):
     """Images of one data set: how many are used, and how training images are varied.
 
@@ -180,6 +184,28 @@ class ImageSettings(Settings):
     crop_padding: int = Field(4, ge=0)
     flip: bool = True
     resolution: int | None = Field(None, ge=4)
+
+    @model_validator(mode="after")
+    def _available(self) -> ImageSettings:
+        for name, asked, there in zip(
+            ("train_images", "held_out_images"),
+            (self.train_images, self.held_out_images),
+            IMAGES[self.dataset],
+            strict=True,
+        ):
+            if asked is not None and asked > there:
+                raise ValueError(f"{name} = {asked}: {self.dataset} has only {there}")
+        return self
+
+    @property
+    def train_count(self) -> int:
+        """Number of training images."""
+        return self.train_images or IMAGES[self.dataset][0]
+
+    @property
+    def held_out_count(self) -> int:
+        """Number of held-out images."""
+        return self.held_out_images or IMAGES[self.dataset][1]
 
     @property
     def classes(self) -> int:

@@ -11,7 +11,7 @@ import torch
 from bottleneck_lab.config import ImageSettings, RunSettings
 from bottleneck_lab.data.images import Augmentation, ImageData, Images
 from bottleneck_lab.models import cost_of
-from bottleneck_lab.runs.jobs import Job, training_examples
+from bottleneck_lab.runs.jobs import Job
 from bottleneck_lab.training import Checkpoint, find_device, train
 from bottleneck_lab.training.device import Precision, settle_process
 from bottleneck_lab.training.images import build, train_epoch
@@ -61,7 +61,7 @@ def _seconds_of_toy_steps(runs: Sequence[RunSettings], device: torch.device) -> 
 def _seconds_of_image_epoch(run: RunSettings, settings: ImageSettings, device: torch.device) -> float:
     """Time a few batches of noise; evaluating an image costs about a quarter."""
     channels, height, width = settings.shape
-    batch = min(run.train.batch_size or 1, training_examples(run))
+    batch = min(run.train.batch_size or 1, settings.train_count)
     pixels = torch.randint(0, 256, (batch * STEPS, height, width, channels), dtype=torch.uint8)
     images = Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
     noise = ImageData(images, images, None, torch.zeros(channels), torch.ones(channels), {}).to(device)
@@ -72,15 +72,7 @@ def _seconds_of_image_epoch(run: RunSettings, settings: ImageSettings, device: t
     start = time.perf_counter()
     train_epoch(network, *arguments, augmentation, 0)
     seconds = (time.perf_counter() - start) / len(pixels)
-    return seconds * (training_examples(run) + held_out_examples(run) / run.train.evaluate_every / 4)
-
-
-def held_out_examples(run: RunSettings) -> int:
-    """Held-out images or points of a run."""
-    if not isinstance(run.data, ImageSettings):
-        return run.data.held_out
-    available = 600 if run.data.dataset == "digits" else 10_000
-    return min(run.data.held_out_images or available, available)
+    return seconds * (settings.train_count + settings.held_out_count / run.train.evaluate_every / 4)
 
 
 def estimate_bytes(runs: Sequence[RunSettings]) -> int:
@@ -91,5 +83,6 @@ def estimate_bytes(runs: Sequence[RunSettings]) -> int:
         key = (run.model, run.data)
         if key not in parameters:
             parameters[key] = cost_of(run)[0]
-        total += 4 * parameters[key] + held_out_examples(run) + SMALL_FILES
+        predictions = run.data.held_out_count if isinstance(run.data, ImageSettings) else run.data.held_out
+        total += 4 * parameters[key] + predictions + SMALL_FILES
     return total

@@ -56,12 +56,5 @@ def _job(runs: list[RunSettings]) -> Job:
 def work_of(run: RunSettings) -> float:
     """Multiply-accumulates of a run's forward passes over its training data."""
     _, madds = cost_of(run)
-    return float(madds * run.train.epochs * training_examples(run))
-
-
-def training_examples(run: RunSettings) -> int:
-    """Training images or points of a run."""
-    if not isinstance(run.data, ImageSettings):
-        return run.data.points
-    available = {"digits": 1197, "cifar10": 40_000, "cifar100": 40_000}[run.data.dataset]
-    return min(run.data.train_images or available, available)
+    examples = run.data.train_count if isinstance(run.data, ImageSettings) else run.data.points
+    return float(madds * run.train.epochs * examples)

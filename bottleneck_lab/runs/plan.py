@@ -11,6 +11,7 @@ from typing import Any
 from bottleneck_lab.config import Ablation, DatasetName, RunSettings, Tier, Variant
 from bottleneck_lab.data import cifar
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.models import cost_of
 from bottleneck_lab.runs import files
 
 FETCH_SECONDS = 10.0  # how long an unasked-for download may take before the fallback is used
@@ -53,7 +54,7 @@ def choose_data(
         if layout is None:
             names.append(name)
             continue
-        folder = cifar.find(layout, data_dir)
+        folder = _found(layout, data_dir)
         if folder is None:
             try:
                 folder = _fetched(layout, fetch, tier, bool(asked))
@@ -79,6 +80,15 @@ TITLES: dict[DatasetName, str] = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
 }
+
+
+def _found(layout: cifar.CifarLayout, data_dir: Path | None) -> Path | None:
+    """Where the files are; a folder that the user has named must hold them."""
+    folder = cifar.find(layout, data_dir)
+    if data_dir is not None and (folder is None or not folder.is_relative_to(data_dir.expanduser())):
+        names = ", ".join(layout.training)
+        raise LabError(f"--data-dir {data_dir}: {layout.title} is not in it; it must hold {names}")
+    return folder
 
 
 def _fetched(layout: cifar.CifarLayout, fetch: Fetch, tier: Tier, asked: bool) -> Path:
@@ -118,8 +128,6 @@ class Plan:
 
     def write(self, results: Path) -> None:
         """Leave `plan.json` in the results folder: all that a report needs besides the runs."""
-        from bottleneck_lab.models import cost_of
-
         variants: list[dict[str, Any]] = []
         for variant in self.variants:
             params, madds = cost_of(variant.settings)

@@ -60,7 +60,8 @@ def do(
     try:
         if job.unfinished(place.results):
             _train(job, place, progress)
-        place.checkpoint(job).unlink(missing_ok=True)
+        if not job.unfinished(place.results):
+            place.checkpoint(job).unlink(missing_ok=True)
     finally:
         lock.release()
     return True

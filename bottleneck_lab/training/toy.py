@@ -69,7 +69,7 @@ def train_toys(
         held_losses, predictions = _evaluate(networks, held_points, held_arms)
         right = (predictions == held_arms).float().mean(1)
         seconds, cpu_seconds = (passed / len(runs) for passed in watch.read())
-        columns = torch.stack([losses.detach(), held_losses, right]).double().cpu().T.tolist()
+        columns = torch.stack([losses.detach(), held_losses, right]).cpu().double().T.tolist()
         for index, (train_loss, loss, share) in enumerate(columns):
             if records[index] and not finite(records[index][-1]):
                 continue

@@ -400,3 +400,10 @@ def test_no_key_that_is_unknown_goes_unnoticed(refusal: Refusal, key: str) -> No
     if key not in known:
         [line] = refusal(("arms = 4", f"{key} = 4"))
         assert line.startswith(f"parts.spiral.datasets.spiral.data.{key}: unknown key; ")
+
+
+def test_more_images_than_there_are_cannot_be_asked_for(refusal: Refusal) -> None:
+    [line] = refusal(
+        ("{ seeds = 3, train.epochs = 15 }", "{ seeds = 3, train.epochs = 15, data.train_images = 1198 }")
+    )
+    assert line.endswith("train_images = 1198: digits has only 1197")

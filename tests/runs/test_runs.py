@@ -277,3 +277,10 @@ def test_damaged_files_are_refused_before_any_training(mini, tmp_path):
         (folder / f"data_batch_{number}.bin").write_bytes(b"\0" * 100)
     with pytest.raises(LabError, match=r"data_batch_1\.bin"):
         choose_data(load(str(mini)), (), tmp_path, "quick", no_network)
+
+
+def test_a_folder_that_was_named_and_does_not_hold_the_images_is_refused(mini, tmp_path):
+    with pytest.raises(
+        LabError, match=r"--data-dir .*: CIFAR-10 is not in it; it must hold data_batch_1\.bin"
+    ):
+        choose_data(load(str(mini)), (), tmp_path, "quick", no_network)
