@@ -176,6 +176,7 @@ def test_without_an_inner_layer_a_change_of_shape_is_one_linear_map(
     assert parameters(block) == 5 * outputs + 2 * outputs
 
 
+@settings(deadline=None)
 @given(widths, widths, kernels)
 def test_at_expansion_1_there_is_no_expanding_convolution(k: int, k_out: int, kernel: int) -> None:
     block = InvertedResidual(k, k_out, expansion=1, kernel=kernel)
@@ -189,6 +190,7 @@ def test_below_expansion_1_a_block_is_a_classical_bottleneck() -> None:
     assert found["output"].shape[1] == 8
 
 
+@settings(deadline=None)
 @given(widths, st.floats(0.3, 8))
 def test_an_inner_width_is_rounded_to_the_nearest(k: int, t: float) -> None:
     inner = InvertedResidual(k, k, expansion=t).inner
