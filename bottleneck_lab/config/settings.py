@@ -138,6 +138,12 @@ class ToyNetworkSettings(BlockKnobs):
     blocks: int = Field(4, ge=1)
     residual: Literal["bottleneck", "expansion", "none"] = "bottleneck"
 
+    @model_validator(mode="after")
+    def _possible(self) -> ToyNetworkSettings:
+        if self.residual == "expansion" and self.expansion == 0:
+            raise ValueError("expansion = 0 leaves no expanded tensors to put a shortcut between")
+        return self
+
 
 class SpiralSettings(Settings):
     """Spirals to tell apart: arm `y` winds `turns` times around the origin (radius 0 to 1).
@@ -156,6 +162,12 @@ class SpiralSettings(Settings):
     held_out: int = Field(1500, ge=1)
     noise: float = Field(0.0, ge=0)
     dimensions: int = Field(2, ge=2)
+
+    @model_validator(mode="after")
+    def _all_arms(self) -> SpiralSettings:
+        if min(self.points, self.held_out) < self.arms:
+            raise ValueError(f"{self.points} points (and {self.held_out} held out) leave some arms empty")
+        return self
 
     @property
     def classes(self) -> int:

@@ -224,3 +224,16 @@ def test_a_resolution_replaces_the_edge_of_the_images() -> None:
 
 def test_a_spiral_has_a_class_for_every_arm() -> None:
     assert changed(read(TOY), {("data", "arms"): 7}).data.classes == 7
+
+
+def test_a_shortcut_between_expansions_needs_expansions() -> None:
+    with pytest.raises(pydantic.ValidationError, match="leaves no expanded tensors"):
+        RunSettings.model_validate(
+            {**TOY, "model": {**TOY["model"], "expansion": 0, "residual": "expansion"}}
+        )
+
+
+@pytest.mark.parametrize("part", ["points", "held_out"])
+def test_every_arm_of_a_spiral_has_a_point(part: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match="leave some arms empty"):
+        RunSettings.model_validate({**TOY, "data": {"dataset": "spiral", "arms": 5, part: 4}})
