@@ -1,0 +1,219 @@
+"""Positive channels per pixel (Fig. 7), and the pixels that fail Lemma 2: sums to be gathered in one pass.
+
+A pixel is one place of one image, a vector of as many numbers as the tensor has channels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bottleneck_lab.manifold.activations import ACTIVATIONS, FloatArray
+from bottleneck_lab.manifold.invertibility import active_rank
+
+_NEAR = 8  # how far above the threshold the rank of the active rows is computed
+_DEAD = 2.0**-23  # a row this small beside the largest is below the resolution of float32
+
+
+@dataclass(frozen=True)
+class Positives:
+    """The number of positive channels of the pixels of one layer, one place on the x-axis of Fig. 7.
+
+    `channels` m and `threshold` n are those of Lemma 2; `deviation` is the standard deviation over pixels.
+    """
+
+    channels: int
+    threshold: int
+    minimum: int
+    mean: float
+    maximum: int
+    deviation: float
+
+
+def _column(total: int, threshold: int, low: int, mean: float, high: int, band: float) -> Positives:
+    return Positives(total, threshold, low, mean, high, band)
+
+
+# Fig. 7 of Sandler et al. 2018, read from the vector drawing in arXiv 1801.04381v4. The caption does not say
+# what the band about the mean is, nor on which images the counts were made; we take it for one standard
+# deviation. That of the initial network fits batch norm as it is created, with mean 0 and variance 1: the
+# square of the mean's distance from m/2 plus that of the band is m/4 on average, which is the variance for
+# random weights without centring. With the statistics of a batch the mean would be m/2.
+PAPER: dict[Literal["unnormalised", "trained"], tuple[Positives, ...]] = {
+    "unnormalised": (
+        _column(96, 16, 32, 47.9, 65, 3.0),
+        _column(144, 24, 52, 70.4, 87, 2.9),
+        _column(144, 24, 52, 73.4, 93, 4.5),
+        _column(192, 32, 71, 91.7, 115, 4.8),
+        _column(192, 32, 75, 95.5, 117, 4.6),
+        _column(192, 32, 67, 89.3, 113, 5.0),
+        _column(384, 64, 151, 175.7, 209, 6.5),
+        _column(384, 64, 154, 184.1, 216, 6.1),
+        _column(384, 64, 167, 192.0, 219, 6.1),
+        _column(384, 64, 170, 203.5, 227, 5.9),
+        _column(576, 96, 232, 270.9, 312, 8.4),
+        _column(576, 96, 249, 288.3, 326, 7.4),
+        _column(576, 96, 261, 290.2, 330, 7.8),
+        _column(960, 160, 452, 493.9, 537, 10.4),
+        _column(960, 160, 439, 475.5, 516, 9.7),
+        _column(960, 160, 460, 492.8, 532, 9.1),
+    ),
+    "trained": (
+        _column(96, 16, 27, 49.2, 73, 4.7),
+        _column(144, 24, 47, 73.5, 102, 6.5),
+        _column(144, 24, 40, 71.7, 115, 7.4),
+        _column(192, 32, 64, 95.7, 128, 8.6),
+        _column(192, 32, 65, 95.7, 132, 8.9),
+        _column(192, 32, 27, 94.4, 170, 18.7),
+        _column(384, 64, 137, 188.7, 237, 14.1),
+        _column(384, 64, 139, 191.7, 245, 16.1),
+        _column(384, 64, 129, 190.2, 263, 17.1),
+        _column(384, 64, 79, 190.0, 296, 32.6),
+        _column(576, 96, 199, 280.8, 379, 22.0),
+        _column(576, 96, 167, 280.9, 427, 38.1),
+        _column(576, 96, 54, 275.0, 550, 76.8),
+        _column(960, 160, 334, 463.0, 673, 36.9),
+        _column(960, 160, 261, 467.7, 722, 72.1),
+        _column(960, 160, 82, 466.0, 855, 138.8),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class PixelCounts:
+    """Exact counts over the pixels of one layer; `+` gives those of all the pixels together.
+
+    Args:
+        threshold: n of Lemma 2, the dimensions of what the m channels are computed from.
+        positive: int64 `[m + 1]`, the number of pixels with 0, 1, ... m channels above zero.
+        clipped_low: channels on the lower flat stretch of the activation, summed over pixels.
+        clipped_high: channels on the upper one.
+        clipped: pixels with any channel on either.
+        lost_at_zero: pixels that fail Lemma 2 where only channels on the lower flat stretch are lost.
+        lost: pixels that fail Lemma 2 where those on either are lost: the upper one of ReLU6 forgets as well.
+    """
+
+    threshold: int
+    positive: NDArray[np.int64]
+    clipped_low: int
+    clipped_high: int
+    clipped: int
+    lost_at_zero: int
+    lost: int
+
+    def __add__(self, other: PixelCounts) -> PixelCounts:
+        return PixelCounts(
+            threshold=self.threshold,
+            positive=self.positive + other.positive,
+            clipped_low=self.clipped_low + other.clipped_low,
+            clipped_high=self.clipped_high + other.clipped_high,
+            clipped=self.clipped + other.clipped,
+            lost_at_zero=self.lost_at_zero + other.lost_at_zero,
+            lost=self.lost + other.lost,
+        )
+
+    @property
+    def channels(self) -> int:
+        """m, the number of channels."""
+        return len(self.positive) - 1
+
+    @property
+    def pixels(self) -> int:
+        """How many were counted."""
+        return int(self.positive.sum())
+
+    @property
+    def positives(self) -> Positives:
+        """Fig. 7's numbers; exact sums, rounded once."""
+        seen = np.flatnonzero(self.positive)
+        counts = [int(count) for count in self.positive]  # Python's integers do not overflow
+        pixels = sum(counts)
+        total = sum(k * count for k, count in enumerate(counts))
+        squares = sum(k * k * count for k, count in enumerate(counts))
+        return Positives(
+            channels=self.channels,
+            threshold=self.threshold,
+            minimum=int(seen[0]),
+            mean=total / pixels,
+            maximum=int(seen[-1]),
+            deviation=math.sqrt(pixels * squares - total**2) / pixels,
+        )
+
+    @property
+    def below_threshold(self) -> int:
+        """Pixels with fewer than n positive channels."""
+        return int(self.positive[: self.threshold].sum())
+
+    def share_of_channels(self, count: int) -> float:
+        """A sum over pixels as the share of their channels, 0 to 1."""
+        return count / (self.pixels * self.channels)
+
+    def share_of_pixels(self, count: int) -> float:
+        """A number of pixels as a share, 0 to 1."""
+        return count / self.pixels
+
+
+def kinks(activation: str) -> tuple[float, float]:
+    """Below which and above which the named activation is flat; infinite where it is not.
+
+    `linear`, `leaky_relu` and `silu` are flat nowhere. (SiLU is not one-to-one all the same: it falls below
+    -1.28. Such losses are not counted.)
+    """
+    known = ACTIVATIONS.get(activation)
+    return (known.flat_below, known.flat_above) if known else (-math.inf, math.inf)
+
+
+def count_pixels(z: Tensor, activation: str, matrix: FloatArray | None = None) -> PixelCounts:
+    """Count over the pixels of a pre-activation z = Bx + b.
+
+    Args:
+        z: `[N, m, H, W]`.
+        activation: what follows, by name.
+        matrix: B, (m, n). Without it z itself is what one wants to read, so that n = m, and a pixel fails as
+            soon as one channel is clipped.
+
+    A pixel fails Lemma 2 unless the rows of B that are not clipped there have rank n; a channel exactly at a
+    kink is clipped. Rows that are zero (channels which batch norm has switched off) tell nothing of x and do
+    not count. Fewer than n rows always fail. Any n rows of a random B are independent with probability one,
+    and trained ones are hardly ever not, so the rank is computed only where few rows would have to be
+    dependent to lose it: in double precision, for pixels with n to n + 7 of them.
+    """
+    low, high = kinks(activation)
+    pixels = z.movedim(1, -1).flatten(0, -2)
+    positive = torch.bincount((pixels > 0).sum(1).cpu(), minlength=z.shape[1] + 1)
+    above, below = pixels > low, pixels < high
+    between = above & below
+    lost_at_zero = _lost(above, matrix)
+    return PixelCounts(
+        threshold=z.shape[1] if matrix is None else matrix.shape[1],
+        positive=positive.numpy(),
+        clipped_low=int((~above).sum()),
+        clipped_high=int((~below).sum()),
+        clipped=int((~between).any(1).sum()),
+        lost_at_zero=lost_at_zero,
+        lost=_lost(between, matrix) if math.isfinite(high) else lost_at_zero,
+    )
+
+
+def _lost(readable: Tensor, matrix: FloatArray | None) -> int:
+    """How many pixels cannot be read from the channels that are `readable` there, bool `[pixels, m]`."""
+    if matrix is None:
+        return int((~readable).any(1).sum())
+    lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+    alive = lengths > _DEAD * lengths.max()
+    directions = np.divide(matrix, lengths, out=np.zeros_like(matrix), where=alive)
+    dimensions = matrix.shape[1]
+    if np.linalg.matrix_rank(directions) < dimensions:
+        return len(readable)
+    if not alive.all():
+        readable = readable & torch.from_numpy(alive[:, 0]).to(readable.device)
+    rows = readable.sum(1)
+    near = readable[(rows >= dimensions) & (rows < dimensions + _NEAR)].cpu().numpy()
+    dependent = int((active_rank(directions, near) < dimensions).sum()) if len(near) else 0
+    return int((rows < dimensions).sum()) + dependent
