@@ -8,6 +8,7 @@ import typer
 
 from bottleneck_lab.cli.collapse import collapse
 from bottleneck_lab.cli.data import data_app
+from bottleneck_lab.cli.explore import explore
 from bottleneck_lab.cli.inspect import describe, list_ablations, status
 from bottleneck_lab.cli.run import run
 from bottleneck_lab.errors import LabError
@@ -20,6 +21,7 @@ app.command("list")(list_ablations)
 app.command("describe")(describe)
 app.command("status")(status)
 app.command("collapse")(collapse)
+app.command("explore")(explore)
 app.add_typer(data_app, name="data")
 
 run_app = typer.Typer(**_LOOKS)  # type: ignore[arg-type]

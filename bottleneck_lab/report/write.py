@@ -14,6 +14,7 @@ from bottleneck_lab.config import TIERS
 from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.collect import Results, Run, collect
 from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
+from bottleneck_lab.report.explorer import explorer_page
 from bottleneck_lab.report.style import save
 from bottleneck_lab.report.summary import summarise
 from bottleneck_lab.runs import files
@@ -33,6 +34,7 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
     parts = [_part(results, summary, dataset) for dataset in summary["datasets"]]
     environment = results.environment()
     checksums = _checksums(results)
+    files.write_text(folder / "collapse.html", explorer_page())
     text = _template().render(
         ablation=results.plan["ablation"],
         summary=summary,
