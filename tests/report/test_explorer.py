@@ -325,7 +325,7 @@ def test_what_theory_says_depends_on_the_activation(browser):
     assert browser["scale-row"].is_displayed()
 
 
-@pytest.mark.parametrize("width", [400, 800, 1600])
+@pytest.mark.parametrize("width", [400, 800, 1200, 1400, 1600])
 @pytest.mark.parametrize("address", ["", "#n=30&seed=3&bias=2&activation=relu6&scale=10&shape=gaussian"])
 def test_nothing_overflows(browser, width, address):
     browser.resize(width)
