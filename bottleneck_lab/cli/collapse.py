@@ -167,7 +167,8 @@ def _recovery_table(result: CollapseResult) -> tuple[Table, str]:
         )
     return table, (
         "collapsed: share of points that fail Lemma 2, mean over T ± standard error. lossy T: matrices that "
-        "collapse any. rank: mean rank of the Jacobian. merged pairs: share of pairs with one code."
+        "collapse any. rank: mean rank of the Jacobian. merged pairs: share of pairs with one code. "
+        "Theorem 1 leaves out single points, such as the origin."
     )
 
 

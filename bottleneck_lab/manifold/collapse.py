@@ -46,7 +46,7 @@ from bottleneck_lab.seeds import stream
 PAPER_DIMS = (2, 3, 5, 15, 30)  # the panels of Fig. 1
 LARGEST_DIM = 2048
 
-_SAMPLE = 500  # points are compared with each other on a random half of them, and on this many at most
+_SAMPLE = 400  # points are compared with each other on a random half of them, and on this many at most
 _DRAWN = 1000
 _NEIGHBOURHOOD_TRIALS = 40
 _CHUNK = 2**18  # numbers per array: bounds the memory, and fits a cache
@@ -80,6 +80,7 @@ class Collapse:
 
     `collapsed`: the share of points that fail Lemma 2, averaged over matrices as in Theorem 1, with the
     standard error of that mean (None for one matrix; too small when only a few matrices collapse anything).
+    Theorem 1 is about volumes and leaves out single points, such as the origin, which stands on every kink.
     `collapsed_theory`: Theorem 1; exact for ReLU, a lower bound for ReLU6, 0 for leaky ReLU.
     `collapsed_theory_se`: the standard error that the mean should have, for ReLU and random matrices;
     exact for Gaussian ones up to their common scale, close for the others.
@@ -158,7 +159,7 @@ def measure_collapse(
     `progress` is called with the number of matrices just finished.
 
     Collapse, rank and the linear decoders are exact over all points. Points are compared with each other on a
-    random half of them, at most 500: thinning gives evenly spaced points the randomness that TwoNN supposes.
+    random half of them, at most 400: thinning gives evenly spaced points the randomness that TwoNN supposes.
     Trustworthiness and continuity are taken for the first 40 matrices. Matrices and points go through all
     cores in chunks, so that memory does not grow with trials, nor, beyond the points themselves, with points.
 
@@ -195,7 +196,7 @@ def measure_collapse(
         nearest=nearest,
         neighbourhoods=neighbourhoods(sample),
         activation=activation_named(activation),
-        angles=None if embedding == "paper" else _angles(_evenly(points, _SAMPLE), bias),
+        angles=None if embedding == "paper" else _angles(drawn, bias),
         draw=draw,
     )
     variances = principal_variances(moments(points, points).code_covariance)
@@ -223,7 +224,7 @@ class _Study:
     nearest: NearestCodes
     neighbourhoods: Neighbourhoods
     activation: Activation
-    angles: FloatArray | None
+    angles: tuple[FloatArray, FloatArray] | None
     draw: Callable[[int, range], tuple[FloatArray, FloatArray]]
 
     def collapse(self, dim: int, trials: int, progress: Callable[[int], object]) -> Collapse:
@@ -305,7 +306,7 @@ class _Study:
         theory = collapsed_in_theory(dim, data_dim)
         if self.angles is None or np.isfinite(self.activation.flat_above):
             return theory, None
-        return theory, collapsed_deviation_in_theory(dim, data_dim, self.angles) / trials**0.5
+        return theory, collapsed_deviation_in_theory(dim, data_dim, *self.angles) / trials**0.5
 
     def _output(self, dim: int, trial: int) -> FloatArray:
         matrices, biases = self.draw(dim, range(trial, trial + 1))
@@ -328,13 +329,18 @@ def _evenly(points: FloatArray, most: int) -> FloatArray:
     return np.asarray(points[chosen])
 
 
-def _angles(points: FloatArray, bias: bool) -> FloatArray:
-    """The angles between points as random T and b see them: arccos of the correlation of pre-activations."""
-    products = points @ points.T / (points**2).sum(axis=1).mean() + bias
-    lengths = np.sqrt(np.diagonal(products))
-    at_origin = lengths == 0
-    products, lengths = products[~at_origin][:, ~at_origin], lengths[~at_origin]
-    return np.asarray(np.arccos((products / np.outer(lengths, lengths)).clip(-1.0, 1.0)))
+def _angles(points: FloatArray, bias: bool) -> tuple[FloatArray, FloatArray]:
+    """Angles between points as a random T and b see them, and how many pairs are at each.
+
+    A Gaussian T with a standard normal b is a Gaussian matrix that acts on (x, 1), x at mean square 1.
+    """
+    scale = np.sqrt((points**2).sum(axis=1).mean())
+    seen = np.column_stack([points / scale, np.full(len(points), float(bias))])
+    lengths = np.linalg.norm(seen, axis=1)
+    units = (seen[lengths > 0] / lengths[lengths > 0, None]).astype(np.float32)
+    tenths = (np.arccos((units @ units.T).clip(-1, 1)) * (1800 / np.pi)).astype(np.intp).clip(max=1799)
+    pairs = np.bincount(tenths.ravel(), minlength=1800)  # of a degree
+    return (np.arange(1800) + 0.5) * np.pi / 1800, pairs.astype(np.float64)
 
 
 def _band(values: FloatArray) -> Band:

@@ -86,28 +86,30 @@ def collapsed_in_theory(channels: int, data_dim: int) -> float:
     return _collapsed_patterns(channels, data_dim) / (1 << channels)
 
 
-def collapsed_deviation_in_theory(channels: int, data_dim: int, angles: FloatArray) -> float:
+def collapsed_deviation_in_theory(
+    channels: int, data_dim: int, angles: FloatArray, pairs: FloatArray
+) -> float:
     """The standard deviation over random Gaussian T of the share of points that ReLU(Tx) collapses.
 
     Divided by the root of the number of matrices it is the sampling error of their mean, which the
-    matrices themselves tell badly as soon as few of them collapse anything. `angles`: the angles, in
-    radians, between all pairs of the points, themselves included, in any shape; only their histogram is
-    used. A Gaussian row is positive at both points of a pair with probability (pi - angle) / (2 pi), and so
-    the share's second moment, the probability that both collapse, is a sum over trinomials. Ours, not the
+    matrices themselves tell badly as soon as few of them collapse anything. `angles` (A,): angles between
+    points, in radians, strictly between 0 and pi; `pairs` (A,): how many ordered pairs are at each, a point
+    with itself included.
+
+    A Gaussian row is positive at both points of a pair with probability (pi - angle) / (2 pi), so that the
+    share's second moment, the probability that both collapse, is a sum over trinomials. Ours, not the
     paper's. Raises LabError unless 1 <= n <= m.
     """
     mean = collapsed_in_theory(channels, data_dim)
-    pairs, edges = np.histogram(angles, bins=720, range=(0.0, np.pi))
-    angle = (edges[:-1] + edges[1:]) / 2
-    both, one = (np.pi - angle) / (2 * np.pi), angle / (2 * np.pi)
-    both_collapse = np.zeros_like(angle)
+    both, one = (np.pi - angles) / (2 * np.pi), angles / (2 * np.pi)
+    both_collapse = np.zeros_like(angles)
     for in_both in range(data_dim):
         for in_first in range(data_dim - in_both):
             rest = channels - in_both - in_first
             ways = math.comb(channels, in_both) * math.comb(channels - in_both, in_first)
             log_share = in_both * np.log(2 * both) + in_first * np.log(2 * one) + math.log(ways)
             share = np.exp(log_share - channels * math.log(2))  # the rest are off at the first point
-            both_collapse += share * bdtr(min(data_dim - in_both - 1, rest), rest, angle / np.pi)
+            both_collapse += share * bdtr(min(data_dim - in_both - 1, rest), rest, angles / np.pi)
     variance = (pairs @ both_collapse) / pairs.sum() - mean**2
     return math.sqrt(max(variance, 0.0))
 
