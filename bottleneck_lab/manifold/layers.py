@@ -16,6 +16,7 @@ from bottleneck_lab.manifold.decoders import Moments, affine_error, moments
 from bottleneck_lab.manifold.distances import effective_rank, principal_variances
 from bottleneck_lab.manifold.patterns import PixelCounts, count_pixels
 from bottleneck_lab.models import InvertedResidual, MobileNetV2, Sandglass
+from bottleneck_lab.models.activations import ACTIVATIONS
 from bottleneck_lab.models.block import ConvNorm
 
 
@@ -79,8 +80,10 @@ def effective_matrix(layer: ConvNorm) -> FloatArray:
     conv, norm = layer.conv, _norm(layer)
     assert isinstance(conv, nn.Conv2d)
     assert norm.running_var is not None
-    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-    return np.asarray((scale[:, None] * conv.weight.double()[:, :, 0, 0]).detach().cpu())
+    weight, gain, variance = (
+        np.asarray(tensor.detach().cpu().double()) for tensor in (conv.weight, norm.weight, norm.running_var)
+    )
+    return np.asarray((gain / np.sqrt(variance + norm.eps))[:, None] * weight[:, :, 0, 0])
 
 
 def _activation(layer: ConvNorm) -> nn.Module:
@@ -125,7 +128,7 @@ def count_expansions(network: MobileNetV2, batches: Iterable[Tensor]) -> dict[st
     One pass over `batches` of images `[N, channels, H, W]`. Blocks without an expansion are left out.
     """
     totals = {
-        f"blocks.{place.index}.expansion": _counts_of(place.expansion, network.settings.inner_activation)
+        f"blocks.{place.index}.expansion": _counts_of(place.expansion)
         for place in places(network)
         if place.expansion
     }
@@ -133,9 +136,13 @@ def count_expansions(network: MobileNetV2, batches: Iterable[Tensor]) -> dict[st
     return {name: total.sum for name, total in totals.items()}
 
 
-def _counts_of(expansion: ConvNorm, activation: str) -> _Total[PixelCounts]:
-    matrix = effective_matrix(expansion)
-    return _Total(_activation(expansion), lambda z, _: count_pixels(z, activation, matrix))
+def _counts_of(expansion: ConvNorm) -> _Total[PixelCounts]:
+    return _counts(_activation(expansion), effective_matrix(expansion))
+
+
+def _counts(activation: nn.Module, matrix: FloatArray | None = None) -> _Total[PixelCounts]:
+    name = next(name for name, kind in ACTIVATIONS.items() if type(activation) is kind)
+    return _Total(activation, lambda z, _: count_pixels(z, name, matrix))
 
 
 @dataclass(frozen=True)
@@ -187,10 +194,9 @@ class Bottleneck:
 
 def measure_bottlenecks(network: MobileNetV2, batches: Iterable[Tensor]) -> list[Bottleneck]:
     """Everything the bridge asks of every block that has a projection, in one pass over `batches`."""
-    inner, outer = network.settings.inner_activation, network.settings.projection_activation
     found = places(network)
-    expansions = {p.index: _counts_of(p.expansion, inner) for p in found if p.expansion}
-    projections = [_Total(p.bottleneck, lambda z, _: count_pixels(z, outer)) for p in found]
+    expansions = {p.index: _counts_of(p.expansion) for p in found if p.expansion}
+    projections = [_counts(p.bottleneck) for p in found]
     spreads = [_Total(p.bottleneck, lambda z, h: moments(_pixels(z), _pixels(h))) for p in found]
     pooled = [_Pooled(p.block.output) for p in found]
     watchers: list[Watcher] = [*expansions.values(), *projections, *spreads, *pooled]

@@ -191,6 +191,14 @@ def test_a_block_that_is_the_identity_has_nothing_to_measure():
     assert measure_bottlenecks(net, [images()]) == []
 
 
+def test_a_projection_without_inner_layer_is_linear_whatever_the_others_are():
+    stages = [{"c": 6, "n": 1, "s": 1}, {"c": 6, "n": 1, "s": 1, "t": 3}]
+    net = network(stages=stages, expansion=0, projection_activation="relu6")
+    bare, usual = measure_bottlenecks(net, [images()])
+    assert (bare.projection.clipped, bare.affine_error < 1e-6) == (0, True)
+    assert usual.projection.clipped > 0
+
+
 def test_an_affine_map_reads_a_normal_channel_from_its_relu_with_the_error_of_the_closed_form():
     z = np.random.default_rng(0).standard_normal((200_000, 2))
     counts = count_pixels(torch.from_numpy(z).T[None, :, :, None], "relu")
