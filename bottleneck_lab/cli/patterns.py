@@ -47,7 +47,7 @@ def patterns(
     settle_process()
     run = open_run(run_folder, data_dir, find_device())
     if out is not None:
-        _make_folder(out)
+        make_folder(out)
     held_out = run.data.held_out
     total = len(held_out) if images is None else min(images, len(held_out))
     counts: Counts = {}
@@ -78,7 +78,8 @@ def _with_progress(batches: Iterable[Any], total: int, state: str) -> Iterable[A
             progress.advance(task, len(batch))
 
 
-def _make_folder(out: Path) -> None:
+def make_folder(out: Path) -> None:
+    """Make the folder of `--out`, or say why it cannot be."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
