@@ -6,22 +6,26 @@ import sys
 
 import typer
 
+from bottleneck_lab.cli.bridge import bridge
 from bottleneck_lab.cli.collapse import collapse
 from bottleneck_lab.cli.data import data_app
 from bottleneck_lab.cli.explore import explore
 from bottleneck_lab.cli.inspect import describe, list_ablations, status
+from bottleneck_lab.cli.patterns import patterns
 from bottleneck_lab.cli.run import run
 from bottleneck_lab.errors import LabError
 
 _LOOKS = {"pretty_exceptions_enable": False, "add_completion": False, "rich_markup_mode": None}
 
 app = typer.Typer(no_args_is_help=True, help="Experiments on linear bottlenecks.", **_LOOKS)  # type: ignore[arg-type]
-app.command("run")(run)
-app.command("list")(list_ablations)
-app.command("describe")(describe)
-app.command("status")(status)
-app.command("collapse")(collapse)
-app.command("explore")(explore)
+app.command("run", short_help="Run an ablation: train, judge its claims, report.")(run)
+app.command("list", short_help="List the ablations that come with the project.")(list_ablations)
+app.command("describe", short_help="Explain an ablation and draw its blocks.")(describe)
+app.command("status", short_help="Tell how far the ablations in a folder are.")(status)
+app.command("collapse", short_help="Measure what ReLU loses of a manifold (Fig. 1).")(collapse)
+app.command("explore", short_help="Write a page on which Fig. 1 moves.")(explore)
+app.command("patterns", short_help="Count the positive channels of a run (Fig. 7).")(patterns)
+app.command("bridge", short_help="Set collapse beside accuracy, layer by layer.")(bridge)
 app.add_typer(data_app, name="data")
 
 run_app = typer.Typer(**_LOOKS)  # type: ignore[arg-type]

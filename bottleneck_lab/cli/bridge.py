@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bottleneck_lab.cli.options import DataDir
-from bottleneck_lab.cli.patterns import make_folder
+from bottleneck_lab.cli.options import DataDir, make_folder
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bottleneck_lab.cli.options import make_folder
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def collapse(
     data = make_shape(shape, points, seed)
     chosen = _default_dims(data.shape[1], embedding) if dims is None else _parse_dims(dims)
     if out is not None:
-        _make_folder(out)
+        make_folder(out)
     stderr = Console(stderr=True)
     with Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         task = progress.add_task("matrices", total=len(set(chosen)) * trials)
@@ -98,13 +99,6 @@ def _parse_dims(text: str) -> list[int]:
         return [int(item) for item in text.split(",")]
     except ValueError:
         raise LabError(f"--dims {text}: give whole numbers with commas between, such as 2,3,5") from None
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LabError(f"--out {out}: {error.strerror}") from None
 
 
 def _write(out: Path, result: CollapseResult, settings: dict[str, object]) -> None:

@@ -40,3 +40,15 @@ def parse_seeds(text: str | None) -> list[int] | None:
 def _range(item: str) -> range:
     first, dash, last = item.strip().partition("-")
     return range(int(first), int(last if dash else first) + 1)
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder of an `--out` before anything long is begun.
+
+    Raises:
+        LabError: it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"--out {out}: {error.strerror}") from None

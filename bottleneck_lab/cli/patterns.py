@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bottleneck_lab.cli.options import DataDir
+from bottleneck_lab.cli.options import DataDir, make_folder
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -76,14 +76,6 @@ def _with_progress(batches: Iterable[Any], total: int, state: str) -> Iterable[A
         for batch in batches:
             yield batch
             progress.advance(task, len(batch))
-
-
-def make_folder(out: Path) -> None:
-    """Make the folder of `--out`, or say why it cannot be."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LabError(f"--out {out}: {error.strerror}") from None
 
 
 def _row(state: str, layer: str, counts: PixelCounts) -> dict[str, str | int | float]:

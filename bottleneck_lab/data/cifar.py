@@ -147,6 +147,19 @@ def find(layout: CifarLayout, data_dir: Path | None = None) -> Path | None:
     return None
 
 
+def find_named(layout: CifarLayout, data_dir: Path | None) -> Path | None:
+    """`find`, but a `data_dir` that is given must hold the files.
+
+    Raises:
+        LabError: it does not.
+    """
+    folder = find(layout, data_dir)
+    if data_dir is not None and (folder is None or not folder.is_relative_to(data_dir.expanduser())):
+        names = ", ".join(layout.training)
+        raise LabError(f"--data-dir {data_dir}: {layout.title} is not in it; it must hold {names}")
+    return folder
+
+
 def fetch(
     layout: CifarLayout,
     *,

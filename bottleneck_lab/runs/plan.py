@@ -54,7 +54,7 @@ def choose_data(
         if layout is None:
             names.append(name)
             continue
-        folder = _found(layout, data_dir)
+        folder = cifar.find_named(layout, data_dir)
         if folder is None:
             try:
                 folder = _fetched(layout, fetch, tier, bool(asked))
@@ -80,15 +80,6 @@ TITLES: dict[DatasetName, str] = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
 }
-
-
-def _found(layout: cifar.CifarLayout, data_dir: Path | None) -> Path | None:
-    """Where the files are; a folder that the user has named must hold them."""
-    folder = cifar.find(layout, data_dir)
-    if data_dir is not None and (folder is None or not folder.is_relative_to(data_dir.expanduser())):
-        names = ", ".join(layout.training)
-        raise LabError(f"--data-dir {data_dir}: {layout.title} is not in it; it must hold {names}")
-    return folder
 
 
 def _fetched(layout: cifar.CifarLayout, fetch: Fetch, tier: Tier, asked: bool) -> Path:

@@ -145,10 +145,7 @@ def _data(settings: ImageSettings, data_dir: Path | None) -> ImageData:
     layout = cifar.LAYOUTS.get(settings.dataset)
     if layout is None:
         return load_images(settings, None)
-    folder = cifar.find(layout, data_dir)
-    if data_dir is not None and (folder is None or not folder.is_relative_to(data_dir.expanduser())):
-        names = ", ".join(layout.training)
-        raise LabError(f"--data-dir {data_dir}: {layout.title} is not in it; it must hold {names}")
+    folder = cifar.find_named(layout, data_dir)
     if folder is None:
         raise LabError(
             f"{layout.title}, which the run was trained on, is not at hand: give its folder as --data-dir, "
