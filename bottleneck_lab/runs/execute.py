@@ -14,26 +14,24 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import Job
 from bottleneck_lab.runs.work import Workplace, do
 from bottleneck_lab.training import Record
 from bottleneck_lab.training.device import settle_process
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.2  # between looks at what the workers have to tell
+WAIT_SECONDS = 1.0  # between looks at jobs that other processes are at work on
 
 
 @dataclass(frozen=True)
 class Event:
-    """News of a job: `share` of it is done (0 to 1); `record` is its latest, None at the start and the end.
-
-    `elsewhere` tells that another process is at work on it.
-    """
+    """News of a job: `share` of it is done (0 to 1); `record` is its latest, None at start and end."""
 
     job: Job
     share: float
     record: Record | None = None
-    elsewhere: bool = False
 
 
 Listener = Callable[[Event], None]
@@ -48,30 +46,37 @@ def execute(jobs: Sequence[Job], place: Workplace, workers: int, listener: Liste
     Raises:
         KeyboardInterrupt: after the workers were stopped. What they had finished stands.
     """
+    todo = list(jobs)
+    while todo := _still_unfinished(todo, place, listener):
+        free = [job for job in todo if place.is_free(job)]
+        if not free:
+            time.sleep(WAIT_SECONDS)
+            continue
+        taken = _here(free, place, listener) if workers == 1 else _pool(free, place, workers, listener)
+        todo = [
+            job for job in todo if job in taken or job not in free
+        ]  # what was tried here is not tried again
+
+
+def _still_unfinished(jobs: Sequence[Job], place: Workplace, listener: Listener) -> list[Job]:
+    unfinished = [job for job in jobs if job.unfinished(place.results)]
     for job in jobs:
-        if not job.unfinished(place.results):
+        if job not in unfinished:
             listener(Event(job, 1.0))
-    todo = [job for job in jobs if job.unfinished(place.results)]
-    while todo:
-        elsewhere = _here(todo, place, listener) if workers == 1 else _pool(todo, place, workers, listener)
-        todo = [job for job in elsewhere if job.unfinished(place.results)]
-        for job in elsewhere:
-            listener(Event(job, 0.0, elsewhere=True) if job in todo else Event(job, 1.0))
-        if todo:
-            time.sleep(1.0)
+    return unfinished
 
 
 def _here(jobs: Sequence[Job], place: Workplace, listener: Listener) -> list[Job]:
-    """Do jobs one after the other in this process; returns those that another process is at work on."""
+    """Do jobs one after the other in this process; returns those that another process has taken."""
     settle_process()
-    elsewhere = []
+    taken = []
     for job in jobs:
         listener(Event(job, 0.0))
         if do(job, place, lambda share, record, job=job: listener(Event(job, share, record))):  # type: ignore[misc]
             listener(Event(job, 1.0))
         else:
-            elsewhere.append(job)
-    return elsewhere
+            taken.append(job)
+    return taken
 
 
 def _pool(jobs: Sequence[Job], place: Workplace, workers: int, listener: Listener) -> list[Job]:
@@ -80,21 +85,23 @@ def _pool(jobs: Sequence[Job], place: Workplace, workers: int, listener: Listene
     When a process dies (killed, or out of memory) all jobs that were under way are suspects. Each is tried
     once more, alone, so that only those are given up in which a process dies again.
     """
-    todo, elsewhere = list(jobs), []
+    todo, taken = list(jobs), []
     while todo:
         pool = _Pool(place, min(workers, len(todo)))
         busy, begun = pool.run(todo, listener)
-        elsewhere += busy
+        taken += busy
         if not pool.broken:
             break
+        if not begun:
+            raise LabError("the worker processes die as they start: is there enough memory? Try --workers 1")
         left = [job for job in todo if job not in busy and job.unfinished(place.results)]
         for suspect in [job for job in left if job.id in begun]:
             alone = _Pool(place, 1)
-            elsewhere += alone.run([suspect], listener)[0]
+            taken += alone.run([suspect], listener)[0]
             if alone.broken:
                 _give_up(suspect, place)
         todo = [job for job in left if job.id not in begun]
-    return elsewhere
+    return taken
 
 
 def _give_up(job: Job, place: Workplace) -> None:
@@ -115,7 +122,7 @@ class _Pool:
         self.broken = False
 
     def run(self, jobs: Sequence[Job], listener: Listener) -> tuple[list[Job], set[str]]:
-        """Do the jobs; returns those that other processes are at work on, and the ids of those begun here.
+        """Do the jobs; returns those that other processes have taken, and the ids of those begun here.
 
         Whatever ends this early, `broken` or an exception such as Ctrl-C, ends the workers too.
         """
@@ -133,7 +140,7 @@ class _Pool:
     def _run(self, jobs: Sequence[Job], listener: Listener) -> tuple[list[Job], set[str]]:
         futures: dict[Future[bool], Job] = {self._executor.submit(_do_in_worker, job): job for job in jobs}
         by_id = {job.id: job for job in jobs}
-        elsewhere: list[Job] = []
+        taken: list[Job] = []
         begun: set[str] = set()
         waiting = set(futures)
         while waiting:
@@ -149,8 +156,8 @@ class _Pool:
                 if finished:
                     listener(Event(job, 1.0))
                 else:
-                    elsewhere.append(job)
-        return elsewhere, begun
+                    taken.append(job)
+        return taken, begun
 
     def _pass_on(self, jobs: dict[str, Job], begun: set[str], listener: Listener) -> None:
         while not self._news.empty():

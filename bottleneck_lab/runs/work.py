@@ -43,6 +43,14 @@ class Workplace:
         path.parent.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(path)
 
+    def is_free(self, job: Job) -> bool:
+        """Whether no process is at work on the job just now."""
+        try:
+            with self.lock(job).acquire(blocking=False):
+                return True
+        except filelock.Timeout:
+            return False
+
 
 def do(
     job: Job, place: Workplace, progress: Callable[[float, Record], None] = lambda share, record: None

@@ -156,6 +156,28 @@ def test_a_job_that_another_process_holds_is_left_to_it(plan, tmp_path):
     assert do(job, place) is True
 
 
+def test_who_waits_for_another_process_starts_no_workers_meanwhile(mini, tmp_path, monkeypatch):
+    plan = make_plan(load(str(mini)), "smoke", Data(("digits",)), [0], {})
+    place, jobs = Workplace(tmp_path, "cpu"), plan_jobs(plan.runs())
+    held = [filelock.FileLock(place.lock(job).lock_file) for job in jobs]
+    for lock in held:
+        lock.acquire()
+    naps = []
+
+    def nap(seconds):
+        naps.append(seconds)
+        if len(naps) == 3:
+            for lock in held:
+                lock.release()
+
+    monkeypatch.setattr(execute_module.time, "sleep", nap)
+    pools = []
+    real = execute_module._Pool
+    monkeypatch.setattr(execute_module, "_Pool", lambda *args: pools.append(len(naps)) or real(*args))
+    assert finish(plan, tmp_path, workers=2)["runs"] == {"planned": 2, "done": 2}
+    assert pools == [3]
+
+
 def test_what_was_finished_elsewhere_meanwhile_is_not_trained_again(plan, tmp_path, monkeypatch):
     job = plan_jobs(plan.runs())[0]
     place = Workplace(tmp_path, "cpu")
