@@ -1,14 +1,18 @@
 import dataclasses
+import math
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from bottleneck_lab.config import load
 from bottleneck_lab.data.images import load_images
+from bottleneck_lab.seeds import stream
 from bottleneck_lab.training import Checkpoint, train
 from bottleneck_lab.training import checkpoint as checkpoint_module
 from bottleneck_lab.training import images as images_module
+from bottleneck_lab.training.outcome import finite
 
 CPU = torch.device("cpu")
 
@@ -24,6 +28,80 @@ def train_one(run, checkpoint=None, **rest):
 
 def without_times(records):
     return [{k: v for k, v in record.items() if not k.endswith("seconds")} for record in records]
+
+
+def crop_and_mirror(image, down, right, mirrored, padding):
+    """One image `[height, width]`, moved and perhaps mirrored, in a frame of zeros."""
+    height, width = image.shape
+    framed = torch.zeros(height + 2 * padding, width + 2 * padding, dtype=image.dtype)
+    framed[padding : padding + height, padding : padding + width] = image
+    crop = framed[down : down + height, right : right + width]
+    return crop.flip(1) if mirrored else crop
+
+
+def slowly(run):
+    """The network of `run`, trained by the formulas, one image and one weight tensor at a time."""
+    train, data = run.train, run.data
+    images = load_images(data, None).train
+    levels = images.pixels[..., 0].double()
+    network = images_module.build(run, CPU).train()
+    dense = [m for m in network.modules() if isinstance(m, nn.Linear) or getattr(m, "groups", 0) == 1]
+    decayed = {id(module.weight) for module in dense}
+    velocity = [torch.zeros_like(p) for p in network.parameters()]
+    steps = len(images) // train.batch_size
+    for epoch in range(train.epochs):
+        order = torch.randperm(
+            len(images), generator=torch.Generator().manual_seed(stream(run.seed, "order", epoch))
+        )
+        chance = torch.Generator().manual_seed(stream(run.seed, "augmentation", epoch))
+        for step in range(steps):
+            rows = order[step * train.batch_size : (step + 1) * train.batch_size].tolist()
+            down, right = torch.randint(0, 2 * data.crop_padding + 1, (2, len(rows)), generator=chance)
+            mirrored = torch.rand(len(rows), generator=chance) < 0.5
+            batch = [
+                crop_and_mirror(levels[row], y, x, mirror, data.crop_padding)
+                for row, y, x, mirror in zip(rows, down, right, mirrored, strict=True)
+            ]
+            x = (torch.stack(batch) - levels.mean()) / levels.std(correction=0)
+            scores = network(x[:, None].float()).log_softmax(1)
+            target = torch.full_like(scores, train.label_smoothing / data.classes)
+            for place, row in enumerate(rows):
+                target[place, images.labels[row]] += 1 - train.label_smoothing
+            loss = -(target * scores).sum(1).mean()
+            rate = rate_of_step(train, epoch + step / steps)
+            gradients = torch.autograd.grad(loss, list(network.parameters()))
+            with torch.no_grad():
+                for p, v, gradient in zip(network.parameters(), velocity, gradients, strict=True):
+                    slope = gradient + train.weight_decay * p * (id(p) in decayed)
+                    v.mul_(train.momentum).add_(slope)
+                    p -= rate * (slope + train.momentum * v)  # Nesterov
+    return network
+
+
+def rate_of_step(train, passed):
+    if passed < train.warmup_epochs:
+        return train.learning_rate * passed / train.warmup_epochs
+    share = (passed - train.warmup_epochs) / (train.epochs - train.warmup_epochs)
+    return train.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def test_training_does_what_the_settings_say_as_a_slow_loop_by_the_formulas_does(mini):
+    run = digit_run(
+        mini,
+        "relu6",
+        train={
+            "epochs": 2,
+            "batch_size": 16,
+            "warmup_epochs": 0.6,
+            "weight_decay": 0.01,
+            "label_smoothing": 0.1,
+        },
+        data={"train_images": 70, "crop_padding": 2, "flip": True},
+    )
+    weights, expected = train_one(run).weights, slowly(run).state_dict()
+    assert weights.keys() == expected.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(weights[name], tensor, rtol=1e-4, atol=1e-5)
 
 
 def test_a_small_network_learns_the_digits(mini):
@@ -95,6 +173,9 @@ def test_a_loss_that_is_no_number_ends_the_run_with_that_status(mini):
     outcome = train_one(digit_run(mini, train={"learning_rate": 1e30, "epochs": 30}))
     assert outcome.status == "diverged"
     assert len(outcome.records) < 30
+    *before, last = outcome.records
+    assert all(finite(record) for record in before)
+    assert not finite(last)
     assert outcome.predictions is None
 
 
@@ -110,9 +191,18 @@ def test_bfloat16_on_the_cpu_trains_too(mini):
     assert outcome.status == "done"
 
 
-def test_the_official_test_part_is_used_once_where_it_is_at_hand(mini, monkeypatch):
+def test_the_official_test_part_is_evaluated_once_and_that_after_the_last_epoch(mini, monkeypatch):
     run = digit_run(mini)
     data = load_images(run.data, None)
-    with_test = dataclasses.replace(data, test=data.held_out)
+    with_test = dataclasses.replace(data, test=dataclasses.replace(data.held_out))
+    evaluated = []
+    evaluate = images_module.evaluate
+
+    def watched(network, data, images, precision):
+        evaluated.append("test" if images is data.test else "held_out")
+        return evaluate(network, data, images, precision)
+
+    monkeypatch.setattr(images_module, "evaluate", watched)
     outcome = images_module.train_on_images(run, with_test, CPU, Checkpoint(None))
+    assert evaluated == ["held_out"] * run.train.epochs + ["test"]
     assert outcome.test_accuracy == outcome.records[-1]["accuracy"]

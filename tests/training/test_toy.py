@@ -1,12 +1,16 @@
 import dataclasses
+import math
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from bottleneck_lab.config import load
+from bottleneck_lab.data.spiral import spiral
 from bottleneck_lab.training import Checkpoint, toy, train
 from bottleneck_lab.training import checkpoint as checkpoint_module
+from bottleneck_lab.training.outcome import finite
 
 CPU = torch.device("cpu")
 
@@ -18,6 +22,59 @@ def spiral_runs(mini, width="d=3", seeds=(0, 1, 2), data=None, **training):
 
 def train_together(runs, checkpoint=None):
     return train(runs, folder=None, device=CPU, checkpoint=checkpoint or Checkpoint(None))
+
+
+def slowly(run):
+    """The weights of the network of `run` by name, trained alone: layers by `F.linear`, L2 in the loss."""
+    train, model = run.train, run.model
+    points, arms = spiral(run.data, run.seed, "train")
+    start = toy.build([run], CPU).state_dict()
+    weights = {name: tensor[0].clone().requires_grad_() for name, tensor in start.items()}
+    adam = torch.optim.Adam(weights.values())
+
+    def linear(name, x):
+        return F.linear(x, weights[f"{name}.weight"].T, weights[f"{name}.bias"][0])
+
+    for step in range(train.epochs):
+        x = linear("stem", points)
+        for block in range(model.blocks):
+            inner = F.relu6(linear(f"blocks.{block}.expansion.0", x))
+            thin = linear(f"blocks.{block}.projection.0", inner)
+            x = x + (thin.relu() if model.projection_activation == "relu" else thin)
+        scores = linear("classifier", x).log_softmax(1)
+        target = F.one_hot(arms) * (1 - train.label_smoothing) + train.label_smoothing / run.data.arms
+        loss = -(target * scores).sum(1).mean()
+        for name, weight in weights.items():
+            if name.endswith("weight"):
+                loss = loss + train.weight_decay / 2 * weight.square().sum()
+        adam.param_groups[0]["lr"] = rate_of_step(train, step)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    return weights
+
+
+def rate_of_step(train, passed):
+    if passed < train.warmup_epochs:
+        return train.learning_rate * passed / train.warmup_epochs
+    share = (passed - train.warmup_epochs) / (train.epochs - train.warmup_epochs)
+    return train.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+
+
+@pytest.fixture
+def double_precision():
+    """Float64 wherever nothing else is said, so that rounding cannot hide a difference."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("double_precision")
+def test_training_does_what_the_settings_say_as_a_single_plain_network_does(mini):
+    runs = spiral_runs(mini, epochs=20, label_smoothing=0.1, weight_decay=0.02, warmup_epochs=4.0)
+    for run, outcome in zip(runs, train_together(runs), strict=True):
+        for name, expected in slowly(run).items():
+            torch.testing.assert_close(outcome.weights[name], expected.detach(), rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("width", ["d=2", "d=3"])
@@ -68,6 +125,7 @@ def test_a_network_that_diverges_ends_with_that_status_and_leaves_the_others_alo
     assert [outcome.status for outcome in mixed] == ["done"] * len(calm) + ["diverged"]
     assert mixed[-1].predictions is None
     assert len(mixed[-1].records) == 1  # it ended when it was noticed
+    assert not finite(mixed[-1].records[-1])
     for with_company, without in zip(mixed, alone, strict=False):
         assert with_company.records[-1]["accuracy"] == pytest.approx(
             without.records[-1]["accuracy"], abs=0.03
