@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from bottleneck_lab.config import ImageSettings
 from bottleneck_lab.data import cifar
 
+RESAMPLED_AT_ONCE = 1000  # images, as floats in between
+
 
 @dataclass(frozen=True)
 class Images:
@@ -29,6 +31,15 @@ class Images:
     def to(self, device: torch.device) -> Images:
         """The same on another device."""
         return Images(self.pixels.to(device), self.labels.to(device))
+
+    def mean_and_std(self) -> tuple[Tensor, Tensor]:
+        """Of each channel, float32 `[channels]` in grey levels; counted by level, without a copy in floats."""
+        levels = torch.arange(256, dtype=torch.float64)
+        counts = torch.stack([plane.flatten().bincount(minlength=256) for plane in self.pixels.unbind(3)])
+        shares = counts / counts[0].sum().double()
+        mean = shares @ levels
+        variance = (shares * (levels - mean[:, None]).square()).sum(1)
+        return mean.float(), variance.sqrt().float()
 
 
 @dataclass(frozen=True)
@@ -79,9 +90,8 @@ def load_images(settings: ImageSettings, folder: Path | None) -> ImageData:
         held_out = _resampled(held_out, settings.resolution)
         test = test and _resampled(test, settings.resolution)
     train, held_out = _first(train, settings.train_images), _first(held_out, settings.held_out_images)
-    levels = train.pixels.double()
-    mean, std = levels.mean((0, 1, 2)), levels.std((0, 1, 2), correction=0)
-    return ImageData(train, held_out, test, mean.float(), std.float(), checksums)
+    mean, std = train.mean_and_std()
+    return ImageData(train, held_out, test, mean, std, checksums)
 
 
 def _first(images: Images, count: int | None) -> Images:
@@ -89,10 +99,12 @@ def _first(images: Images, count: int | None) -> Images:
 
 
 def _resampled(images: Images, edge: int) -> Images:
-    planes = images.pixels.permute(0, 3, 1, 2).float()
-    planes = F.interpolate(planes, size=(edge, edge), mode="bilinear", antialias=True)
-    pixels = planes.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-    return Images(pixels, images.labels)
+    pieces = []
+    for pixels in images.pixels.split(RESAMPLED_AT_ONCE):
+        planes = pixels.permute(0, 3, 1, 2).float()
+        planes = F.interpolate(planes, size=(edge, edge), mode="bilinear", antialias=True)
+        pieces.append(planes.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1))
+    return Images(torch.cat(pieces).contiguous(), images.labels)
 
 
 def _cifar(name: str, folder: Path) -> tuple[Images, Images, Images | None, dict[str, str]]:

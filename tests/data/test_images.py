@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 
 from bottleneck_lab.config import ImageSettings
 from bottleneck_lab.data import cifar
+from bottleneck_lab.data import images as images_module
 from bottleneck_lab.data.images import Augmentation, ImageData, Images, load_images
 from bottleneck_lab.errors import LabError
 
@@ -75,6 +76,15 @@ def test_normalised_training_images_have_mean_0_and_deviation_1(knobs: dict[str,
     assert pixels.std(correction=0).item() == pytest.approx(1, abs=1e-5)
 
 
+def test_mean_and_deviation_of_each_channel_are_those_of_their_formulas() -> None:
+    images = image_set(50, 7, 9)
+    levels = images.pixels.double()
+    mean, std = images.mean_and_std()
+    assert (mean.dtype, std.dtype) == (torch.float32, torch.float32)
+    torch.testing.assert_close(mean, levels.mean((0, 1, 2)).float(), rtol=1e-7, atol=0)
+    torch.testing.assert_close(std, levels.std((0, 1, 2), correction=0).float(), rtol=1e-7, atol=0)
+
+
 def test_mean_and_deviation_know_nothing_of_the_held_out_images() -> None:
     one, other = digits(held_out_images=10), digits(held_out_images=600)
     assert torch.equal(one.mean, other.mean)
@@ -121,6 +131,18 @@ def test_another_resolution_is_bilinear_resampling_with_antialiasing(edge: int) 
         expected = weights @ levels @ weights.T
         assert np.abs(found.numpy()[..., 0] - expected).max() <= 0.5 + 1e-3
         assert torch.equal(getattr(data, part).labels, getattr(original, part).labels)
+
+
+def test_resampling_does_not_depend_on_how_many_images_are_resampled_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = digits(resolution=12, train_images=20)
+    load_images.cache_clear()
+    monkeypatch.setattr(images_module, "RESAMPLED_AT_ONCE", 7)
+    pieces = digits(resolution=12, train_images=20)
+    assert pieces is not whole
+    assert torch.equal(pieces.train.pixels, whole.train.pixels)
+    assert torch.equal(pieces.held_out.pixels, whole.held_out.pixels)
 
 
 def test_the_resolution_of_the_data_set_itself_changes_nothing() -> None:
