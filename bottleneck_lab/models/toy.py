@@ -81,7 +81,8 @@ class ToyNetworks(nn.Module):
     """N toy networks of one shape, trained and evaluated together: `[N, points, dimensions]` to logits.
 
     Shape is `width`, `blocks` and `expansion`; activations and shortcuts may differ from network to network.
-    The result of a network does not depend on its companions.
+    The result of a network depends on its companions by rounding alone: at odd widths a matrix kernel may
+    add in another order when a network's numbers lie elsewhere in memory.
 
     Args:
         settings: one for each network.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -41,8 +42,9 @@ def train_toys(
 ) -> list[Outcome]:
     """Train the networks of `runs` (equal `toy_group`s) to their last step, going on from `checkpoint`.
 
-    Every network has its own points and initial weights, by its own seed, and its own optimiser state; what
-    it learns does not depend on the company it is trained in. One that diverges leaves the others alone.
+    Every network has its own points and initial weights, by its own seed, and its own optimiser state. What
+    it learns depends on the company it is trained in by rounding alone, which training can amplify; jobs are
+    therefore always formed alike. One that diverges leaves the others alone.
     """
     settings = runs[0].train
     points, arms = _points(runs, "train", device)
@@ -112,13 +114,15 @@ def _outcome(
     return Outcome("done", records, classes, None, weights)
 
 
-def _points(runs: Sequence[RunSettings], part: str, device: torch.device) -> tuple[Tensor, Tensor]:
+def _points(
+    runs: Sequence[RunSettings], part: Literal["train", "held_out"], device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Every run's own points `[runs, points, dimensions]` and their arms `[runs, points]`."""
     drawn: dict[int, tuple[Tensor, Tensor]] = {}
     for run in runs:
         assert isinstance(run.data, SpiralSettings)
         if run.seed not in drawn:
-            drawn[run.seed] = spiral(run.data, run.seed, part)  # type: ignore[arg-type]
+            drawn[run.seed] = spiral(run.data, run.seed, part)
     points, arms = zip(*(drawn[run.seed] for run in runs), strict=True)
     return torch.stack(points).to(device), torch.stack(arms).to(device)
 
