@@ -33,7 +33,7 @@ class Images:
         return Images(self.pixels.to(device), self.labels.to(device))
 
     def mean_and_std(self) -> tuple[Tensor, Tensor]:
-        """Of each channel, float32 `[channels]` in grey levels; counted by level, without a copy in floats."""
+        """Of each channel, float32 `[channels]` in grey levels; counted by level, so without a float copy."""
         levels = torch.arange(256, dtype=torch.float64)
         counts = torch.stack([plane.flatten().bincount(minlength=256) for plane in self.pixels.unbind(3)])
         shares = counts / counts[0].sum().double()
