@@ -114,13 +114,15 @@ def _print_claim(claim: dict[str, Any]) -> None:
     verdict = claim["verdict"]
     head = Text(f"{verdict:<14}", style=f"bold {VERDICT_STYLES[verdict]}")
     body = textwrap.wrap(f"{claim['statement']} ({claim['source']})", 64)
+    numbers = f"{claim['dataset']}: {fmt.points(claim['estimate'])} points {fmt.interval(claim)}, "
     if claim["estimate"] is None:
         numbers = f"{claim['n_seeds']} seeds on {claim['dataset']}: too few to judge"
+    elif claim["p_holm"] is None:
+        numbers += f"{claim['n_seeds']} seeds"
     else:
-        numbers = (
-            f"{claim['dataset']}: {fmt.points(claim['estimate'])} points {fmt.interval(claim)}, "
-            f"p = {fmt.p_value(claim['p_holm'])}, {claim['n_seeds']} seeds{fmt.small(claim)}"
-        ).replace("p = <", "p <")
+        numbers += f"{fmt.tested(claim)}, {claim['n_seeds']} seeds{fmt.small(claim)}"
+    if claim["reason"]:
+        numbers += f" ({claim['reason']})"
     lines = [*body, *textwrap.wrap(numbers, 64)]
     _console.print(head + Text(("\n" + " " * 14).join(lines)))
 

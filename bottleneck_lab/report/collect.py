@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.folder import RunFolder, Status
+
+# A run is damaged if its result cannot be what a training has left: nothing of it is counted.
+Condition = Literal[Status, "damaged"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Run:
     dataset: str
     seed: int
     run: str
-    status: Status
+    status: Condition
     accuracy: float | None
     loss: float | None
     test_accuracy: float | None
@@ -77,18 +81,41 @@ def collect(folder: Path) -> Results:
 def _run(folder: Path, variant: dict[str, Any], seed: int, run_id: str) -> Run:
     place = RunFolder(folder, run_id)
     result = place.result() or {}
-    environment = place.environment()
+    environment = _environment(folder, run_id)
+    accuracy = _share(result.get("accuracy"))
+    status: Condition = place.status()
+    reason = result.get("reason")
+    if status not in get_args(Status) or (status == "done" and accuracy is None):
+        status, accuracy = "damaged", None
+        reason = "no accuracy from 0 to 1 in result.json; delete the run's folder to train it again"
     return Run(
         variant=variant["name"],
         dataset=variant["dataset"],
         seed=seed,
         run=run_id,
-        status=place.status(),
-        accuracy=result.get("accuracy"),
-        loss=result.get("loss"),
-        test_accuracy=result.get("test_accuracy"),
-        epochs=result.get("epochs"),
-        wall_seconds=environment.get("wall_seconds"),
-        cpu_seconds=environment.get("cpu_seconds"),
-        reason=result.get("reason"),
+        status=status,
+        accuracy=accuracy,
+        loss=_number(result.get("loss")),
+        test_accuracy=_share(result.get("test_accuracy")),
+        epochs=None if (epochs := _number(result.get("epochs"))) is None else int(epochs),
+        wall_seconds=_number(environment.get("wall_seconds")),
+        cpu_seconds=_number(environment.get("cpu_seconds")),
+        reason=None if reason is None else str(reason),
     )
+
+
+def _environment(folder: Path, run_id: str) -> dict[str, Any]:
+    found = files.read_json(folder / "runs" / run_id / "environment.json")
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    """A finite number, else None."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_number else None  # type: ignore[return-value]
+
+
+def _share(value: object) -> float | None:
+    """A number from 0 to 1, else None."""
+    number = _number(value)
+    return number if number is not None and 0 <= number <= 1 else None

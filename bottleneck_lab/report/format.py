@@ -35,6 +35,14 @@ def p_value(value: float | None) -> str:
     return "< 0.0001" if value < 1e-4 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
+def tested(claim: dict[str, Any]) -> str:
+    """A claim's p-value after Holm's correction, and what it is of: `p (within ±1.0 points) = 0.024`."""
+    what = (
+        f"p (within ±{points(claim['margin'], sign=False)} points)" if claim["kind"] == "equivalence" else "p"
+    )
+    return f"{what} = {p_value(claim['p_holm'])}".replace("= <", "<")
+
+
 def contrast(weights: dict[str, float]) -> str:
     """A claim's contrast in words: `(linear) - (relu)`."""
     terms = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
         outlook=fmt.outlook(summary["claims"]),
         tier_text=TIERS[summary["tier"]],
         parts=parts,
-        troubled=[run for run in results.runs if run.status in ("failed", "diverged")],
+        troubled=[run for run in results.runs if run.status in ("failed", "diverged", "damaged")],
         cost=_cost(results.runs),
         environment={key: value for key, value in environment.items() if key not in _PER_RUN},
         checksums=checksums,
@@ -104,19 +105,23 @@ def _part(results: Results, summary: dict[str, Any], dataset: str) -> dict[str, 
         "matching": fmt.matching(variants, results.plan["ablation"]["parts"][part]["facet"])
         if len(costs) > 1
         else "All variants have equal parameters and MAdds.",
-        "split": _split(dataset, any(variant["test_mean"] is not None for variant in variants)),
+        "split": _split(
+            dataset, [run for run in results.runs if (run.dataset, run.status) == (dataset, "done")]
+        ),
     }
 
 
-def _split(dataset: str, tested: bool) -> str:
+def _split(dataset: str, done: Sequence[Run]) -> str:
     if dataset not in ("cifar10", "cifar100"):
         return "Accuracy is that of the last epoch on held-out examples that took no part in training."
     held_out = (
         "Accuracy is that of the last epoch on training images 40,001 to 50,000, held out from training."
     )
-    test = " The official test part was at hand and used once, after the last epoch."
-    no_test = " The official test part was not at hand."
-    return held_out + (test if tested else no_test)
+    tested = sum(run.test_accuracy is not None for run in done)
+    if not tested:
+        return f"{held_out} The official test part was not at hand."
+    whose = "" if tested == len(done) else f" for {tested} of {len(done)} runs"
+    return f"{held_out} The official test part was at hand{whose} and used once, after the last epoch."
 
 
 def _cost(runs: tuple[Run, ...]) -> str:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from bottleneck_lab.cli.text import print_summary
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.collect import collect
@@ -40,7 +41,8 @@ def accuracy_of(run):
     return 0.75
 
 
-def write_runs(plan, results, keep=lambda run: True):
+def write_runs(plan, results, keep=lambda run: True, change=lambda run: {}):
+    """Every run that is to `keep` as it leaves its folder, with what is to `change` in its result."""
     plan.write(results)
     for run in filter(keep, plan.runs()):
         folder = results / "runs" / run.id
@@ -48,7 +50,8 @@ def write_runs(plan, results, keep=lambda run: True):
         records = [{"epoch": epoch, "accuracy": accuracy * epoch / 3} for epoch in (1, 2, 3)]
         files.write_json_lines(folder / "metrics.jsonl", records)
         files.write_json(folder / "environment.json", {"wall_seconds": 2.0, "cpu_seconds": 1.0})
-        files.write_json(folder / "result.json", {"status": "done", "accuracy": accuracy, "epochs": 3})
+        result = {"status": "done", "accuracy": accuracy, "epochs": 3}
+        files.write_json(folder / "result.json", {**result, **change(run)})
 
 
 def claim(summary, name):
@@ -89,6 +92,93 @@ def test_a_seed_that_one_variant_lacks_is_left_out_of_the_pairs(plan, tmp_path):
     differences = [b - a for a, b in zip(DRUG_1[1:], DRUG_2[1:], strict=True)]
     assert claim(summary, "narrow")["n_seeds"] == 9
     assert claim(summary, "narrow")["estimate"] == pytest.approx(sum(differences) / 900)
+
+
+def diverge(run):
+    """Half of the runs of one variant have no end."""
+    diverged = run.variant == "relu, d=2" and run.seed >= 5
+    return {"status": "diverged", "accuracy": None} if diverged else {}
+
+
+def test_a_claim_with_diverged_runs_has_an_estimate_but_no_verdict(plan, tmp_path):
+    write_runs(plan, tmp_path, change=diverge)
+    path, summary = write_report(tmp_path)
+    narrow = claim(summary, "narrow")
+    differences = [b - a for a, b in zip(DRUG_1[:5], DRUG_2[:5], strict=True)]
+    assert narrow["estimate"] == pytest.approx(sum(differences) / 500)
+    assert narrow["ci_low"] < narrow["estimate"] < narrow["ci_high"]
+    assert [narrow[name] for name in ("p_value", "p_holm", "detectable")] == [None] * 3
+    assert (narrow["verdict"], narrow["n_seeds"], narrow["n_planned"]) == ("inconclusive", 5, 10)
+    assert narrow["reason"] == "5 of 10 pairs: 5 diverged"
+    assert "**inconclusive** (5 of 10 pairs: 5 diverged)" in path.read_text()
+
+
+def test_the_terminal_says_why_a_claim_has_no_verdict(plan, tmp_path, capsys):
+    write_runs(plan, tmp_path, change=diverge)
+    print_summary(summarise(collect(tmp_path)))
+    assert "5 of 10 pairs: 5 diverged" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_claim_without_all_its_pairs_does_not_weigh_on_the_others(plan, tmp_path):
+    def lose_the_images(run):
+        return {"status": "failed"} if run.dataset == "digits" and run.seed == 0 else {}
+
+    def differ(run):
+        return {"accuracy": 0.75 + run.seed % 2 / 50} if run.variant == "relu6" else {}
+
+    write_runs(plan, tmp_path / "all", change=differ)
+    both = claim(summarise(collect(tmp_path / "all")), "images")
+    assert both["p_holm"] > both["p_value"]  # in the family, with the smaller of two p-values
+    write_runs(plan, tmp_path / "lost", change=lose_the_images)
+    summary = summarise(collect(tmp_path / "lost"))
+    alone = claim(summary, "narrow")
+    assert alone["p_holm"] == alone["p_value"]
+    assert claim(summary, "images")["reason"] == "9 of 10 pairs: 2 failed"
+
+
+def test_diverged_runs_have_no_part_in_a_mean(plan, tmp_path):
+    write_runs(plan, tmp_path, change=lambda run: diverge(run) and {"status": "diverged", "accuracy": 0.1})
+    summary = summarise(collect(tmp_path))
+    relu = next(variant for variant in summary["variants"] if variant["name"] == "relu, d=2")
+    assert relu["n_seeds"] == 5
+    assert relu["mean"] == pytest.approx(0.5 + sum(DRUG_1[:5]) / 500)
+    assert summary["runs"] == {"planned": 60, "done": 55, "diverged": 5}
+
+
+@pytest.mark.parametrize("accuracy", [None, "x", True, -0.1, 1.5, float("nan"), [0.5]])
+def test_a_finished_run_without_an_accuracy_is_damaged_and_never_zero(plan, tmp_path, accuracy):
+    write_runs(plan, tmp_path)
+    damaged = plan.runs()[0]
+    result = {"status": "done", "accuracy": accuracy}
+    (tmp_path / "runs" / damaged.id / "result.json").write_text(json.dumps(result))
+    path, summary = write_report(tmp_path)
+    assert summary["runs"] == {"planned": 60, "damaged": 1, "done": 59}
+    assert claim(summary, "narrow")["reason"] == "9 of 10 pairs: 1 damaged"
+    assert summary["variants"][0]["n_seeds"] == 9
+    assert f"- damaged: {damaged.variant}, spiral, seed 0" in path.read_text()
+
+
+def test_five_percent_is_the_level_of_every_verdict(plan, tmp_path):
+    # A mean of 1 and a standard deviation of sqrt(10/9) * 1.5 over 10 seeds: t = 2, so p = 0.0766 (9 df).
+    def differ(run):
+        return {"accuracy": 0.5 + 0.01 + 0.015 * (-1) ** run.seed} if run.variant == "linear, d=2" else {}
+
+    def equal(run):
+        return differ(run) or ({"accuracy": 0.5} if run.variant == "relu, d=2" else {})
+
+    write_runs(plan, tmp_path, keep=lambda run: run.dataset == "spiral", change=equal)
+    narrow = claim(summarise(collect(tmp_path)), "narrow")
+    assert narrow["p_holm"] == pytest.approx(0.0766, abs=5e-5)
+    assert (narrow["verdict"], narrow["reason"]) == ("inconclusive", None)
+
+
+def test_a_test_accuracy_is_shown_only_where_every_run_has_one(plan, tmp_path):
+    def tested(run):
+        return {"test_accuracy": 0.25} if (run.variant, run.seed) != ("relu6", 4) else {}
+
+    write_runs(plan, tmp_path, change=tested)
+    means = {v["name"]: v["test_mean"] for v in summarise(collect(tmp_path))["variants"]}
+    assert (means["linear"], means["relu6"]) == (0.25, None)
 
 
 def test_an_unfinished_ablation_says_so_and_judges_nothing_on_two_seeds(plan, tmp_path):
