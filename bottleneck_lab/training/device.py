@@ -18,14 +18,19 @@ def find_device(name: str = "auto") -> torch.device:
     Raises:
         LabError: a device that this machine, or this build of torch, does not have.
     """
-    has = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = {
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
+    }
     if name == "auto":
-        return torch.device(next(kind for kind, there in has.items() if there))
-    kind = name.partition(":")[0]
-    if not has.get(kind, False):
-        there = ", ".join(kind for kind, found in has.items() if found)
-        raise LabError(f"--device {name}: not available here; there is: {there} (or leave it at auto)")
-    return torch.device(name)
+        return torch.device(next(kind for kind, count in there.items() if count))
+    with contextlib.suppress(RuntimeError):  # a name that torch does not know
+        device = torch.device(name)
+        if (device.index or 0) < there.get(device.type, 0):
+            return device
+    found = ", ".join(kind for kind, count in there.items() if count)
+    raise LabError(f"--device {name}: not available here; there is: {found} (or leave it at auto)")
 
 
 def settle_process() -> None:
@@ -61,7 +66,8 @@ class Precision:
             return chosen
         if device.type != "cuda":
             return torch.float32
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        built_in = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if built_in else torch.float16
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """The context of a forward pass."""

@@ -1,5 +1,7 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.training import Checkpoint, find_device
@@ -26,6 +28,16 @@ def test_a_damaged_checkpoint_counts_as_none(tmp_path):
         assert Checkpoint(path).load() is None
 
 
+@given(st.data())
+def test_a_single_flipped_bit_is_noticed(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("flipped") / "b.pt"
+    Checkpoint(path).save({"runs": ["x"], "weights": torch.arange(20.0)}, now=True)
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    assert Checkpoint(path).load() is None
+
+
 def test_a_checkpoint_that_would_run_code_is_not_opened(tmp_path):
     path = tmp_path / "b.pt"
 
@@ -33,7 +45,7 @@ def test_a_checkpoint_that_would_run_code_is_not_opened(tmp_path):
         def __reduce__(self):
             return (print, ("sprung",))
 
-    torch.save({"runs": Trap()}, path)
+    Checkpoint(path).save({"runs": Trap()}, now=True)
     assert Checkpoint(path).load() is None
 
 
