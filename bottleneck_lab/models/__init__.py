@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +16,7 @@ from bottleneck_lab.models.toy import ToyNetworks, toy_shape
 
 if TYPE_CHECKING:
     from bottleneck_lab.config import RunSettings
+    from bottleneck_lab.config.settings import DataSettings, ModelSettings
 
 __all__ = [
     "InvertedResidual",
@@ -33,11 +35,16 @@ __all__ = [
 
 def cost_of(run: RunSettings) -> tuple[int, int]:
     """Parameters, and MAdds for one image or point, of a run's network; counted without allocating it."""
+    return _cost(run.model, run.data)
+
+
+@functools.lru_cache(maxsize=1024)  # a plan has many runs of few networks
+def _cost(model: ModelSettings, data: DataSettings) -> tuple[int, int]:
     with torch.device("meta"):
-        if isinstance(run.data, ImageSettings):
-            assert run.model.family == "mobilenet_v2"
-            network = MobileNetV2(run.model, run.data.shape[0], run.data.classes)
-            return parameters(network), madds(network, 1, *run.data.shape)
-        assert run.model.family == "toy"
-        toy = ToyNetworks([run.model], run.data.dimensions, run.data.classes)
-        return parameters(toy), madds(toy, 1, 1, run.data.dimensions)
+        if isinstance(data, ImageSettings):
+            assert model.family == "mobilenet_v2"
+            network = MobileNetV2(model, data.shape[0], data.classes)
+            return parameters(network), madds(network, 1, *data.shape)
+        assert model.family == "toy"
+        toy = ToyNetworks([model], data.dimensions, data.classes)
+        return parameters(toy), madds(toy, 1, 1, data.dimensions)
