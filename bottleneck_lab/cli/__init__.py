@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -44,6 +45,9 @@ def run_ablation() -> None:
 
 def _guarded(command: typer.Typer) -> None:
     """Turn what a user can cause into a sentence and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without box characters shows `?`
     try:
         command()
     except LabError as error:

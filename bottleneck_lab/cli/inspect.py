@@ -43,7 +43,8 @@ def describe(
         dataset = next(iter(part.datasets))
         say(f"\n{part.title} ({', '.join(part.datasets)})", style="bold")
         levels = list(part.axes[part.facet]) if part.facet else []
-        for variant in ablation.variants("quick", [dataset]):
+        tiers = part.datasets[dataset].tiers
+        for variant in ablation.variants("quick" if "quick" in tiers else next(iter(tiers)), [dataset]):
             level = variant.levels[part.facet] if part.facet else None
             if level is not None and level != levels[0]:
                 continue
@@ -64,16 +65,16 @@ def status(
     from bottleneck_lab.errors import LabError
     from bottleneck_lab.report.collect import collect
     from bottleneck_lab.report.format import counts
-    from bottleneck_lab.runs.files import read_json
 
-    plans = sorted(out.glob(f"{name or '*'}/*/plan.json"))
+    plans = [path for path in sorted(out.glob("*/*/plan.json")) if name in (None, path.parts[-3])]
     if not plans:
         raise LabError(f"{out}: there is nothing here; results are made by `run-ablation NAME --out {out}`")
     for path in plans:
-        if read_json(path) is None:
-            say(f"{path}: cannot be read", style="bold yellow")
+        try:
+            results = collect(path.parent)
+        except LabError as error:
+            say(str(error), style="bold yellow")
             continue
-        results = collect(path.parent)
         say(f"{path.parent.relative_to(out)}: {counts([run.status for run in results.runs])}")
         for run in results.runs:
             if run.status in ("failed", "diverged"):

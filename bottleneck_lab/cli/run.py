@@ -6,6 +6,8 @@ import shlex
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -17,9 +19,10 @@ from bottleneck_lab.errors import LabError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bottleneck_lab.config import DatasetName, Tier
+    from bottleneck_lab.config import Ablation, DatasetName, Tier
     from bottleneck_lab.runs.jobs import Job
     from bottleneck_lab.runs.plan import Data, Plan
+    from bottleneck_lab.runs.work import Workplace
 
 
 def run(
@@ -68,11 +71,12 @@ def run(
     overrides = parse_overrides(set_ or [])
     chosen_seeds = parse_seeds(seeds)
     asked = cast("Sequence[DatasetName]", dataset or ())
-    ablation.variants(spent, asked or ablation.datasets(), overrides)  # before any download
+    _refuse_early(ablation, spent, asked, overrides)
 
     from bottleneck_lab.cli.data import fetch_with_progress
     from bottleneck_lab.runs.jobs import plan_jobs
     from bottleneck_lab.runs.plan import choose_data, make_plan
+    from bottleneck_lab.runs.work import Workplace
     from bottleneck_lab.training import find_device
 
     found_device = str(find_device(device))
@@ -86,15 +90,15 @@ def run(
         _print_costs(plan)
         _print_estimate(jobs, plan, results, found_device, count)
         return
+    _write_plan(plan, results)
     if fresh:
-        _forget(plan, jobs, results)
+        _forget(plan, jobs, Workplace(results))
     if tier != "smoke":
         _print_estimate(jobs, plan, results, found_device, count)
-    _write_plan(plan, results)
     interrupted = _train(jobs, results, data, found_device, count)
-    failed = _report(results, data)
+    failed = _report(plan, results)
     if interrupted:
-        print(f"Interrupted. What is finished is kept; to go on: {_same_command()}", file=sys.stderr)
+        print(f"Interrupted. What is finished is kept; to go on: {_same_command(data)}", file=sys.stderr)
         raise typer.Exit(130)
     if failed:
         raise typer.Exit(1)
@@ -141,18 +145,56 @@ def _print_estimate(jobs: Sequence[Job], plan: Plan, results: Path, device: str,
     say(f"{left} runs to train, about {duration(seconds)}; about {megabytes:.0f} MB of disk in all")
 
 
-def _forget(plan: Plan, jobs: Sequence[Job], results: Path) -> None:
+def _refuse_early(
+    ablation: Ablation, tier: Tier, asked: Sequence[DatasetName], overrides: dict[str, Any]
+) -> None:
+    """Refuse what is impossible on every data set that could be chosen, before anything is downloaded."""
+    choices = [[name] for name in asked] or [list(part.datasets) for part in ablation.parts.values()]
+    for candidates in choices:
+        refusals = []
+        for name in candidates:
+            try:
+                ablation.variants(tier, [name], overrides)
+            except LabError as error:
+                refusals.append(error)
+        if len(refusals) == len(candidates):
+            raise refusals[0]
+
+
+def _forget(plan: Plan, jobs: Sequence[Job], place: Workplace) -> None:
+    if not all(place.is_free(job) for job in jobs):
+        raise LabError("--fresh: another process is at work on these runs; stop it first")
     for each in plan.runs():
-        shutil.rmtree(results / "runs" / each.id, ignore_errors=True)
+        shutil.rmtree(place.results / "runs" / each.id, ignore_errors=True)
     for job in jobs:
-        (results / "checkpoints" / f"{job.id}.pt").unlink(missing_ok=True)
+        place.checkpoint(job).unlink(missing_ok=True)
 
 
 def _write_plan(plan: Plan, results: Path) -> None:
-    try:
+    from bottleneck_lab.runs.files import read_json
+
+    before = read_json(results / "plan.json")
+    if isinstance(before, dict):
+        question = before.get("ablation", {}).get("question")
+        if question != plan.ablation.question:
+            raise LabError(
+                f"{results}: holds the results of another ablation of this name ({question}); "
+                "choose another --out"
+            )
+    with _writing(results):
         plan.write(results)
+
+
+@contextmanager
+def _writing(results: Path) -> Iterator[None]:
+    """Turn what the file system refuses into a sentence."""
+    try:
+        yield
     except OSError as error:
-        raise LabError(f"{results}: cannot be written to ({error.strerror}); choose another --out") from error
+        raise LabError(
+            f"{results}: cannot be written to ({error.strerror or error}). What is finished is kept; make "
+            "room, or choose another --out, and start again"
+        ) from error
 
 
 def _train(jobs: Sequence[Job], results: Path, data: Data, device: str, workers: int) -> bool:
@@ -163,7 +205,7 @@ def _train(jobs: Sequence[Job], results: Path, data: Data, device: str, workers:
 
     start = time.monotonic()
     try:
-        with watching(jobs) as listener:
+        with _writing(results), watching(jobs) as listener:
             execute(jobs, Workplace(results, device, data.folders), workers, listener)
     except KeyboardInterrupt:
         return True
@@ -175,14 +217,16 @@ def _train(jobs: Sequence[Job], results: Path, data: Data, device: str, workers:
     return False
 
 
-def _report(results: Path, data: Data) -> bool:
-    """Write and print the report; whether some runs failed."""
+def _report(plan: Plan, results: Path) -> bool:
+    """Write and print the report of this plan; whether some runs failed."""
     from bottleneck_lab.cli.text import notice, print_summary, say
     from bottleneck_lab.report.write import write_report
 
-    path, summary = write_report(results)
+    with _writing(results):
+        plan.write(results)  # again: another command may have written its own meanwhile
+        path, summary = write_report(results)
     print_summary(summary)
-    for text in data.notices:
+    for text in plan.data.notices:
         notice(text)
     failed = _troubled(results)
     for line in failed:
@@ -202,7 +246,9 @@ def _troubled(results: Path) -> list[str]:
     ]
 
 
-def _same_command() -> str:
-    program, *arguments = sys.argv
-    kept: list[Any] = [argument for argument in arguments if argument != "--fresh"]
-    return shlex.join([Path(program).name, *kept])
+def _same_command(data: Data) -> str:
+    """The command as it was typed, to go on with the same data sets."""
+    kept = [argument for argument in sys.argv if argument != "--fresh"]
+    if "--dataset" not in kept:
+        kept += [word for name in data.names for word in ("--dataset", name)]
+    return shlex.join(kept)

@@ -238,16 +238,29 @@ def _variants(
         ]
         layers = [*below, *above, *extra]
         _refuse_tags(layers, problems)
+        if not _names_a_network(here, layers, problems):
+            continue
         try:
             settings = _merge(name, dataset, layers)
         except ValidationError as error:
-            mistakes = dict(sentence(error, RunSettings))
-            for key in ["model.network"] if "model.network" in mistakes else mistakes:
+            for key, reason in sentence(error, RunSettings):
                 place = f"{here} ({key})" if key else here
-                problems.add(_blame(key, layers) or place, mistakes[key])
+                problems.add(_blame(key, layers) or place, reason)
             continue
         found.append(Variant(name=name, dataset=dataset, part=part_name, levels=levels, settings=settings))
     return found
+
+
+def _names_a_network(here: str, layers: list[Layer], problems: Problems) -> bool:
+    """Whether the uppermost layer that names a network names one that there is."""
+    given = [layer["model"]["network"] for _, layer in layers if "network" in layer.get("model", {})]
+    names = [*NETWORKS, "toy"]
+    if not given:
+        problems.add(f"{here} (model.network)", "missing")
+    elif given[-1] not in names:
+        place = _blame("model.network", layers) or here
+        problems.add(place, f"{given[-1]!r} is not known", str(given[-1]), names)
+    return bool(given) and given[-1] in names
 
 
 def _sections(overrides: Overrides) -> dict[str, dict[str, Any]]:
@@ -260,9 +273,9 @@ def _merge(name: str, dataset: DatasetName, layers: list[Layer]) -> RunSettings:
     for _, layer in layers:
         for section in SECTIONS:
             merged[section].update(layer.get(section, {}))
-    network = str(merged["model"].get("network"))
+    network = merged["model"]["network"]
     family = "toy" if network == "toy" else "mobilenet_v2"
-    rows = {} if network == "toy" else NETWORKS.get(network, NETWORKS["mobilenet_v2"])
+    rows = NETWORKS.get(network, {})
     merged["model"] = {**rows, **merged["model"], "family": family}
     merged["data"] = {**merged["data"], "dataset": dataset}
     return RunSettings.model_validate_json(json.dumps({"variant": name, "seed": 0, **merged}, default=str))

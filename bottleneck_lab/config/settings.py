@@ -40,9 +40,9 @@ class Stage(Settings):
     `t` is the row's own expansion ratio; without it the network's `expansion` holds.
     """
 
-    c: int = Field(ge=1)
-    n: int = Field(ge=1)
-    s: int = Field(ge=1)
+    c: int = Field(ge=1, le=65_536)
+    n: int = Field(ge=1, le=1000)
+    s: int = Field(ge=1, le=64)
     t: float | None = Field(None, ge=0, le=64)
 
 
@@ -100,13 +100,13 @@ class MobileNetV2Settings(BlockKnobs):
 
     family: Literal["mobilenet_v2"]
     network: Literal["mobilenet_v2", "mobilenet_v2_cifar", "mobilenet_v2_small", "mobilenet_v2_digits"]
-    stem_width: int = Field(ge=1)
-    stem_stride: int = Field(ge=1)
+    stem_width: int = Field(ge=1, le=65_536)
+    stem_stride: int = Field(ge=1, le=64)
     stages: tuple[Stage, ...] = Field(min_length=1)
-    head_width: int = Field(ge=1)
+    head_width: int = Field(ge=1, le=65_536)
     residual: Literal["bottleneck", "expansion", "none", "sandglass"] = "bottleneck"
-    kernel: int = Field(3, ge=1)
-    width_multiplier: float = Field(1.0, gt=0)
+    kernel: int = Field(3, ge=1, le=63)
+    width_multiplier: float = Field(1.0, gt=0, le=64)
     channel_multiple: int = Field(8, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
 
@@ -134,8 +134,8 @@ class ToyNetworkSettings(BlockKnobs):
 
     family: Literal["toy"]
     network: Literal["toy"]
-    width: int = Field(ge=1)
-    blocks: int = Field(4, ge=1)
+    width: int = Field(ge=1, le=65_536)
+    blocks: int = Field(4, ge=1, le=1000)
     residual: Literal["bottleneck", "expansion", "none"] = "bottleneck"
 
     @model_validator(mode="after")
@@ -156,12 +156,12 @@ class SpiralSettings(Settings):
     """
 
     dataset: Literal["spiral"]
-    arms: int = Field(3, ge=2)
+    arms: int = Field(3, ge=2, le=256)
     turns: float = Field(1.5, gt=0)
-    points: int = Field(600, ge=2)
-    held_out: int = Field(1500, ge=1)
+    points: int = Field(600, ge=2, le=10_000_000)
+    held_out: int = Field(1500, ge=1, le=10_000_000)
     noise: float = Field(0.0, ge=0)
-    dimensions: int = Field(2, ge=2)
+    dimensions: int = Field(2, ge=2, le=65_536)
 
     @model_validator(mode="after")
     def _all_arms(self) -> SpiralSettings:
@@ -195,7 +195,7 @@ class ImageSettings(Settings):
     held_out_images: int | None = Field(None, ge=1)
     crop_padding: int = Field(4, ge=0)
     flip: bool = True
-    resolution: int | None = Field(None, ge=4)
+    resolution: int | None = Field(None, ge=4, le=1024)
 
     @model_validator(mode="after")
     def _available(self) -> ImageSettings:
@@ -246,7 +246,7 @@ class TrainSettings(Settings):
         evaluate_every: epochs between evaluations; the last epoch is always evaluated.
     """
 
-    epochs: int = Field(ge=1)
+    epochs: int = Field(ge=1, le=10_000_000)
     batch_size: int | None = Field(None, ge=2)
     optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: float = Field(0.1, gt=0)

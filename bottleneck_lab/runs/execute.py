@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from bottleneck_lab.training import Record
 from bottleneck_lab.training.device import settle_process
 
 POLL_SECONDS = 0.2  # between looks at what the workers have to tell
+MOST_WORKERS = 61  # more are refused on Windows
 WAIT_SECONDS = 1.0  # between looks at jobs that other processes are at work on
 
 
@@ -115,9 +117,11 @@ class _Pool:
     def __init__(self, place: Workplace, workers: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._news: Any = context.Queue()
-        self._pids: set[int] = set()
         self._executor = ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_begin_worker, initargs=(place, self._news)
+            min(workers, MOST_WORKERS),
+            mp_context=context,
+            initializer=_begin_worker,
+            initargs=(place, self._news),
         )
         self.broken = False
 
@@ -138,7 +142,10 @@ class _Pool:
         return found
 
     def _run(self, jobs: Sequence[Job], listener: Listener) -> tuple[list[Job], set[str]]:
-        futures: dict[Future[bool], Job] = {self._executor.submit(_do_in_worker, job): job for job in jobs}
+        with _deaf_to_ctrl_c():  # until the workers can be so themselves; what was typed is heard afterwards
+            futures: dict[Future[bool], Job] = {
+                self._executor.submit(_do_in_worker, job): job for job in jobs
+            }
         by_id = {job.id: job for job in jobs}
         taken: list[Job] = []
         begun: set[str] = set()
@@ -161,19 +168,28 @@ class _Pool:
 
     def _pass_on(self, jobs: dict[str, Job], begun: set[str], listener: Listener) -> None:
         while not self._news.empty():
-            sender, job_id, share, record = self._news.get()
-            self._pids.add(sender)
-            if job_id is not None:
-                begun.add(job_id)
-                listener(Event(jobs[job_id], share, record))
+            job_id, share, record = self._news.get()
+            begun.add(job_id)
+            listener(Event(jobs[job_id], share, record))
 
     def _terminate(self) -> None:
+        workers = multiprocessing.active_children()
         self._executor.shutdown(wait=False, cancel_futures=True)
-        for pid in self._pids:
-            try:
-                os.kill(pid, signal.SIGTERM)
-            except ProcessLookupError:
-                continue
+        for worker in workers:
+            worker.terminate()
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Hold SIGINT back in this thread, and in the processes that it starts, where the system can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 _place: Workplace
@@ -187,7 +203,6 @@ def _begin_worker(place: Workplace, news: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settle_process()
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    news.put((os.getpid(), None, 0.0, None))
 
 
 def _die_with_parent() -> None:
@@ -198,6 +213,5 @@ def _die_with_parent() -> None:
 
 
 def _do_in_worker(job: Job) -> bool:
-    pid = os.getpid()
-    _news.put((pid, job.id, 0.0, None))
-    return do(job, _place, lambda share, record: _news.put((pid, job.id, share, record)))
+    _news.put((job.id, 0.0, None))
+    return do(job, _place, lambda share, record: _news.put((job.id, share, record)))

@@ -50,6 +50,9 @@ class RunFolder:
         if self.status() == "failed":
             (self.path / "result.json").unlink()
             (self.path / "error.txt").unlink(missing_ok=True)
+        self._keep_settings(run)
+
+    def _keep_settings(self, run: RunSettings) -> None:
         files.write_text(self.path / "config.json", run.model_dump_json(indent=2) + "\n")
 
     def keep_records(self, records: list[Record]) -> None:
@@ -60,6 +63,7 @@ class RunFolder:
         """Write everything that a finished run leaves."""
         import torch
 
+        self._keep_settings(run)
         self.keep_records(outcome.records)
         if outcome.predictions is not None:
             files.write_array(self.path / "predictions.npy", outcome.predictions)

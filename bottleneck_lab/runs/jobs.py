@@ -23,11 +23,13 @@ class Job:
 
     Args:
         id: named after its runs, so that two processes with the same plan have the same jobs.
+        group: the same for all jobs that could have a run in common, so that one lock keeps them apart.
         runs: one on images, or toy networks of one shape.
         work: multiply-accumulates of all forward passes over training data.
     """
 
     id: str
+    group: str
     runs: tuple[RunSettings, ...]
     work: float
 
@@ -38,19 +40,18 @@ class Job:
 
 def plan_jobs(runs: Sequence[RunSettings]) -> list[Job]:
     """Sort runs into jobs, the longest first, so that the last ones to end are short."""
-    groups: dict[object, list[RunSettings]] = {}
+    groups: dict[str, list[RunSettings]] = {}
     for run in runs:
         images = isinstance(run.data, ImageSettings)
-        key = run.id if images else (toy_group(run), run.seed // SEEDS_TOGETHER)
+        key = run.id if images else fingerprint(f"{toy_group(run)} {run.seed // SEEDS_TOGETHER}")
         groups.setdefault(key, []).append(run)
-    jobs = [_job(group) for group in groups.values()]
+    jobs = [_job(key, group) for key, group in groups.items()]
     return sorted(jobs, key=lambda job: -job.work)
 
 
-def _job(runs: list[RunSettings]) -> Job:
-    ids = [run.id for run in runs]
-    name = ids[0] if len(ids) == 1 else fingerprint(" ".join(ids))
-    return Job(name, tuple(runs), len(runs) * work_of(runs[0]))
+def _job(group: str, runs: list[RunSettings]) -> Job:
+    name = fingerprint(" ".join(run.id for run in runs))
+    return Job(name, group, tuple(runs), len(runs) * work_of(runs[0]))
 
 
 def work_of(run: RunSettings) -> float:

@@ -39,7 +39,7 @@ class Workplace:
 
     def lock(self, job: Job) -> filelock.FileLock:
         """Who holds this is at work on the job. A process that dies lets go of it."""
-        path = self.results / "checkpoints" / f"{job.id}.lock"
+        path = self.results / "checkpoints" / f"{job.group}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(path)
 
@@ -57,8 +57,8 @@ def do(
 ) -> bool:
     """Train what is unfinished of a job; False if another process is at work on it.
 
-    A run that raises is left with status `failed` and the reason, and the next job can go on.
-    `progress` is told the share that is done (0 to 1) and the latest record.
+    A run that raises is left with status `failed` and the reason, and the next job can go on; only OSError
+    is passed on. `progress` is told the share that is done (0 to 1) and the latest record.
     """
     lock = place.lock(job)
     try:
@@ -68,8 +68,7 @@ def do(
     try:
         if job.unfinished(place.results):
             _train(job, place, progress)
-        if not job.unfinished(place.results):
-            place.checkpoint(job).unlink(missing_ok=True)
+        Checkpoint(place.checkpoint(job)).drop()
     finally:
         lock.release()
     return True
@@ -79,23 +78,29 @@ def _train(job: Job, place: Workplace, progress: Callable[[float, Record], None]
     checkpoint = Checkpoint(place.checkpoint(job))
     runs = _companions(job, place, checkpoint)
     folders = [RunFolder(place.results, run.id) for run in runs]
+    open_folders = [folder.status() not in FINAL for folder in folders]  # what is finished is not touched
     epochs = runs[0].train.epochs
 
     def keep(index: int, records: list[Record]) -> None:
-        folders[index].keep_records(records)
-        if index == 0:
+        if open_folders[index]:
+            folders[index].keep_records(records)
+        if index == 0 or records[-1]["epoch"] == epochs:
             progress(records[-1]["epoch"] / epochs, records[-1])
 
     try:
-        for run, folder in zip(runs, folders, strict=True):
-            folder.start(run)
+        for run, folder, is_open in zip(runs, folders, open_folders, strict=True):
+            if is_open:
+                folder.start(run)
         device = find_device(place.device)
         data = place.data.get(runs[0].dataset)
         outcomes = train(runs, folder=data, device=device, checkpoint=checkpoint, progress=keep)
         for run, folder, outcome in zip(runs, folders, outcomes, strict=True):
             if folder.status() not in FINAL:
                 folder.finish(run, outcome, _environment(run, outcome, len(runs), device, data))
+    except OSError:  # a full disk, say: not the fault of these runs, and no other would fare better
+        raise
     except Exception as error:  # whatever it is, it must not take the other runs along
+        checkpoint.drop()  # it may be what does not fit
         reason = f"{type(error).__name__}: {error}"
         for run, folder in zip(runs, folders, strict=True):
             if folder.status() not in FINAL:

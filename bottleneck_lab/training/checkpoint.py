@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import pickle
 import time
 from pathlib import Path
@@ -23,21 +25,41 @@ class Checkpoint:
         self._written = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """What was saved last, on the CPU; None if nothing was, or if the file cannot be read."""
+        """What was saved last, on the CPU; None if nothing was, or if the file is damaged.
+
+        Damage costs time but no result: the run starts again.
+        """
         if self.path is None or not self.path.exists():
             return None
+        checksum, payload = _split(self.path.read_bytes())
+        if hashlib.sha256(payload).digest() != checksum:
+            return None
         try:
-            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError):
-            return None  # damaged from outside: the run starts again, which costs time but no result
-        return state
+            state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:
+            return None
+        return state if isinstance(state, dict) and "runs" in state else None
 
     def save(self, state: dict[str, Any], *, now: bool = False) -> None:
         """Save `state` if the last time is long enough ago, or `now`."""
         if self.path is None or not (now or time.monotonic() - self._written >= SECONDS_BETWEEN):
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        stream = io.BytesIO()
+        torch.save(state, stream)
+        payload = stream.getvalue()
         part = self.path.with_name(f"{self.path.name}.part")
-        torch.save(state, part)
+        part.write_bytes(hashlib.sha256(payload).digest() + payload)
         part.replace(self.path)
         self._written = time.monotonic()
+
+    def drop(self) -> None:
+        """Forget what was saved."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def _split(content: bytes) -> tuple[bytes, bytes]:
+    """The SHA-256 that stands before what was saved, and what was saved."""
+    size = hashlib.sha256().digest_size
+    return content[:size], content[size:]

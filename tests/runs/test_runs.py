@@ -1,12 +1,13 @@
 """Jobs, folders, locks, workers: an ablation is done once, whoever does it, and always ends alike."""
 
+import itertools
 import json
-import os
-import signal
+import multiprocessing
 
 import filelock
 import numpy as np
 import pytest
+import torch
 
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
@@ -18,6 +19,8 @@ from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, choose_data, make_plan
 from bottleneck_lab.runs.work import Workplace, do
+from bottleneck_lab.training import Checkpoint
+from bottleneck_lab.training import checkpoint as checkpoint_module
 
 TOY_AND_DIGITS = Data(("spiral", "digits"))
 
@@ -223,8 +226,8 @@ def killing(monkeypatch, times):
             wide = len(event.job.runs) > 1 and event.job.runs[0].model.width == 3
             if wide and event.share < 1 and left[0]:
                 left[0] -= 1
-                for pid in self._pids:
-                    os.kill(pid, signal.SIGKILL)
+                for worker in multiprocessing.active_children():
+                    worker.kill()
             listener(event)
 
         pass_on(self, jobs, begun, kill_or_listen)
@@ -248,6 +251,66 @@ def test_a_job_that_always_kills_its_worker_fails_and_no_other_does(mini, tmp_pa
     assert summary["runs"] == {"planned": 18, "done": 12, "failed": 6}
     failed = {run.id for run in plan.runs() if RunFolder(tmp_path, run.id).status() == "failed"}
     assert failed == {run.id for run in plan.runs() if getattr(run.model, "width", 0) == 3}
+
+
+def spiral_plan(mini, seeds):
+    return make_plan(load(str(mini)), "smoke", Data(("spiral",)), range(seeds), {})
+
+
+def test_jobs_that_share_a_run_share_a_lock(mini, tmp_path):
+    few, many = plan_jobs(spiral_plan(mini, 3).runs()), plan_jobs(spiral_plan(mini, 8).runs())
+    place = Workplace(tmp_path, "cpu")
+    for a, b in itertools.product(few, many):
+        assert (place.lock(a).lock_file == place.lock(b).lock_file) == bool(set(a.runs) & set(b.runs))
+
+
+def test_a_batch_that_is_gone_on_with_leaves_alone_what_others_have_finished(mini, tmp_path, monkeypatch):
+    """Seeds 0 to 7 are begun and killed, 0 to 2 finished by another command, then 0 to 7 gone on with."""
+    monkeypatch.setattr(checkpoint_module, "SECONDS_BETWEEN", 0.0)
+    place = Workplace(tmp_path, "cpu")
+    [many, *_], [few, *_] = (plan_jobs(spiral_plan(mini, seeds).runs()) for seeds in (8, 3))
+    assert set(few.runs) < set(many.runs)
+
+    class KilledError(BaseException):
+        pass
+
+    def kill(share, record):
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        do(many, place, kill)
+    do(few, place)
+    folders = [tmp_path / "runs" / run.id for run in few.runs]
+    finished = {path: path.read_bytes() for folder in folders for path in folder.iterdir()}
+    with pytest.raises(KilledError):
+        do(many, place, kill)
+    do(many, place)
+    assert {path: path.read_bytes() for folder in folders for path in folder.iterdir()} == finished
+    assert not many.unfinished(tmp_path)
+
+
+def test_a_checkpoint_of_another_network_costs_one_failure_and_not_the_run(plan, tmp_path):
+    job = next(job for job in plan_jobs(plan.runs()) if len(job.runs) == 1)
+    place = Workplace(tmp_path, "cpu")
+    alien = {"runs": [job.runs[0].id], "records": [{"epoch": 1}], "network": {"other": torch.zeros(1)}}
+    Checkpoint(place.checkpoint(job)).save(alien, now=True)
+    do(job, place)
+    assert RunFolder(tmp_path, job.runs[0].id).status() == "failed"
+    do(job, place)
+    assert RunFolder(tmp_path, job.runs[0].id).status() == "done"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_disk_that_is_full_ends_the_command_and_fails_no_run(plan, tmp_path, monkeypatch, workers):
+    def full(self, run):
+        raise OSError(28, "No space left on device")
+
+    if workers == 1:
+        monkeypatch.setattr(RunFolder, "start", full)
+    else:  # workers are processes of their own: what they cannot write is a folder under a file
+        (tmp_path / "runs").write_text("a file where the folder should be")
+    with pytest.raises(OSError, match=r"No space left|Not a directory|exists"):
+        execute(plan_jobs(plan.runs()), Workplace(tmp_path, "cpu"), workers, lambda event: None)
 
 
 # ------------------------------------------------------------------------------------------- choice of data
