@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,7 +66,7 @@ def choose_data(
                 names.append(fallback)
                 notices.append(
                     f"{layout.title} was not found, so the images are {TITLES[fallback]}: this says nothing "
-                    f"about {layout.title}. To get it: bottleneck-lab data fetch {name}"
+                    f"about {layout.title}. To get it: bottleneck-lab data fetch {name}{_named_place()}"
                 )
                 continue
         cifar.verify(layout, folder)
@@ -80,6 +81,12 @@ TITLES: dict[DatasetName, str] = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
 }
+
+
+def _named_place() -> str:
+    """A hint for those who have named a place that does not hold the images."""
+    place = os.environ.get("BOTTLENECK_LAB_DATA")
+    return f" (BOTTLENECK_LAB_DATA={place} does not hold it)" if place else ""
 
 
 def _fetched(layout: cifar.CifarLayout, fetch: Fetch, tier: Tier, asked: bool) -> Path:
@@ -105,6 +112,7 @@ class Plan:
         data: the data sets, in order.
         variants: on all data sets.
         seeds: for each data set.
+        overrides: what `--set` changed in the settings.
     """
 
     ablation: Ablation
@@ -112,6 +120,7 @@ class Plan:
     data: Data
     variants: tuple[Variant, ...]
     seeds: Mapping[DatasetName, tuple[int, ...]]
+    overrides: dict[str, Any]
 
     def runs(self) -> list[RunSettings]:
         """Every run, variant by variant."""
@@ -132,6 +141,7 @@ class Plan:
                 "tier": self.tier,
                 "datasets": list(self.data.names),
                 "notices": list(self.data.notices),
+                "overrides": self.overrides,
                 "variants": variants,
             },
         )
@@ -147,4 +157,4 @@ def make_plan(
     """
     variants = tuple(ablation.variants(tier, data.names, overrides))
     chosen = {name: tuple(seeds or range(ablation.seeds(tier, name))) for name in data.names}
-    return Plan(ablation, tier, data, variants, chosen)
+    return Plan(ablation, tier, data, variants, chosen, overrides)
