@@ -55,10 +55,9 @@ class Results:
         """The epochs of a run."""
         return RunFolder(self.folder, run.run).records()
 
-    def environment(self) -> dict[str, Any]:
-        """Where the first finished run was made."""
-        first = next((run for run in self.runs if run.status == "done"), None)
-        return RunFolder(self.folder, first.run).environment() if first else {}
+    def environment(self, run: Run) -> dict[str, Any]:
+        """Where a run was made, as far as it says."""
+        return _environment(self.folder, run.run)
 
 
 def collect(folder: Path) -> Results:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 DASH = "-"
@@ -41,6 +42,41 @@ def tested(claim: dict[str, Any]) -> str:
         f"p (within ±{points(claim['margin'], sign=False)} points)" if claim["kind"] == "equivalence" else "p"
     )
     return f"{what} = {p_value(claim['p_holm'])}".replace("= <", "<")
+
+
+def cell(text: str) -> str:
+    """Text that may stand in a cell of a Markdown table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def settings(values: dict[str, Any]) -> str:
+    """Settings in a line: `epochs = 20, optimizer = adam`."""
+    return ", ".join(f"{key} = {_setting(value)}" for key, value in values.items())
+
+
+def _setting(value: Any) -> str:
+    return value if isinstance(value, str) else "none" if value is None else json.dumps(value)
+
+
+def stages(rows: Sequence[dict[str, Any]]) -> str:
+    """The rows of Table 2, each as (t, c, n, s); `t` where the network's own expansion holds."""
+    return ", ".join(
+        f"({'t' if row['t'] is None else format(row['t'], 'g')}, {row['c']}, {row['n']}, {row['s']})"
+        for row in rows
+    )
+
+
+def changed(overrides: dict[str, Any]) -> str:
+    """What `--set` changed, as it is typed: `train.epochs=3, model.width=2`."""
+    return ", ".join(f"{key}={_setting(value)}" for key, value in _flat(overrides))
+
+
+def _flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def contrast(weights: dict[str, float]) -> str:

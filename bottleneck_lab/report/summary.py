@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,7 +34,9 @@ def summarise(results: Results) -> dict[str, Any]:
         "tier": plan["tier"],
         "datasets": plan["datasets"],
         "notices": plan["notices"],
+        "overrides": plan["overrides"],
         "runs": _count(results),
+        "origins": _origins(results),
         "variants": [_variant(results, variant) for variant in plan["variants"]],
         "claims": _claims(results),
     }
@@ -43,6 +47,22 @@ def _count(results: Results) -> dict[str, int]:
     for run in results.runs:
         counts[run.status] = counts.get(run.status, 0) + 1
     return counts
+
+
+ORIGIN = ("bottleneck_lab", "commit", "torch", "device", "cpu")
+
+
+def _origins(results: Results) -> list[dict[str, Any]]:
+    """Every code and machine that finished runs come from, with their number, the most frequent first."""
+    found = Counter(
+        json.dumps([results.environment(run).get(key) for key in ORIGIN])
+        for run in results.runs
+        if run.status == "done"
+    )
+    return [
+        {**dict(zip(ORIGIN, json.loads(values), strict=True)), "runs": count}
+        for values, count in found.most_common()
+    ]
 
 
 def _variant(results: Results, variant: dict[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,8 @@ from bottleneck_lab.report.collect import Results, Run, collect
 from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
 from bottleneck_lab.report.explorer import explorer_page
 from bottleneck_lab.report.style import save
-from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.summary import ORIGIN, summarise
 from bottleneck_lab.runs import files
-from bottleneck_lab.runs.folder import RunFolder
 
 
 def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -33,7 +32,7 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
     files.write_json(folder / "summary.json", summary)
     files.write_text(folder / "results.csv", _csv(results.runs))
     parts = [_part(results, summary, dataset) for dataset in summary["datasets"]]
-    environment = results.environment()
+    environment = next((results.environment(run) for run in results.runs if run.status == "done"), {})
     checksums = _checksums(results)
     files.write_text(folder / "collapse.html", explorer_page())
     text = _template().render(
@@ -46,7 +45,8 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
         parts=parts,
         troubled=[run for run in results.runs if run.status in ("failed", "diverged", "damaged")],
         cost=_cost(results.runs),
-        environment={key: value for key, value in environment.items() if key not in _PER_RUN},
+        changed=fmt.changed(summary["overrides"]),
+        environment={key: value for key, value in environment.items() if key not in (*_PER_RUN, *ORIGIN)},
         checksums=checksums,
     )
     files.write_text(folder / "report.md", text)
@@ -66,6 +66,7 @@ def _template() -> jinja2.Template:
         autoescape=False,  # Markdown, not HTML
     )
     environment.filters.update(
+        cell=fmt.cell,
         contrast=fmt.contrast,
         interval=fmt.interval,
         oneline=lambda text: " ".join(text.split()),
@@ -73,6 +74,7 @@ def _template() -> jinja2.Template:
         percent=fmt.percent,
         points=fmt.points,
         small=fmt.small,
+        tested=fmt.tested,
     )
     return environment.get_template("report.md.j2")
 
@@ -101,6 +103,9 @@ def _part(results: Results, summary: dict[str, Any], dataset: str) -> dict[str, 
         "dataset": dataset,
         "variants": variants,
         "figures": figures,
+        "settings": _shared_settings(
+            [v["settings"] for v in results.plan["variants"] if v["dataset"] == dataset]
+        ),
         "tested": any(variant["test_mean"] is not None for variant in variants),
         "matching": fmt.matching(variants, results.plan["ablation"]["parts"][part]["facet"])
         if len(costs) > 1
@@ -109,6 +114,24 @@ def _part(results: Results, summary: dict[str, Any], dataset: str) -> dict[str, 
             dataset, [run for run in results.runs if (run.dataset, run.status) == (dataset, "done")]
         ),
     }
+
+
+def _shared_settings(variants: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """What all variants of a data set have in common, a line for each section; stages have their own."""
+    lines = {}
+    for section in ("train", "data", "model"):
+        shared = {
+            key: value
+            for key, value in variants[0][section].items()
+            if key not in ("family", "dataset")
+            and all(key in other[section] and other[section][key] == value for other in variants)
+        }
+        stages = shared.pop("stages", None)
+        if shared:
+            lines[section] = fmt.settings(shared)
+        if stages is not None:
+            lines["stages (t, c, n, s)"] = fmt.stages(stages)
+    return lines
 
 
 def _split(dataset: str, done: Sequence[Run]) -> str:
@@ -136,5 +159,6 @@ def _checksums(results: Results) -> dict[str, str]:
     for dataset in results.plan["datasets"]:
         run = next((r for r in results.runs if r.dataset == dataset and r.status == "done"), None)
         if run is not None:
-            found |= RunFolder(results.folder, run.run).environment().get("checksums", {})
+            checksums = results.environment(run).get("checksums")
+            found |= checksums if isinstance(checksums, dict) else {}
     return found

@@ -228,10 +228,53 @@ def test_tables_in_the_report_have_no_gaps_and_no_ragged_rows(plan, tmp_path):
     lines = write_report(tmp_path)[0].read_text().splitlines()
     tables = "\n".join(line if line.startswith("|") else "" for line in lines).split("\n\n")
     tables = [table.strip().splitlines() for table in tables if table.strip()]
-    assert len(tables) == 3
+    assert len(tables) == 5
     for table in tables:
         assert len({row.count("|") for row in table}) == 1
         assert re.fullmatch(r"(\| -+:? )+\|", table[1])
+
+
+def test_the_report_says_how_the_networks_were_trained(plan, tmp_path):
+    write_runs(plan, tmp_path, keep=lambda run: False)
+    text = write_report(tmp_path)[0].read_text()
+    spiral, digits = re.findall(r"^\| train \| (.*) \|$", text, re.MULTILINE)
+    assert {"epochs = 20", "optimizer = adam", "batch_size = none"} <= set(spiral.split(", "))
+    assert {"epochs = 3", "batch_size = 32", "learning_rate = 0.1"} <= set(digits.split(", "))
+    models = re.findall(r"^\| model \| (.*) \|$", text, re.MULTILINE)
+    assert "blocks = 2" in models[0]
+    assert not any("projection_activation" in line or "width = 2" in line for line in models)  # these vary
+    assert "| stages (t, c, n, s) | (t, 4, 2, 2) |" in text
+    assert "--set" not in text
+
+
+def test_the_report_says_what_the_command_changed(mini, tmp_path):
+    overrides = {"train": {"epochs": 2}, "images": {"model": {"inner_activation": "relu"}}}
+    plan = make_plan(load(str(mini)), "smoke", Data(("spiral", "digits")), None, overrides)
+    write_runs(plan, tmp_path, keep=lambda run: False)
+    assert json.loads((tmp_path / "plan.json").read_text())["overrides"] == overrides
+    text = write_report(tmp_path)[0].read_text()
+    assert "**Changed with --set: train.epochs=2, images.model.inner_activation=relu.**" in text
+
+
+def test_runs_of_different_codes_or_machines_are_counted_and_noted(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    assert "different codes or machines" not in write_report(tmp_path)[0].read_text()
+    for place, run in enumerate(plan.runs()):
+        made = {"bottleneck_lab": "1.0", "commit": "abc" if place < 12 else "def", "cpu": "a cpu"}
+        made |= {"torch": "2.13", "device": "cpu", "host": f"node {place}"}
+        files.write_json(tmp_path / "runs" / run.id / "environment.json", made)
+    text = write_report(tmp_path)[0].read_text()
+    assert "NOTE: The finished runs come from 2 different codes or machines" in text
+    assert "- 48 finished runs: bottleneck_lab 1.0, commit def, torch 2.13, device cpu, cpu a cpu" in text
+    assert "- 12 finished runs: bottleneck_lab 1.0, commit abc, torch 2.13, device cpu, cpu a cpu" in text
+
+
+def test_an_equivalence_claim_says_what_its_p_is_of(plan, tmp_path, capsys):
+    write_runs(plan, tmp_path)
+    path, summary = write_report(tmp_path)
+    print_summary(summary)
+    assert "p (within ±5.0 points) < 0.0001" in path.read_text()
+    assert "p (within ±5.0 points) < 0.0001" in " ".join(capsys.readouterr().out.split())
 
 
 def test_reports_and_figures_of_the_same_folder_are_the_same_to_the_byte(plan, tmp_path):
