@@ -142,7 +142,6 @@ class Plan:
                 "datasets": list(self.data.names),
                 "notices": list(self.data.notices),
                 "overrides": self.overrides,
-                "overrides": self.overrides,
                 "variants": variants,
             },
         )
