@@ -109,7 +109,7 @@ def train_epoch(
     network.train()
     total = torch.zeros((), device=device)
     for step, rows in enumerate(batches):
-        rate = learning_rate(settings, epoch + step / len(batches))
+        rate = learning_rate(settings, epoch + (step + 0.5) / len(batches))
         set_learning_rate(optimizer, rate)
         rows = rows.to(device)
         images = data.normalised(augmentation.batch(rows, chance))

@@ -12,7 +12,10 @@ from bottleneck_lab.config import TrainSettings
 
 
 def learning_rate(settings: TrainSettings, epoch: float) -> float:
-    """The learning rate after `epoch` epochs (a fraction inside one): linear warm-up, then the schedule."""
+    """The learning rate after `epoch` epochs (a fraction inside one): linear warm-up, then the schedule.
+
+    A step uses the rate at its middle, so that neither the first nor the last is taken with a rate of 0.
+    """
     if epoch < settings.warmup_epochs:
         return settings.learning_rate * epoch / settings.warmup_epochs
     if settings.schedule == "constant":

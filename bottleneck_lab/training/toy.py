@@ -60,7 +60,8 @@ def train_toys(
 
     watch = Stopwatch()
     for epoch in range(done, settings.epochs):
-        set_learning_rate(optimizer, learning_rate(settings, epoch))
+        rate = learning_rate(settings, epoch + 0.5)
+        set_learning_rate(optimizer, rate)
         losses = _losses(networks(points), arms, settings.label_smoothing)
         optimizer.zero_grad()
         losses.sum().backward()
@@ -77,7 +78,7 @@ def train_toys(
                 continue
             record = {
                 "epoch": epoch + 1,
-                "learning_rate": learning_rate(settings, epoch),
+                "learning_rate": rate,
                 "train_loss": train_loss,
                 "loss": loss,
                 "accuracy": share,

@@ -68,7 +68,7 @@ def slowly(run):
             for place, row in enumerate(rows):
                 target[place, images.labels[row]] += 1 - train.label_smoothing
             loss = -(target * scores).sum(1).mean()
-            rate = rate_of_step(train, epoch + step / steps)
+            rate = rate_of_step(train, epoch + (step + 0.5) / steps)
             gradients = torch.autograd.grad(loss, list(network.parameters()))
             with torch.no_grad():
                 for p, v, gradient in zip(network.parameters(), velocity, gradients, strict=True):

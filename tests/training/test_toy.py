@@ -47,7 +47,7 @@ def slowly(run):
         for name, weight in weights.items():
             if name.endswith("weight"):
                 loss = loss + train.weight_decay / 2 * weight.square().sum()
-        adam.param_groups[0]["lr"] = rate_of_step(train, step)
+        adam.param_groups[0]["lr"] = rate_of_step(train, step + 0.5)
         adam.zero_grad()
         loss.backward()
         adam.step()
