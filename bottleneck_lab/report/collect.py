@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from pydantic import BaseModel, ValidationError, model_validator
+
+from bottleneck_lab.config import Claim, Tier
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.folder import RunFolder, Status
@@ -33,6 +36,63 @@ class Run:
     reason: str | None
 
 
+class _Ablation(BaseModel):
+    name: str
+    question: str
+    source: str
+    reported: str
+    against: str
+    parts: dict[str, _Part]
+
+
+class _Part(BaseModel):
+    title: str
+    facet: str | None
+    claims: list[Claim]
+
+
+class _Variant(BaseModel):
+    name: str
+    dataset: str
+    part: str
+    levels: dict[str, str]
+    settings: _Sections
+    params: int
+    madds: int
+    runs: dict[int, str]
+
+
+class _Sections(BaseModel):
+    model: dict[str, Any]
+    data: dict[str, Any]
+    train: dict[str, Any]
+
+
+class _Plan(BaseModel):
+    """What a report needs of `plan.json`. Settings are not looked into: other versions may have others."""
+
+    ablation: _Ablation
+    tier: Tier
+    datasets: list[str]
+    notices: list[str]
+    overrides: dict[str, Any] = {}
+    variants: list[_Variant]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> _Plan:
+        for dataset in self.datasets:
+            variants = {v.name: v for v in self.variants if v.dataset == dataset}
+            parts = {v.part for v in variants.values()}
+            if len(parts) != 1 or not parts <= self.ablation.parts.keys():
+                raise ValueError(f"the variants on {dataset} are not of one part")
+            part = self.ablation.parts[parts.pop()]
+            if any(part.facet not in (None, *v.levels) for v in variants.values()):
+                raise ValueError(f"a variant on {dataset} has no level of {part.facet}")
+            if any(name not in variants for claim in part.claims for name in claim.contrast):
+                raise ValueError(f"a claim on {dataset} is about a variant that is not there")
+        return self
+
+
 @dataclass(frozen=True)
 class Results:
     """A results folder, read.
@@ -52,8 +112,15 @@ class Results:
         return [r for r in self.runs if (r.variant, r.dataset, r.status) == (variant, dataset, "done")]
 
     def records(self, run: Run) -> list[dict[str, Any]]:
-        """The epochs of a run."""
-        return RunFolder(self.folder, run.run).records()
+        """The evaluated epochs of a run, each with a number for `epoch` and a share for `accuracy`."""
+        found: list[Any] = list(RunFolder(self.folder, run.run).records())
+        return [
+            record
+            for record in found
+            if isinstance(record, dict)
+            and _number(record.get("epoch")) is not None
+            and _share(record.get("accuracy")) is not None
+        ]
 
     def environment(self, run: Run) -> dict[str, Any]:
         """Where a run was made, as far as it says."""
@@ -64,13 +131,23 @@ def collect(folder: Path) -> Results:
     """Read the plan and the runs of a results folder.
 
     Raises:
-        LabError: there is no plan in it.
+        LabError: there is no plan in it, or none that a report could be made of.
     """
-    plan = files.read_json(folder / "plan.json")
-    if not isinstance(plan, dict):
+    path = folder / "plan.json"
+    content = files.read_json(path)
+    if content is None:
         raise LabError(f"{folder}: holds no plan.json; give the folder of one tier, as results/NAME/TIER")
+    try:
+        plan = _Plan.model_validate(content).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        problem = first["msg"].removeprefix("Value error, ")
+        raise LabError(
+            f"{path}: is not a plan as a run writes it ({where}: {problem}); start the run again to renew it"
+        ) from error
     runs = [
-        _run(folder, variant, int(seed), run_id)
+        _run(folder, variant, seed, run_id)
         for variant in plan["variants"]
         for seed, run_id in variant["runs"].items()
     ]

@@ -96,8 +96,7 @@ def _curve(
     by_epoch: dict[int, list[float]] = {}
     for run in results.of(variant["name"], variant["dataset"]):
         for record in results.records(run):
-            if record.get("accuracy") is not None:
-                by_epoch.setdefault(record["epoch"], []).append(100 * record["accuracy"])
+            by_epoch.setdefault(record["epoch"], []).append(100 * record["accuracy"])
     if not by_epoch:
         return
     colour, line, _ = _look(variant, facet, variants)

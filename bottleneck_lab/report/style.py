@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import matplotlib as mpl
 from cycler import cycler
 from matplotlib.figure import Figure
+
+from bottleneck_lab.runs import files
 
 # Okabe & Ito 2008: colours that stay apart for the colour-blind; yellow is left out (too faint on white).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -47,13 +50,12 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
     Returns the two paths. The same figure gives the same bytes (same matplotlib version).
     """
-    stem.parent.mkdir(parents=True, exist_ok=True)
     written = []
     with styled():
         for suffix, metadata in ((".svg", {"Date": None, "Creator": None}), (".png", {"Software": None})):
             path = stem.with_name(stem.name + suffix)
-            part = path.with_name(f".{path.name}.part")
-            figure.savefig(part, format=suffix[1:], metadata=metadata)
-            part.replace(path)
+            stream = io.BytesIO()
+            figure.savefig(stream, format=suffix[1:], metadata=metadata)
+            files.write_bytes(path, stream.getvalue())
             written.append(path)
     return written

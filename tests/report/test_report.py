@@ -314,9 +314,64 @@ def test_text_in_an_svg_stays_text(plan, tmp_path):
     assert png.read_bytes().startswith(b"\x89PNG")
 
 
+def test_two_processes_may_draw_the_same_figure(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    (tmp_path / ".figure.svg.part").mkdir()  # another process is at it, with a part file of its own
+    assert all(
+        path.exists() for path in save(accuracy_curves(collect(tmp_path), "digits"), tmp_path / "figure")
+    )
+
+
 def test_a_folder_without_a_plan_is_refused(tmp_path):
     with pytest.raises(LabError, match=r"holds no plan\.json"):
         collect(tmp_path)
+
+
+@pytest.mark.parametrize("content", [{}, [], 3, {"variants": 1}, {"ablation": {}, "variants": [{}]}])
+def test_a_plan_of_the_wrong_form_is_refused_in_a_sentence(tmp_path, content):
+    files.write_json(tmp_path / "plan.json", content)
+    with pytest.raises(LabError, match=r"plan\.json: is not a plan as a run writes it"):
+        collect(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("tier", "huge"), ("datasets", ["mnist"]), ("variants", []), ("notices", "none")]
+)
+def test_a_plan_that_does_not_fit_together_is_refused(plan, tmp_path, key, value):
+    plan.write(tmp_path)
+    content = json.loads((tmp_path / "plan.json").read_text())
+    files.write_json(tmp_path / "plan.json", {**content, key: value})
+    with pytest.raises(LabError, match=r"plan\.json: is not a plan"):
+        collect(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("environment.json", "[1]"),
+        ("environment.json", '{"wall_seconds": "x", "cpu_seconds": [1], "checksums": 3, "commit": {"a": 1}}'),
+        ("metrics.jsonl", "3\n"),
+        ("metrics.jsonl", '{"accuracy": 0.5}\n{"epoch": 1}\n{"epoch": "x", "accuracy": 1}\n'),
+        ("metrics.jsonl", '{"epoch": 1, "accuracy": "x"}\n'),
+        (
+            "result.json",
+            '{"status": "done", "accuracy": 0.5, "test_accuracy": "x", "epochs": [], "loss": {}}',
+        ),
+    ],
+)
+def test_values_of_the_wrong_type_are_absent(plan, tmp_path, name, content):
+    write_runs(plan, tmp_path)
+    (tmp_path / "runs" / plan.runs()[0].id / name).write_text(content)
+    _, summary = write_report(tmp_path)
+    assert summary["runs"] == {"planned": 60, "done": 60}
+    assert summary["variants"][0]["test_mean"] is None
+
+
+@pytest.mark.parametrize("status", [3, [], {}, "finished", None])
+def test_a_result_of_no_known_status_is_damaged(plan, tmp_path, status):
+    write_runs(plan, tmp_path, change=lambda run: {"status": status} if run == plan.runs()[0] else {})
+    _, summary = write_report(tmp_path)
+    assert summary["runs"] == {"planned": 60, "damaged": 1, "done": 59}
 
 
 def test_numbers_are_written_as_people_read_them():
