@@ -46,7 +46,7 @@ def cost_table(plan: Plan) -> None:
         for variant in plan.variants:
             if variant.dataset == name:
                 params, madds = cost_of(variant.settings)
-                table.add_row(variant.name, f"{params:,}", f"{madds:,}", str(len(plan.seeds[name])))
+                table.add_row(Text(variant.name), f"{params:,}", f"{madds:,}", str(len(plan.seeds[name])))
         _console.print(table)
 
 
@@ -76,7 +76,7 @@ def _listed(dataset: str, variants: list[dict[str, Any]]) -> Table:
     )
     for v in variants:
         cells = (f"{v['params']:,}", f"{v['madds']:,}", fmt.percent(v["mean"]), fmt.interval(v, sign=False))
-        table.add_row(v["name"], *cells)
+        table.add_row(Text(v["name"]), *cells)
     table.caption = f"held-out accuracy, mean over {_seeds(variants)} seeds"
     return table
 
@@ -90,7 +90,7 @@ def _pivoted(dataset: str, variants: list[dict[str, Any]], axis: str) -> Table:
         label = ", ".join(level for name, level in v["levels"].items() if name != axis)
         rows.setdefault(label, {})[v["levels"][axis]] = _with_half_width(v)
     for label, cells in rows.items():
-        table.add_row(label, *(cells.get(column, fmt.DASH) for column in columns))
+        table.add_row(Text(label), *(cells.get(column, fmt.DASH) for column in columns))
     table.caption = f"held-out accuracy in %, mean over {_seeds(variants)} seeds ± half the 95 % interval"
     return table
 
@@ -129,7 +129,7 @@ def _print_claim(claim: dict[str, Any]) -> None:
 
 def _table(first: str, *columns: tuple[str, str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left", header_style="bold")
-    table.add_column(first, no_wrap=len(columns) > 4, overflow="fold")
+    table.add_column(Text(first), no_wrap=len(columns) > 4, overflow="fold")
     for name, justify in columns:
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        table.add_column(Text(name), justify=justify, no_wrap=True)  # type: ignore[arg-type]
     return table

@@ -52,33 +52,76 @@ def accuracy_curves(results: Results, dataset: str) -> Figure:
 
 
 def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
-    """Final held-out accuracy against the numbers in a facet's levels; None for a part without a facet."""
+    """Final held-out accuracy against the numbers that a facet's levels stand for.
+
+    None for a part without a facet, with one that has no numbers, or before any run is finished.
+    """
     variants = [v for v in summary["variants"] if v["dataset"] == dataset and v["mean"] is not None]
-    facet = _facet(results, [v for v in results.plan["variants"] if v["dataset"] == dataset])
-    if facet is None or not variants:
+    planned = [v for v in results.plan["variants"] if v["dataset"] == dataset]
+    facet = _facet(results, planned)
+    if facet is None or not variants or (numbered := _numbers(planned, facet)) is None:
         return None
+    label, number = numbered
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for variant in variants:
+    for variant in sorted(variants, key=lambda v: number[v["name"]]):
         groups.setdefault(_others(variant, facet), []).append(variant)
     with styled():
         figure, panel = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
-        for names, group in groups.items():
-            x = [_number(v["levels"][facet]) for v in group]
+        for names in dict.fromkeys(_others(v, facet) for v in variants):
+            group = groups[names]
+            x = [number[v["name"]] for v in group]
             colour, line, marker = _look(group[0], facet, variants)
             means = np.array([v["mean"] for v in group]) * 100
             panel.plot(x, means, line, color=colour, marker=marker, label=", ".join(names))
             if all(v["ci_low"] is not None for v in group):
                 low, high = (np.array([v[end] for v in group]) * 100 for end in ("ci_low", "ci_high"))
                 panel.fill_between(x, low, high, color=colour, alpha=BAND, linewidth=0)
-        ticks = list(dict.fromkeys(_number(v["levels"][facet]) for v in variants))
-        panel.set_xscale("log", base=2)
+        ticks = sorted({number[v["name"]] for v in variants})
+        if ticks[0] > 0:
+            panel.set_xscale("log", base=2)
         panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         panel.minorticks_off()
-        panel.set_xlabel("bottleneck width d (channels)" if facet == "width" else facet)
+        panel.set_xlabel(label)
         panel.set_ylabel("held-out accuracy (%)")
-        panel.legend(fontsize=8)
+        if any(groups):
+            panel.legend(fontsize=8)
         plt.close(figure)
     return figure
+
+
+LABELS = {"width": "bottleneck width d (channels)", "expansion": "expansion ratio t"}
+
+
+def _numbers(variants: Sequence[dict[str, Any]], facet: str) -> tuple[str, dict[str, float]] | None:
+    """What a facet's levels stand for, and each variant's number of it; None if they are no numbers.
+
+    It is the one numeric setting that differs between the levels, or else what their names say.
+    """
+    settings = {v["name"]: _numeric_settings(v["settings"]) for v in variants}
+    fixed: dict[tuple[str, ...], list[str]] = {}
+    for variant in variants:
+        fixed.setdefault(_others(variant, facet), []).append(variant["name"])
+    keys = dict.fromkeys(key for found in settings.values() for key in found)
+    differing = [
+        key
+        for key in keys
+        if any(len({settings[name].get(key) for name in names}) > 1 for names in fixed.values())
+    ]
+    if len(differing) == 1 and all(differing[0] in found for found in settings.values()):
+        _, name = key = differing[0]
+        return LABELS.get(name, name.replace("_", " ")), {v: found[key] for v, found in settings.items()}
+    named = {v["name"]: _number(v["levels"][facet]) for v in variants}
+    numbers = {name: number for name, number in named.items() if number is not None}
+    return (facet, numbers) if len(numbers) == len(named) else None
+
+
+def _numeric_settings(settings: dict[str, Any]) -> dict[tuple[str, str], float]:
+    return {
+        (section, key): value
+        for section in ("model", "data", "train")
+        for key, value in settings[section].items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def _facet(results: Results, variants: Sequence[dict[str, Any]]) -> str | None:
@@ -120,21 +163,22 @@ def _look(
     variant: dict[str, Any], facet: str | None, variants: Sequence[dict[str, Any]]
 ) -> tuple[str, str, str]:
     """Colour by the level on the first axis, line and marker by that on the others."""
-    first, *rest = _others(variant, facet)
-    firsts = list(dict.fromkeys(_others(v, facet)[0] for v in variants))
-    rests = list(dict.fromkeys(_others(v, facet)[1:] for v in variants))
-    place = rests.index(tuple(rest))
+    others = [_others(v, facet) for v in variants]
+    mine = _others(variant, facet)
+    firsts = list(dict.fromkeys(names[:1] for names in others))
+    rests = list(dict.fromkeys(names[1:] for names in others))
+    place = rests.index(mine[1:])
     return (
-        COLOURS[firsts.index(first) % len(COLOURS)],
+        COLOURS[firsts.index(mine[:1]) % len(COLOURS)],
         LINES[place % len(LINES)],
         MARKERS[place % len(MARKERS)],
     )
 
 
-def _number(level: str) -> float:
+def _number(level: str) -> float | None:
     """The number in a level's name: 2 in `d=2`."""
     found = re.search(r"-?\d+(\.\d+)?", level)
-    return float(found.group()) if found else float("nan")
+    return float(found.group()) if found else None
 
 
 def _legend(figure: Figure, panel: Axes) -> None:

@@ -90,16 +90,18 @@ def _csv(runs: tuple[Run, ...]) -> str:
 def _part(results: Results, summary: dict[str, Any], dataset: str) -> dict[str, Any]:
     variants = [variant for variant in summary["variants"] if variant["dataset"] == dataset]
     part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
-    title = results.plan["ablation"]["parts"][part]["title"]
+    shape = results.plan["ablation"]["parts"][part]
     figures = []
     if (facet := accuracy_against_facet(results, summary, dataset)) is not None:
         save(facet, results.folder / f"accuracy-{dataset}")
-        figures.append({"file": f"accuracy-{dataset}.svg", "alt": f"Accuracy on {dataset} by width"})
+        figures.append(
+            {"file": f"accuracy-{dataset}.svg", "alt": f"Accuracy on {dataset} by {shape['facet']}"}
+        )
     save(accuracy_curves(results, dataset), results.folder / f"curves-{dataset}")
     figures.append({"file": f"curves-{dataset}.svg", "alt": f"Accuracy on {dataset} by epoch"})
     costs = {(variant["params"], variant["madds"]) for variant in variants}
     return {
-        "title": title,
+        "title": shape["title"],
         "dataset": dataset,
         "variants": variants,
         "figures": figures,
@@ -107,7 +109,7 @@ def _part(results: Results, summary: dict[str, Any], dataset: str) -> dict[str, 
             [v["settings"] for v in results.plan["variants"] if v["dataset"] == dataset]
         ),
         "tested": any(variant["test_mean"] is not None for variant in variants),
-        "matching": fmt.matching(variants, results.plan["ablation"]["parts"][part]["facet"])
+        "matching": fmt.matching(variants, shape["facet"])
         if len(costs) > 1
         else "All variants have equal parameters and MAdds.",
         "split": _split(

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bottleneck_lab.cli.text import print_summary
+from bottleneck_lab.cli.text import cost_table, print_summary
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.collect import collect
@@ -305,6 +305,116 @@ def test_accuracy_is_drawn_against_the_numbers_in_the_facets_names(plan, tmp_pat
     figure = accuracy_against_facet(results, summarise(results), "spiral")
     assert list(figure.axes[0].get_lines()[0].get_xdata()) == [2.0, 3.0]
     assert accuracy_against_facet(results, summarise(results), "digits") is None
+
+
+def summary_of(tmp_path, *changes, dataset="spiral"):
+    """The mini ablation with text exchanged, run on one data set: its plan, results and summary."""
+    text = (tmp_path / "mini.toml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "mini.toml").write_text(text)
+    plan = make_plan(load(str(tmp_path / "mini.toml")), "smoke", Data((dataset,)), None, {})
+    write_runs(plan, tmp_path)
+    results = collect(tmp_path)
+    return plan, results, summarise(results)
+
+
+def against_facet(results, summary):
+    """The x label and the x of every line of a data set's figure; None where there is none."""
+    figure = accuracy_against_facet(results, summary, summary["datasets"][0])
+    if figure is None:
+        return None
+    axes = figure.axes[0]
+    return axes.get_xlabel(), [list(line.get_xdata()) for line in axes.get_lines()]
+
+
+def test_a_facet_may_be_the_only_axis(mini, tmp_path):
+    other = mini.read_text().partition("[parts.spiral.axes.projection]")[2].partition("[parts.spiral.axes")[0]
+    _, results, summary = summary_of(
+        tmp_path,
+        ("[parts.spiral.axes.projection]" + other, ""),
+        ('"linear, d=2" = 1, "relu, d=2" = -1', '"d=2" = 1, "d=3" = -1'),
+    )
+    assert against_facet(results, summary) == ("bottleneck width d (channels)", [[2, 3]])
+    write_report(tmp_path)
+
+
+def test_a_facet_of_another_setting_is_drawn_against_that(mini, tmp_path):
+    _, results, summary = summary_of(
+        tmp_path,
+        ("{ model.width = 2 }", "{ model.expansion = 6 }"),
+        ("{ model.width = 3 }", "{ model.expansion = 1.5 }"),
+        ("blocks = 2, expansion = 3", "blocks = 2, width = 4"),
+    )
+    assert against_facet(results, summary) == ("expansion ratio t", [[1.5, 6], [1.5, 6]])
+
+
+def test_multipliers_are_no_channels(mini, tmp_path):
+    levels = '"width x0.5" = { model.width_multiplier = 0.5 }\n"width x2" = { model.width_multiplier = 2.0 }'
+    tiers = "[parts.images.datasets.cifar10.tiers]"
+    _, results, summary = summary_of(
+        tmp_path,
+        ("[[parts.images.claims]]" + mini.read_text().partition("[[parts.images.claims]]")[2], ""),
+        ('title = "Images"', 'title = "Images"\nfacet = "width"'),
+        (tiers, f"[parts.images.axes.width]\n{levels}\n{tiers}"),
+        dataset="digits",
+    )
+    assert against_facet(results, summary) == ("width multiplier", [[0.5, 2], [0.5, 2]])
+
+
+def test_a_facet_of_two_settings_has_its_own_name_and_the_numbers_in_its_levels(mini, tmp_path):
+    _, results, summary = summary_of(
+        tmp_path, ("{ model.width = 3 }", "{ model.width = 30, model.blocks = 3 }")
+    )
+    assert against_facet(results, summary) == ("width", [[2, 3], [2, 3]])
+
+
+def test_a_facet_without_numbers_has_panels_and_no_figure_against_it(mini, tmp_path):
+    _, results, summary = summary_of(
+        tmp_path,
+        ("{ model.width = 2 }", '{ model.residual = "none" }'),
+        ('"d=3" = { model.width = 3 }', 'thick = { model.residual = "bottleneck" }'),
+        ("blocks = 2, expansion = 3", "blocks = 2, expansion = 3, width = 4"),
+    )
+    assert against_facet(results, summary) is None
+    panels = [axes.get_title() for axes in accuracy_curves(results, "spiral").axes]
+    assert panels == ["d=2", "thick"]
+    write_report(tmp_path)
+
+
+def test_bands_are_the_intervals_of_the_accuracy(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    results = collect(tmp_path)
+    summary = summarise(results)
+    first, second = (
+        next(v for v in summary["variants"] if v["name"] == name) for name in ("linear, d=2", "linear, d=3")
+    )
+    assert first["ci_low"] < first["mean"] < first["ci_high"]
+    curve = accuracy_curves(results, "spiral").axes[0].collections[0].get_paths()[0].vertices
+    at_the_end = curve[curve[:, 0] == 3][:, 1]
+    assert (at_the_end.min(), at_the_end.max()) == pytest.approx(
+        (100 * first["ci_low"], 100 * first["ci_high"])
+    )
+    facet = accuracy_against_facet(results, summary, "spiral").axes[0].collections[0].get_paths()[0].vertices
+    for x, variant in ((2, first), (3, second)):
+        band = facet[facet[:, 0] == x][:, 1]
+        assert (band.min(), band.max()) == pytest.approx((100 * variant["ci_low"], 100 * variant["ci_high"]))
+
+
+def test_names_with_bars_and_brackets_are_shown_as_they_are(mini, tmp_path, capsys):
+    plan, _, summary = summary_of(
+        tmp_path,
+        ("[parts.spiral.axes.projection]\nlinear", '[parts.spiral.axes.projection]\n"[red]a|b[/red]"'),
+        ('"linear, d=2"', '"[red]a|b[/red], d=2"'),
+    )
+    text = write_report(tmp_path)[0].read_text()
+    assert "| [red]a\\|b[/red], d=2 |" in text
+    rows = [line.replace("\\|", "") for line in text.splitlines() if line.startswith("| [red]")]
+    assert len({row.count("|") for row in rows}) == 1
+    print_summary(summary)
+    cost_table(plan)
+    assert capsys.readouterr().out.count("[red]a|b[/red], d=2") == 2
 
 
 def test_text_in_an_svg_stays_text(plan, tmp_path):
