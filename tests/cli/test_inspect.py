@@ -100,3 +100,21 @@ def test_seeds_are_a_number_a_list_or_a_range(text, seeds):
 def test_other_seeds_are_refused(text):
     with pytest.raises(LabError, match="give a number"):
         parse_seeds(text)
+
+
+def test_status_of_a_name_that_is_a_path_finds_nothing(tmp_path):
+    with pytest.raises(LabError, match="there is nothing here"):
+        invoke("status", tmp_path)
+
+
+def test_status_names_a_plan_it_cannot_read(tmp_path):
+    plan = tmp_path / "mini" / "smoke" / "plan.json"
+    plan.parent.mkdir(parents=True)
+    plan.write_text("{")
+    assert "mini/smoke" in invoke("status", "--out", tmp_path).replace("\n", "")
+
+
+def test_an_ablation_without_the_quick_tier_is_described_by_the_tier_it_has(mini):
+    text = mini.read_text()
+    mini.write_text("\n".join(line for line in text.splitlines() if "quick" not in line))
+    assert "linear" in invoke("describe", mini)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def test_a_dry_run_counts_and_trains_nothing(mini, tmp_path):
         (["linear_vs_relu", "--set", "train.epochs"], "write it as section.key=value"),
         (["linear_vs_relu", "--set", "train.epoch=3"], "did you mean 'epochs'?"),
         (["linear_vs_relu", "--seeds", "few"], "give a number"),
-        (["linear_vs_relu", "--dataset", "cifar"], "cifar"),
+        (["linear_vs_relu", "--dataset", "cifar"], "did you mean 'cifar10'?"),
         (["linear_vs_relu", "--device", "abacus"], "there is: "),
         (["linear_vs_relu", "--workers", "0"], "greater than or equal to 1"),
         (["linear_vs_relu", "--no-such-option"], "no-such-option"),
@@ -144,9 +145,17 @@ def test_killed_at_three_moments_and_started_again_it_ends_as_if_undisturbed(min
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()
     killed.mkdir()
-    # A checkpoint after every epoch, so that there is something to go on from.
-    often = "import bottleneck_lab.training.checkpoint as c; c.SECONDS_BETWEEN = 0; "
-    patched = [sys.executable, "-c", often + RUN[2]]
+    # A checkpoint after every epoch, so that there is something to go on from; and every epoch leaves a mark.
+    patch = """
+import bottleneck_lab.training.checkpoint as c, bottleneck_lab.training.images as i
+c.SECONDS_BETWEEN = 0
+train_epoch = i.train_epoch
+def marked(*arguments):
+    open("epochs", "a").write(".")
+    return train_epoch(*arguments)
+i.train_epoch = marked
+"""
+    patched = [sys.executable, "-c", patch + RUN[2]]
     arguments = [*map(str, (mini, *LONG)), "--workers", "1"]
     assert call(patched, *arguments, cwd=undisturbed).returncode == 0
     for moment in (1, 70, 170):  # of 6 runs x 40 epochs
@@ -155,6 +164,9 @@ def test_killed_at_three_moments_and_started_again_it_ends_as_if_undisturbed(min
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert call(patched, *arguments, cwd=killed).returncode == 0
+    epochs = len((undisturbed / "epochs").read_text())
+    assert epochs == 6 * 40
+    assert epochs <= len((killed / "epochs").read_text()) <= epochs + 3 * 2  # it went on, not from the start
     kept = [path for name in ("summary.json", "predictions.npy") for path in undisturbed.glob(f"**/{name}")]
     assert len(kept) == 1 + 6
     for path in kept:
@@ -172,7 +184,8 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_no_process_behind(mini, tmp_path, w
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "to go on: " in errors
+    command = shlex.split(errors.rpartition("to go on: ")[2])
+    assert command[1:] == [*map(str, (mini, *LONG)), "--workers", str(workers)]
     assert "Traceback" not in errors
     wait_for(lambda: not group_alive(process.pid), 10)
 
@@ -213,3 +226,32 @@ def test_fresh_trains_again(mini, tmp_path):
     call(RUN, *arguments, "--fresh", cwd=tmp_path)
     again = [p.stat().st_mtime_ns for p in sorted(tmp_path.glob("**/result.json"))]
     assert all(new > old for new, old in zip(again, results, strict=True))
+
+
+def test_fresh_does_not_take_the_runs_from_under_another_process(mini, tmp_path):
+    arguments = [*map(str, (mini, *LONG)), "--workers", "1"]
+    process = subprocess.Popen([*RUN, *arguments], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    wait_for(lambda: epochs_so_far(tmp_path) > 0)
+    done = call(RUN, *arguments, "--fresh", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "another process is at work on these runs" in done.stderr
+    assert process.wait(120) == 0
+
+
+def test_another_ablation_of_the_same_name_does_not_mix_with_the_first(mini, tmp_path):
+    arguments = ("--tier", "smoke", "--dataset", "digits", "--set", "train.epochs=1", "--workers", 1)
+    assert call(RUN, mini, *arguments, cwd=tmp_path).returncode == 0
+    other = tmp_path / "other" / "mini.toml"
+    other.parent.mkdir()
+    other.write_text(mini.read_text().replace("Does the mini ablation run?", "Does another one?"))
+    done = call(RUN, other, *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "another ablation of this name (Does the mini ablation run?)" in done.stderr
+
+
+def test_a_setting_that_fits_one_of_the_data_sets_is_not_refused_early(mini, tmp_path):
+    more = ("--set", "images.data.train_images=8000")  # the digits have fewer
+    done = call(RUN, mini, "--dry-run", "--dataset", "cifar10", *more, "--data-dir", tmp_path, cwd=tmp_path)
+    assert "CIFAR-10 is not in it" in done.stderr  # it got as far as looking for the images
+    done = call(RUN, mini, "--dry-run", "--dataset", "digits", *more, cwd=tmp_path)
+    assert "train_images = 8000: digits has only 1197" in done.stderr
