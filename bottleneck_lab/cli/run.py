@@ -142,7 +142,8 @@ def _print_estimate(jobs: Sequence[Job], plan: Plan, results: Path, device: str,
     seconds = estimate_seconds(jobs, results, device, workers)
     left = sum(len(job.unfinished(results)) for job in jobs)
     megabytes = estimate_bytes(plan.runs()) / 1e6
-    say(f"{left} runs to train, about {duration(seconds)}; about {megabytes:.0f} MB of disk in all")
+    took = "for a time that cannot be estimated" if seconds is None else f"about {duration(seconds)}"
+    say(f"{left} runs to train, {took}; about {megabytes:.0f} MB of disk in all")
 
 
 def _refuse_early(

@@ -8,53 +8,76 @@ from pathlib import Path
 
 import torch
 
-from bottleneck_lab.config import ImageSettings, RunSettings
+from bottleneck_lab.config import ImageSettings, RunSettings, SpiralSettings
 from bottleneck_lab.data.images import Augmentation, ImageData, Images
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.runs.jobs import Job
-from bottleneck_lab.training import Checkpoint, find_device, train
+from bottleneck_lab.training import Checkpoint, find_device, toy_group, train
 from bottleneck_lab.training.device import Precision, settle_process
 from bottleneck_lab.training.images import build, train_epoch
 from bottleneck_lab.training.optimiser import optimiser
 
-STEPS = 3  # timed, after as many that are not
+BATCHES = 3  # of images; timed, after as many that are not
+STEPS = 5  # of toy networks, and twice as many
 SMALL_FILES = 12_000  # bytes of settings, records and environment that a run leaves
 START_SECONDS = 4.0  # until a worker has imported torch and read the data
 
 
-def estimate_seconds(jobs: Sequence[Job], results: Path, device: str, workers: int) -> float:
-    """Wall seconds until all unfinished jobs are done by `workers` processes."""
-    settle_process()
+def estimate_seconds(jobs: Sequence[Job], results: Path, device: str, workers: int) -> float | None:
+    """Wall seconds until all unfinished jobs are done by `workers` processes; None if it cannot be told."""
+    try:
+        settle_process()
+        seconds = _seconds_of_jobs(jobs, results, find_device(device))
+    except Exception:  # whatever it is, training says it better, and an estimate is not worth ending for
+        return None
+    if not seconds:
+        return 0.0
+    return START_SECONDS + max(max(seconds), sum(seconds) / workers)
+
+
+def _seconds_of_jobs(jobs: Sequence[Job], results: Path, device: torch.device) -> list[float]:
     timed: dict[object, float] = {}
     seconds = []
     for job in jobs:
         if not (runs := job.unfinished(results)):
             continue
         first = runs[0]
-        key = (first.model, first.train.batch_size, first.data) if len(runs) == 1 else job.id
+        if isinstance(first.data, ImageSettings):
+            key: object = (first.model, first.data, first.train)
+        else:
+            key = (toy_group(first), len(runs))
         if key not in timed:
-            timed[key] = _seconds_of_epoch(runs, torch.device(find_device(device)))
+            timed[key] = _seconds_of_epoch(runs, device)
         seconds.append(timed[key] * first.train.epochs)
-    if not seconds:
-        return 0.0
-    return START_SECONDS + max(max(seconds), sum(seconds) / workers)
+    return seconds
 
 
 def _seconds_of_epoch(runs: Sequence[RunSettings], device: torch.device) -> float:
     if isinstance(runs[0].data, ImageSettings):
         return _seconds_of_image_epoch(runs[0], runs[0].data, device)
-    return min(_seconds_of_toy_steps(runs, device), _seconds_of_toy_steps(runs, device)) / STEPS
+    return _seconds_of_toy_step(runs, runs[0].data, device)
 
 
-def _seconds_of_toy_steps(runs: Sequence[RunSettings], device: torch.device) -> float:
-    short = [
-        run.model_copy(
-            update={"train": run.train.model_copy(update={"epochs": STEPS, "evaluate_every": STEPS})}
-        )
-        for run in runs
-    ]
+def _seconds_of_toy_step(
+    runs: Sequence[RunSettings], settings: SpiralSettings, device: torch.device
+) -> float:
+    """Time a few steps; evaluating a point costs about a third."""
+    _seconds_of_toy_steps(runs, 1, device)  # the first time is never like the others
+    few, twice = (_seconds_of_toy_steps(runs, steps, device) for steps in (STEPS, 2 * STEPS))
+    # The difference is without what happens once: building, drawing points, the last evaluation.
+    seconds = (twice - few if twice > few else twice / 2) / STEPS
+    return seconds * (1 + settings.held_out / settings.points / runs[0].train.evaluate_every / 3)
+
+
+def _seconds_of_toy_steps(runs: Sequence[RunSettings], steps: int, device: torch.device) -> float:
+    short = runs[0].train.model_copy(update={"epochs": steps, "evaluate_every": steps})
     start = time.perf_counter()
-    train(short, folder=None, device=device, checkpoint=Checkpoint(None))
+    train(
+        [run.model_copy(update={"train": short}) for run in runs],
+        folder=None,
+        device=device,
+        checkpoint=Checkpoint(None),
+    )
     return time.perf_counter() - start
 
 
@@ -62,7 +85,7 @@ def _seconds_of_image_epoch(run: RunSettings, settings: ImageSettings, device: t
     """Time a few batches of noise; evaluating an image costs about a quarter."""
     channels, height, width = settings.shape
     batch = min(run.train.batch_size or 1, settings.train_count)
-    pixels = torch.randint(0, 256, (batch * STEPS, height, width, channels), dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (batch * BATCHES, height, width, channels), dtype=torch.uint8)
     images = Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
     noise = ImageData(images, images, None, torch.zeros(channels), torch.ones(channels), {}).to(device)
     network = build(run, device)
@@ -77,12 +100,9 @@ def _seconds_of_image_epoch(run: RunSettings, settings: ImageSettings, device: t
 
 def estimate_bytes(runs: Sequence[RunSettings]) -> int:
     """Bytes on disk that the runs will leave: weights, predictions and a few small files each."""
-    parameters: dict[object, int] = {}
     total = 0
     for run in runs:
-        key = (run.model, run.data)
-        if key not in parameters:
-            parameters[key] = cost_of(run)[0]
+        parameters, _ = cost_of(run)
         predictions = run.data.held_out_count if isinstance(run.data, ImageSettings) else run.data.held_out
-        total += 4 * parameters[key] + predictions + SMALL_FILES
+        total += 4 * parameters + predictions + SMALL_FILES
     return total
