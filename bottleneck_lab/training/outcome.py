@@ -18,13 +18,17 @@ Record = dict[str, Any]
 Progress = Callable[[int, list[Record]], None]
 """Called after every record with the index of the run in its batch and all records of that run so far."""
 
+DIVERGED_ABOVE = 1e4
+"""Mean cross-entropy, in nats, above which a run counts as diverged; guessing among 100 classes has 4.6."""
+
 
 @dataclass(frozen=True)
 class Outcome:
     """The end of one run.
 
     Args:
-        status: `done`, or `diverged` where the loss stopped being a finite number.
+        status: `done`, or `diverged` where a loss was not a finite number or above `DIVERGED_ABOVE`; the last
+            record then has that loss.
         records: one for each evaluated epoch; the last one's accuracy is the result.
         predictions: class of every held-out example, uint8 `[n]`; None for a run that diverged.
         test_accuracy: on the official test part, evaluated once at the end; None where it is not at hand.
@@ -53,5 +57,6 @@ class Stopwatch:
 
 
 def finite(record: Record) -> bool:
-    """Whether a record's losses are numbers one can go on with."""
-    return all(math.isfinite(record.get(name, 0.0)) for name in ("train_loss", "loss"))
+    """Whether a record's losses are numbers one can go on with: finite, and not above `DIVERGED_ABOVE`."""
+    losses = [record.get(name, 0.0) for name in ("train_loss", "loss")]
+    return all(math.isfinite(loss) and loss <= DIVERGED_ABOVE for loss in losses)
