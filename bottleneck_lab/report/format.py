@@ -51,11 +51,23 @@ def cell(text: str) -> str:
 
 def settings(values: dict[str, Any]) -> str:
     """Settings in a line: `epochs = 20, optimizer = adam`."""
-    return ", ".join(f"{key} = {_setting(value)}" for key, value in values.items())
+    return ", ".join(
+        f"{key} = {_ABSENT.get(key, 'none') if value is None else _setting(value)}"
+        for key, value in values.items()
+    )
+
+
+# What it means that a setting is absent.
+_ABSENT = {
+    "batch_size": "all",
+    "train_images": "all",
+    "held_out_images": "all",
+    "resolution": "the images' own",
+}
 
 
 def _setting(value: Any) -> str:
-    return value if isinstance(value, str) else "none" if value is None else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def stages(rows: Sequence[dict[str, Any]]) -> str:

@@ -132,7 +132,7 @@ def _shared_settings(variants: Sequence[dict[str, Any]]) -> dict[str, str]:
         if shared:
             lines[section] = fmt.settings(shared)
         if stages is not None:
-            lines["stages (t, c, n, s)"] = fmt.stages(stages)
+            lines["stages (t, c, n, s; a bare t is the expansion)"] = fmt.stages(stages)
     return lines
 
 

@@ -238,12 +238,12 @@ def test_the_report_says_how_the_networks_were_trained(plan, tmp_path):
     write_runs(plan, tmp_path, keep=lambda run: False)
     text = write_report(tmp_path)[0].read_text()
     spiral, digits = re.findall(r"^\| train \| (.*) \|$", text, re.MULTILINE)
-    assert {"epochs = 20", "optimizer = adam", "batch_size = none"} <= set(spiral.split(", "))
+    assert {"epochs = 20", "optimizer = adam", "batch_size = all"} <= set(spiral.split(", "))
     assert {"epochs = 3", "batch_size = 32", "learning_rate = 0.1"} <= set(digits.split(", "))
     models = re.findall(r"^\| model \| (.*) \|$", text, re.MULTILINE)
     assert "blocks = 2" in models[0]
     assert not any("projection_activation" in line or "width = 2" in line for line in models)  # these vary
-    assert "| stages (t, c, n, s) | (t, 4, 2, 2) |" in text
+    assert "| stages (t, c, n, s; a bare t is the expansion) | (t, 4, 2, 2) |" in text
     assert "--set" not in text
 
 
