@@ -64,7 +64,7 @@ def status(
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.errors import LabError
     from bottleneck_lab.report.collect import collect
-    from bottleneck_lab.report.format import counts
+    from bottleneck_lab.report.format import counts, trouble
 
     plans = [path for path in sorted(out.glob("*/*/plan.json")) if name in (None, path.parts[-3])]
     if not plans:
@@ -76,6 +76,5 @@ def status(
             say(str(error), style="bold yellow")
             continue
         say(f"{path.parent.relative_to(out)}: {counts([run.status for run in results.runs])}")
-        for run in results.runs:
-            if run.status in ("failed", "diverged"):
-                say(f"  {run.status}: {run.variant}, {run.dataset}, seed {run.seed}: {run.reason or ''}")
+        for run in results.troubled():
+            say(f"  {trouble(run)}")

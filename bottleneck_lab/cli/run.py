@@ -152,10 +152,12 @@ def _refuse_early(
     """Refuse what is impossible on every data set that could be chosen, before anything is downloaded."""
     choices = [[name] for name in asked] or [list(part.datasets) for part in ablation.parts.values()]
     for candidates in choices:
+        others = ablation.parts.keys() - {ablation.part_of(candidates[0])}
+        concerned = {key: value for key, value in overrides.items() if key not in others}
         refusals = []
         for name in candidates:
             try:
-                ablation.variants(tier, [name], overrides)
+                ablation.variants(tier, [name], concerned)
             except LabError as error:
                 refusals.append(error)
         if len(refusals) == len(candidates):
@@ -221,6 +223,8 @@ def _train(jobs: Sequence[Job], results: Path, data: Data, device: str, workers:
 def _report(plan: Plan, results: Path) -> bool:
     """Write and print the report of this plan; whether some runs failed."""
     from bottleneck_lab.cli.text import notice, print_summary, say
+    from bottleneck_lab.report.collect import collect
+    from bottleneck_lab.report.format import trouble
     from bottleneck_lab.report.write import write_report
 
     with _writing(results):
@@ -229,22 +233,13 @@ def _report(plan: Plan, results: Path) -> bool:
     print_summary(summary)
     for text in plan.data.notices:
         notice(text)
-    failed = _troubled(results)
-    for line in failed:
-        notice(line)
+    troubled = collect(results).troubled()
+    if troubled:
+        notice(f"{len(troubled)} runs did not end well and count nowhere:")
+    for each in troubled:
+        say(trouble(each))
     say(f"report: {path}")
-    return bool(failed)
-
-
-def _troubled(results: Path) -> list[str]:
-    from bottleneck_lab.report.collect import collect
-
-    return [
-        f"{run.status}: {run.variant}, {run.dataset}, seed {run.seed}"
-        + (f": {run.reason}" if run.reason else "")
-        for run in collect(results).runs
-        if run.status in ("failed", "diverged")
-    ]
+    return bool(troubled)
 
 
 def _same_command(data: Data) -> str:

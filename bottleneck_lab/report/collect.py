@@ -111,6 +111,10 @@ class Results:
         """The finished runs of one variant on one data set."""
         return [r for r in self.runs if (r.variant, r.dataset, r.status) == (variant, dataset, "done")]
 
+    def troubled(self) -> list[Run]:
+        """The runs that did not end well, and that a new start may or may not mend."""
+        return [run for run in self.runs if run.status in ("failed", "diverged", "damaged")]
+
     def records(self, run: Run) -> list[dict[str, Any]]:
         """The evaluated epochs of a run, each with a number for `epoch` and a share for `accuracy`."""
         found: list[Any] = list(RunFolder(self.folder, run.run).records())

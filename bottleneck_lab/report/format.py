@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bottleneck_lab.report.collect import Run
 
 DASH = "-"
 
@@ -153,6 +156,12 @@ def unfinished(counts: dict[str, int]) -> str:
 def counts(statuses: Sequence[str]) -> str:
     """How many of each: `12 done, 2 unfinished`."""
     return ", ".join(f"{count} {status}" for status, count in Counter(statuses).most_common())
+
+
+def trouble(run: Run) -> str:
+    """A run that did not end well: what happened, which one it was, and why."""
+    which = f"{run.status}: {run.variant}, {run.dataset}, seed {run.seed}"
+    return f"{which}: {run.reason}" if run.reason else which
 
 
 def duration(seconds: float) -> str:

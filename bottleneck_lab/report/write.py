@@ -43,7 +43,7 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
         outlook=fmt.outlook(summary["claims"]),
         tier_text=TIERS[summary["tier"]],
         parts=parts,
-        troubled=[run for run in results.runs if run.status in ("failed", "diverged", "damaged")],
+        troubled=results.troubled(),
         cost=_cost(results.runs),
         changed=fmt.changed(summary["overrides"]),
         environment={key: value for key, value in environment.items() if key not in (*_PER_RUN, *ORIGIN)},
