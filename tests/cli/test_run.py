@@ -179,6 +179,7 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_no_process_behind(mini, tmp_path, w
     process = subprocess.Popen(
         [*RUN, *map(str, (mini, *LONG)), "--workers", str(workers)],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # else deaf, in the background
     )  # fmt: skip
     wait_for(lambda: epochs_so_far(tmp_path) > 0)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
