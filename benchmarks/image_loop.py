@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument(
         "--images",
         type=int,
-        default=3200,
+        default=1920,
         help="images of an epoch, and of a process (default: %(default)s)",
     )
     arguments = parser.parse_args()
