@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from bottleneck_lab.config import RunSettings, ToyNetworkSettings
 from bottleneck_lab.models import ToyNetworks, cost_of, initialise_batch, parameters
@@ -21,7 +22,7 @@ PLAIN: dict[str, Callable[[Array], Array]] = {
     "relu": lambda x: np.maximum(x, 0),
     "relu6": lambda x: np.clip(x, 0, 6),
     "leaky_relu": lambda x: np.where(x > 0, x, x / 100),
-    "silu": lambda x: x / (1 + np.exp(-x)),
+    "silu": lambda x: x * expit(x),
 }
 
 activations = st.sampled_from(sorted(PLAIN))
