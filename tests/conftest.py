@@ -1,9 +1,14 @@
 import os
 
+import hypothesis
 import pytest
 
 # Before anything imports torch: two threads that fight over a busy core are many times slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# No time limit for an example on a busy machine; and in CI the same examples each time.
+hypothesis.settings.register_profile("lab", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("lab")
 
 # One small ablation, quick enough for tests, with a part on spirals and a part on images.
 MINI = """
