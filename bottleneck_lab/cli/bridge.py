@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bottleneck_lab.cli.options import DataDir, make_folder
+from bottleneck_lab import extend
+from bottleneck_lab.cli.options import DataDir, Include, make_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,6 +24,7 @@ def bridge(
         Path, typer.Argument(help="Folder of an ablation and tier with image runs: results/NAME/TIER.")
     ],
     data_dir: DataDir = None,
+    include: Include = None,
     images: Annotated[
         int | None,
         typer.Option(min=20, help="At most so many training and so many held-out images (default: all)."),
@@ -47,6 +49,7 @@ def bridge(
     from bottleneck_lab.training.device import find_device, settle_process
 
     settle_process()
+    extend.include_all(include or [])
     if out is not None:
         make_folder(out)
     stderr = Console(stderr=True)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bottleneck_lab.cli.options import Out
+from bottleneck_lab import extend
+from bottleneck_lab.cli.options import Include, Out
 
 
 def list_ablations() -> None:
@@ -27,12 +28,14 @@ def list_ablations() -> None:
 
 def describe(
     name: Annotated[str, typer.Argument(help="An ablation of the catalogue, or a file.toml.")],
+    include: Include = None,
 ) -> None:
     """Say what an ablation asks and claims, and draw the block of each of its variants."""
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.config import load
     from bottleneck_lab.models.drawing import draw_block
 
+    extend.include_all(include or [])
     ablation = load(name)
     say(ablation.name, style="bold")
     say(ablation.question)

@@ -17,6 +17,11 @@ DataDir = Annotated[
     typer.Option(help="Folder with CIFAR's binary files (or $BOTTLENECK_LAB_DATA)."),
 ]
 
+Include = Annotated[
+    list[Path] | None,
+    typer.Option(help="A Python file (or folder of them) that adds to the lab (repeat for more)."),
+]
+
 
 def parse_seeds(text: str | None) -> list[int] | None:
     """Read `--seeds`: `5` is the first five (0 to 4), `10-14` or `3,7,8` are just these.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bottleneck_lab.cli.options import DataDir, make_folder
+from bottleneck_lab import extend
+from bottleneck_lab.cli.options import DataDir, Include, make_folder
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def patterns(
         Path, typer.Argument(help="Folder of a finished run on images: results/NAME/TIER/runs/ID.")
     ],
     data_dir: DataDir = None,
+    include: Include = None,
     images: Annotated[
         int | None, typer.Option(min=2, help="Only the first so many held-out images (default: all).")
     ] = None,
@@ -45,6 +47,7 @@ def patterns(
     from bottleneck_lab.training.device import find_device, settle_process
 
     settle_process()
+    extend.include_all(include or [])
     run = open_run(run_folder, data_dir, find_device())
     if out is not None:
         make_folder(out)

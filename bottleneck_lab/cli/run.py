@@ -9,17 +9,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bottleneck_lab.cli.options import DataDir, Out, parse_seeds
+from bottleneck_lab import extend
+from bottleneck_lab.cli.options import DataDir, Include, Out, parse_seeds
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bottleneck_lab.config import Ablation, DatasetName, Tier
+    from bottleneck_lab.config import Ablation, Tier
     from bottleneck_lab.runs.jobs import Job
     from bottleneck_lab.runs.plan import Data, Plan
     from bottleneck_lab.runs.work import Workplace
@@ -43,6 +44,7 @@ def run(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     out: Out = Path("results"),
     data_dir: DataDir = None,
+    include: Include = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier runs and train again.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, and its cost.")
@@ -57,6 +59,7 @@ def run(
     from bottleneck_lab.config import TIERS, catalogue, load, parse_overrides
     from bottleneck_lab.config.problems import nearest
 
+    extend.include_all(include or [])
     if list_ or name is None:
         from bottleneck_lab.cli.inspect import list_ablations
 
@@ -70,7 +73,7 @@ def run(
     ablation = load(name)
     overrides = parse_overrides(set_ or [])
     chosen_seeds = parse_seeds(seeds)
-    asked = cast("Sequence[DatasetName]", dataset or ())
+    asked = dataset or []
     _refuse_early(ablation, spent, asked, overrides)
 
     from bottleneck_lab.cli.data import fetch_with_progress
@@ -146,9 +149,7 @@ def _print_estimate(jobs: Sequence[Job], plan: Plan, results: Path, device: str,
     say(f"{left} runs to train, {took}; about {megabytes:.0f} MB of disk in all")
 
 
-def _refuse_early(
-    ablation: Ablation, tier: Tier, asked: Sequence[DatasetName], overrides: dict[str, Any]
-) -> None:
+def _refuse_early(ablation: Ablation, tier: Tier, asked: Sequence[str], overrides: dict[str, Any]) -> None:
     """Refuse what is impossible on every data set that could be chosen, before anything is downloaded."""
     choices = [[name] for name in asked] or [list(part.datasets) for part in ablation.parts.values()]
     for candidates in choices:
@@ -209,7 +210,8 @@ def _train(jobs: Sequence[Job], results: Path, data: Data, device: str, workers:
     start = time.monotonic()
     try:
         with _writing(results), watching(jobs) as listener:
-            execute(jobs, Workplace(results, device, data.folders), workers, listener)
+            place = Workplace(results, device, data.folders, extend.included())
+            execute(jobs, place, workers, listener)
     except KeyboardInterrupt:
         return True
     finally:

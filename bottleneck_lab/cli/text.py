@@ -45,8 +45,9 @@ def cost_table(plan: Plan) -> None:
         table = _table(f"{name}: variant", ("parameters", "right"), ("MAdds", "right"), ("runs", "right"))
         for variant in plan.variants:
             if variant.dataset == name:
-                params, madds = cost_of(variant.settings)
-                table.add_row(Text(variant.name), f"{params:,}", f"{madds:,}", str(len(plan.seeds[name])))
+                cost = cost_of(variant.settings)
+                seeds = str(len(plan.seeds[name]))
+                table.add_row(Text(variant.name), f"{cost.params:,}", f"{cost.madds:,}", seeds)
         _console.print(table)
 
 

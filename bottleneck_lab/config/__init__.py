@@ -1,16 +1,14 @@
 """Settings: typed, frozen, validated; an ablation file, its variants, and the name of every run."""
 
 from bottleneck_lab.config.ablation import TIERS, Ablation, Claim, Tier, Variant
+from bottleneck_lab.config.base import Activation, DatasetName
 from bottleneck_lab.config.files import catalogue, load, parse_overrides
+from bottleneck_lab.config.networks import NETWORKS, MobileNetV2Settings, ToyNetworkSettings
 from bottleneck_lab.config.settings import (
-    NETWORKS,
-    Activation,
-    DatasetName,
     ImageSettings,
-    MobileNetV2Settings,
+    PointSettings,
     RunSettings,
     SpiralSettings,
-    ToyNetworkSettings,
     TrainSettings,
 )
 
@@ -23,6 +21,7 @@ __all__ = [
     "DatasetName",
     "ImageSettings",
     "MobileNetV2Settings",
+    "PointSettings",
     "RunSettings",
     "SpiralSettings",
     "Tier",

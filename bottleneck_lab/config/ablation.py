@@ -7,10 +7,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from bottleneck_lab.config.base import DatasetName, MeasureName, Settings
+from bottleneck_lab.config.networks import NETWORKS
 from bottleneck_lab.config.problems import Problems, sentence
-from bottleneck_lab.config.settings import NETWORKS, DatasetName, RunSettings, Settings
+from bottleneck_lab.config.settings import RunSettings
 
 Tier = Literal["smoke", "quick", "laptop", "paper"]
 
@@ -58,6 +60,8 @@ class Claim(Settings):
             seed by seed. +1 and -1 make a difference of two variants; four weights an interaction.
         kind: `difference` claims that the contrast is above 0, `equivalence` that it is within +-margin.
         margin: the accuracy (0 to 1) below which a difference does not matter.
+        measure: what the contrast is of: `accuracy`, or one of the part's measures.
+        paper: the same contrast in the paper, in percentage points.
     """
 
     id: str
@@ -66,6 +70,8 @@ class Claim(Settings):
     contrast: dict[str, float] = Field(min_length=2)
     kind: Literal["difference", "equivalence"] = "difference"
     margin: float = Field(gt=0, lt=1)
+    measure: str = "accuracy"
+    paper: float | None = None
 
     @field_validator("contrast")
     @classmethod
@@ -77,19 +83,64 @@ class Claim(Settings):
         return contrast
 
 
+class PaperTable(Settings):
+    """A table of numbers from the paper, to be printed beside ours as it stands.
+
+    Args:
+        title: what it shows.
+        columns: their names; the first is that of the rows.
+        rows: each with as many cells as there are columns.
+    """
+
+    title: str
+    columns: tuple[str, ...] = Field(min_length=1)
+    rows: tuple[tuple[str | float, ...], ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> PaperTable:
+        for number, row in enumerate(self.rows, 1):
+            if len(row) != len(self.columns):
+                raise ValueError(f"row {number} has {len(row)} cells for {len(self.columns)} columns")
+        return self
+
+
+class Paper(Settings):
+    """What the paper reports of a part's variants, on its own data.
+
+    Args:
+        data: the paper's data set, as it must stand beside every number.
+        source: where the numbers stand.
+        top1: top-1 accuracy of variants, in percent.
+        tables: further numbers.
+    """
+
+    data: str
+    source: str
+    top1: dict[str, float] = Field(default_factory=dict)
+    tables: tuple[PaperTable, ...] = ()
+
+
 class Part(Overrides):
     """The ablation on one kind of data: its variants are all combinations of the levels of its axes.
 
     Args:
         datasets: in order of preference; without `--dataset`, the first that is at hand is used.
+        without: combinations, by the variant's name, that are left out.
         facet: the axis with numbers for levels (a width, say) that accuracy is drawn against.
+        heat_map: two axes, down and across, of a map of all variants' accuracies.
+        measures: what is measured of every network besides its accuracy.
+        paper: what the paper reports of these variants.
     """
 
     title: str
     datasets: dict[DatasetName, DatasetSettings] = Field(min_length=1)
     axes: dict[str, dict[str, Overrides]] = Field(min_length=1)
+    without: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     facet: str | None = None
+    heat_map: tuple[str, str] | None = None
+    measures: tuple[MeasureName, ...] = ()
+    paper: Paper | None = None
 
     @field_validator("axes")
     @classmethod
@@ -102,7 +153,9 @@ class Part(Overrides):
         """Every variant: its name, its level on each axis, and the settings of these levels."""
         for levels in itertools.product(*(axis.items() for axis in self.axes.values())):
             names = dict(zip(self.axes, (name for name, _ in levels), strict=True))
-            yield ", ".join(names.values()), names, tuple(overrides for _, overrides in levels)
+            name = ", ".join(names.values())
+            if name not in self.without:
+                yield name, names, tuple(overrides for _, overrides in levels)
 
 
 class Variant(Settings):
@@ -201,13 +254,34 @@ class Ablation(Settings):
 def _check_part(ablation: Ablation, part_name: str, part: Part, problems: Problems) -> None:
     here = f"parts.{part_name}"
     names = [name for name, _, _ in part.variants()]
+    if not names:
+        problems.add(f"{here}.without", "leaves no variants")
     if part.facet is not None and part.facet not in part.axes:
         problems.add(f"{here}.facet", f"{part.facet!r} is no axis", part.facet, part.axes)
+    for axis in part.heat_map or ():
+        if axis not in part.axes:
+            problems.add(f"{here}.heat_map", f"{axis!r} is no axis", axis, part.axes)
+    if part.heat_map is not None and set(part.axes) != set(part.heat_map):
+        problems.add(f"{here}.heat_map", "a map shows two different axes, and needs a part with no others")
+    every = [", ".join(levels) for levels in itertools.product(*part.axes.values())]
+    for name in part.without:
+        if name not in every:
+            problems.add(f"{here}.without", f"{name!r} is no combination of levels", name, every)
+    for name in part.paper.top1 if part.paper else ():
+        if name not in names:
+            problems.add(f"{here}.paper.top1", f"{name!r} is no variant of this part", name, names)
     for claim in part.claims:
+        place = f"{here}.claims.{claim.id}"
         for name in claim.contrast:
             if name not in names:
-                place = f"{here}.claims.{claim.id}.contrast"
-                problems.add(place, f"{name!r} is no variant of this part", name, names)
+                problems.add(f"{place}.contrast", f"{name!r} is no variant of this part", name, names)
+        if claim.measure not in ("accuracy", *part.measures):
+            known = ["accuracy", *part.measures]
+            problems.add(
+                f"{place}.measure", f"{claim.measure!r} is no measure of this part", claim.measure, known
+            )
+        if claim.paper is not None and part.paper is None:
+            problems.add(f"{place}.paper", f"needs {here}.paper, which says whose number it is")
     for dataset in part.datasets:
         if ablation.part_of(dataset) != part_name:
             problems.add(f"{here}.datasets.{dataset}", "another part has this data set already")
@@ -241,7 +315,7 @@ def _variants(
         if not _names_a_network(here, layers, problems):
             continue
         try:
-            settings = _merge(name, dataset, layers)
+            settings = _merge(name, dataset, part.measures, layers)
         except ValidationError as error:
             for key, reason in sentence(error, RunSettings):
                 place = f"{here} ({key})" if key else here
@@ -251,34 +325,56 @@ def _variants(
     return found
 
 
+def _network(layers: list[Layer]) -> str | None:
+    """The network that the layers name: by `network`, or by `architecture` and `size`; the topmost counts.
+
+    With the latter two, one layer can say which architecture, and another how large (for the images of a
+    data set, say): "mobilenet_v1" and "small" are the network "mobilenet_v1_small".
+    """
+    chosen: dict[str, Any] = {}
+    for _, layer in layers:
+        model = layer.get("model", {})
+        if "network" in model:
+            chosen = {"network": model["network"]}
+        elif found := {key: model[key] for key in ("architecture", "size") if key in model}:
+            chosen.pop("network", None)
+            chosen |= found
+    if "network" in chosen:
+        return str(chosen["network"])
+    return f"{chosen['architecture']}_{chosen['size']}" if len(chosen) == 2 else None
+
+
 def _names_a_network(here: str, layers: list[Layer], problems: Problems) -> bool:
-    """Whether the uppermost layer that names a network names one that there is."""
-    given = [layer["model"]["network"] for _, layer in layers if "network" in layer.get("model", {})]
-    names = [*NETWORKS, "toy"]
-    if not given:
+    """Whether the layers name a network that there is."""
+    name = _network(layers)
+    if name is None:
         problems.add(f"{here} (model.network)", "missing")
-    elif given[-1] not in names:
-        place = _blame("model.network", layers) or here
-        problems.add(place, f"{given[-1]!r} is not known", str(given[-1]), names)
-    return bool(given) and given[-1] in names
+    elif name not in NETWORKS:
+        keys = ("model.network", "model.architecture", "model.size")
+        place = next((found for key in keys if (found := _blame(key, layers))), here)
+        problems.add(place, f"{name!r} is not known", name, NETWORKS)
+    return name in NETWORKS
 
 
 def _sections(overrides: Overrides) -> dict[str, dict[str, Any]]:
     return {name: overrides.section(name) for name in SECTIONS}
 
 
-def _merge(name: str, dataset: DatasetName, layers: list[Layer]) -> RunSettings:
+def _merge(
+    name: str, dataset: DatasetName, measures: Sequence[MeasureName], layers: list[Layer]
+) -> RunSettings:
     """Lay the layers over each other, later ones on top, and validate the whole."""
     merged: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for _, layer in layers:
         for section in SECTIONS:
             merged[section].update(layer.get(section, {}))
-    network = merged["model"]["network"]
-    family = "toy" if network == "toy" else "mobilenet_v2"
-    rows = NETWORKS.get(network, {})
-    merged["model"] = {**rows, **merged["model"], "family": family}
+    network = _network(layers) or ""
+    chosen = ("architecture", "size", "family")  # say which network it is, and are no settings of it
+    given = {key: value for key, value in merged["model"].items() if key not in chosen}
+    merged["model"] = {**NETWORKS[network], **given, "network": network}
     merged["data"] = {**merged["data"], "dataset": dataset}
-    return RunSettings.model_validate_json(json.dumps({"variant": name, "seed": 0, **merged}, default=str))
+    whole = {"variant": name, "seed": 0, **merged, "measures": list(measures)}
+    return RunSettings.model_validate_json(json.dumps(whole, default=str))
 
 
 def _blame(key: str, layers: list[Layer]) -> str | None:

@@ -114,7 +114,9 @@ def _element(annotation: Any) -> Any:
 
 
 def _tags(model: type[BaseModel]) -> list[str]:
-    """Values of the model's discriminating field, which pydantic puts into the path of an error."""
+    """What pydantic puts into the path of an error to tell the model from others in its union."""
+    if (tag := getattr(model, "TAG", None)) is not None:
+        return [str(tag)]
     for name in _TAGS:
         if name in model.model_fields:
             return [str(value) for value in typing.get_args(model.model_fields[name].annotation)]

@@ -3,149 +3,48 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-Activation = Literal["linear", "relu", "relu6", "leaky_relu", "silu"]
-DatasetName = Literal["spiral", "digits", "cifar10", "cifar100"]
-
-
-class Settings(BaseModel):
-    """Base of all settings: immutable, no unknown keys, no silent conversion of types, no NaN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+from bottleneck_lab import extend
+from bottleneck_lab.config.base import DatasetName, MeasureName, Settings
+from bottleneck_lab.config.networks import MobileNetV2Settings, ToyNetworkSettings
 
 
-class BlockKnobs(Settings):
-    """The ablation axes of one inverted residual block (Sandler et al. 2018, Table 1 and Sec. 3).
+class PointSettings(Settings):
+    """Points of a plane or space to tell apart, drawn anew for every seed: a data set that was added.
 
     Args:
-        expansion: ratio t of the inner width to the input width. Below 1 it is a classical bottleneck; at 0
-            the block has no inner layer and is the identity through its shortcut (Sec. 3.4).
-        projection_activation: what follows the projection; `linear` is the paper's choice.
-        projection_place: whether that activation stands before or after the shortcut is added.
-        inner_activation: what follows the expansion and the depthwise convolution.
+        points: training points, over all classes.
+        held_out: points drawn anew from the same distribution for evaluation.
     """
 
-    expansion: float = Field(6, ge=0, le=64)
-    projection_activation: Activation = "linear"
-    projection_place: Literal["before_add", "after_add"] = "before_add"
-    inner_activation: Activation = "relu6"
+    TAG: ClassVar = "points"
+
+    dataset: DatasetName
+    points: int = Field(600, ge=2, le=10_000_000)
+    held_out: int = Field(1500, ge=1, le=10_000_000)
+
+    @property
+    def _set(self) -> extend.PointSet:
+        found = extend.point_set(self.dataset)
+        assert found is not None
+        return found
+
+    @property
+    def classes(self) -> int:
+        """Number of classes of the data set."""
+        return self._set.classes
+
+    @property
+    def coordinates(self) -> int:
+        """Numbers that a point consists of."""
+        return self._set.dimensions
 
 
-class Stage(Settings):
-    """One row of Table 2: `n` blocks of `c` output channels, stride `s` in the first of them.
-
-    `t` is the row's own expansion ratio; without it the network's `expansion` holds.
-    """
-
-    c: int = Field(ge=1, le=65_536)
-    n: int = Field(ge=1, le=1000)
-    s: int = Field(ge=1, le=64)
-    t: float | None = Field(None, ge=0, le=64)
-
-
-def _table(*rows: tuple[float | None, int, int, int]) -> list[dict[str, Any]]:
-    return [{"t": t, "c": c, "n": n, "s": s} for t, c, n, s in rows]
-
-
-# fmt: off
-NETWORKS: dict[str, dict[str, Any]] = {
-    # Table 2, as it stands.
-    "mobilenet_v2": {
-        "stem_width": 32, "stem_stride": 2, "head_width": 1280, "dropout": 0.2,
-        "stages": _table(
-            (1, 16, 1, 1), (None, 24, 2, 2), (None, 32, 3, 2), (None, 64, 4, 2),
-            (None, 96, 3, 1), (None, 160, 3, 2), (None, 320, 1, 1)),
-    },
-    # The same for 32 x 32 pixels: the first two reductions are left out.
-    "mobilenet_v2_cifar": {
-        "stem_width": 32, "stem_stride": 1, "head_width": 1280, "dropout": 0.2,
-        "stages": _table(
-            (1, 16, 1, 1), (None, 24, 2, 1), (None, 32, 3, 2), (None, 64, 4, 2),
-            (None, 96, 3, 1), (None, 160, 3, 2), (None, 320, 1, 1)),
-    },
-    # For CPUs: bottlenecks of 8 to 48 channels, 3.2 M MAdds at 32 x 32.
-    "mobilenet_v2_small": {
-        "stem_width": 16, "stem_stride": 2, "head_width": 192, "dropout": 0.0,
-        "stages": _table(
-            (1, 8, 1, 1), (None, 12, 2, 1), (None, 16, 3, 2), (None, 24, 3, 2), (None, 48, 2, 1)),
-        "channel_multiple": 4,
-    },
-    # For the 8 x 8 pixels of the digits: the same bottlenecks, one reduction.
-    "mobilenet_v2_digits": {
-        "stem_width": 16, "stem_stride": 1, "head_width": 192, "dropout": 0.0,
-        "stages": _table((1, 8, 1, 1), (None, 12, 2, 1), (None, 16, 2, 2), (None, 24, 2, 1)),
-        "channel_multiple": 4,
-    },
-}
-# fmt: on
-
-
-class MobileNetV2Settings(BlockKnobs):
-    """A network of inverted residual blocks, from stages as data.
-
-    `network` names a row set of `NETWORKS`; keys given beside it replace that network's own.
-
-    Args:
-        residual: where the shortcuts go: between the thin `bottleneck` ends (the paper's), between the
-            `expansion` tensors of successive blocks, `none`, or around MobileNeXt's `sandglass` block, which
-            has its depthwise convolutions at the wide ends (Zhou et al. 2020).
-        kernel: edge of the depthwise kernel, in pixels.
-        width_multiplier: scales every width but the head's, which is never scaled down (Sec. 4).
-        channel_multiple: widths are rounded to this, never down by more than 10 % (the official code uses 8).
-        dropout: probability before the classifier.
-    """
-
-    family: Literal["mobilenet_v2"]
-    network: Literal["mobilenet_v2", "mobilenet_v2_cifar", "mobilenet_v2_small", "mobilenet_v2_digits"]
-    stem_width: int = Field(ge=1, le=65_536)
-    stem_stride: int = Field(ge=1, le=64)
-    stages: tuple[Stage, ...] = Field(min_length=1)
-    head_width: int = Field(ge=1, le=65_536)
-    residual: Literal["bottleneck", "expansion", "none", "sandglass"] = "bottleneck"
-    kernel: int = Field(3, ge=1, le=63)
-    width_multiplier: float = Field(1.0, gt=0, le=64)
-    channel_multiple: int = Field(8, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _possible(self) -> MobileNetV2Settings:
-        if self.kernel % 2 == 0:
-            raise ValueError(f"kernel = {self.kernel}: only odd kernels keep the image's size")
-        thinnest = min(self.expansion if stage.t is None else stage.t for stage in self.stages)
-        if self.residual == "sandglass" and thinnest < 1:
-            raise ValueError(f"a sandglass block has wide ends, so expansion = {thinnest:g} must be >= 1")
-        if self.residual == "expansion" and self.expansion == 0:
-            raise ValueError("expansion = 0 leaves no expanded tensors to put a shortcut between")
-        return self
-
-
-class ToyNetworkSettings(BlockKnobs):
-    """The network for spirals: linear stem, `blocks` inverted residual blocks on vectors, linear head.
-
-    A pixel has no neighbours here, so there is no depthwise layer: a block is expand, activate, project.
-
-    Args:
-        width: bottleneck width d, the number of channels between blocks.
-        residual: shortcuts between bottlenecks, between the expanded tensors of successive blocks, or none.
-    """
-
-    family: Literal["toy"]
-    network: Literal["toy"]
-    width: int = Field(ge=1, le=65_536)
-    blocks: int = Field(4, ge=1, le=1000)
-    residual: Literal["bottleneck", "expansion", "none"] = "bottleneck"
-
-    @model_validator(mode="after")
-    def _possible(self) -> ToyNetworkSettings:
-        if self.residual == "expansion" and self.expansion == 0:
-            raise ValueError("expansion = 0 leaves no expanded tensors to put a shortcut between")
-        return self
-
-
-class SpiralSettings(Settings):
+class SpiralSettings(PointSettings):
     """Spirals to tell apart: arm `y` winds `turns` times around the origin (radius 0 to 1).
 
     Args:
@@ -155,11 +54,11 @@ class SpiralSettings(Settings):
         dimensions: the plane is turned into this many dimensions by a random orthonormal map.
     """
 
+    TAG: ClassVar = "spiral"
+
     dataset: Literal["spiral"]
     arms: int = Field(3, ge=2, le=256)
     turns: float = Field(1.5, gt=0)
-    points: int = Field(600, ge=2, le=10_000_000)
-    held_out: int = Field(1500, ge=1, le=10_000_000)
     noise: float = Field(0.0, ge=0)
     dimensions: int = Field(2, ge=2, le=65_536)
 
@@ -174,9 +73,10 @@ class SpiralSettings(Settings):
         """Number of arms."""
         return self.arms
 
-
-# Images of each data set that may be trained on, and those that are held out from training.
-IMAGES = {"digits": (1197, 600), "cifar10": (40_000, 10_000), "cifar100": (40_000, 10_000)}
+    @property
+    def coordinates(self) -> int:
+        """Numbers that a point consists of."""
+        return self.dimensions
 
 
 class ImageSettings(Settings):
@@ -190,7 +90,9 @@ class ImageSettings(Settings):
         resolution: images are resampled to this edge, in pixels; the data set's own if absent.
     """
 
-    dataset: Literal["digits", "cifar10", "cifar100"]
+    TAG: ClassVar = "images"
+
+    dataset: DatasetName
     train_images: int | None = Field(None, ge=1)
     held_out_images: int | None = Field(None, ge=1)
     crop_padding: int = Field(4, ge=0)
@@ -202,7 +104,7 @@ class ImageSettings(Settings):
         for name, asked, there in zip(
             ("train_images", "held_out_images"),
             (self.train_images, self.held_out_images),
-            IMAGES[self.dataset],
+            (self._set.train, self._set.held_out),
             strict=True,
         ):
             if asked is not None and asked > there:
@@ -210,26 +112,33 @@ class ImageSettings(Settings):
         return self
 
     @property
+    def _set(self) -> extend.ImageSet:
+        found = extend.image_set(self.dataset)
+        assert found is not None
+        return found
+
+    @property
     def train_count(self) -> int:
         """Number of training images."""
-        return self.train_images or IMAGES[self.dataset][0]
+        return self.train_images or self._set.train
 
     @property
     def held_out_count(self) -> int:
         """Number of held-out images."""
-        return self.held_out_images or IMAGES[self.dataset][1]
+        return self.held_out_images or self._set.held_out
 
     @property
     def classes(self) -> int:
         """Number of classes of the data set."""
-        return 100 if self.dataset == "cifar100" else 10
+        return self._set.classes
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height, width of one image."""
-        channels, edge = (1, 8) if self.dataset == "digits" else (3, 32)
-        edge = self.resolution or edge
-        return channels, edge, edge
+        channels, height, width = self._set.shape
+        if self.resolution is not None:
+            height = width = self.resolution
+        return channels, height, width
 
 
 class TrainSettings(Settings):
@@ -244,6 +153,7 @@ class TrainSettings(Settings):
         label_smoothing: share of the target spread evenly over the classes.
         precision: `auto` uses bfloat16 (or float16 with loss scaling) on CUDA and float32 elsewhere.
         evaluate_every: epochs between evaluations; the last epoch is always evaluated.
+        measure_every: epochs between taking the run's measures; absent means after the last epoch only.
     """
 
     epochs: int = Field(ge=1, le=10_000_000)
@@ -260,6 +170,7 @@ class TrainSettings(Settings):
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     evaluate_every: int = Field(1, ge=1)
+    measure_every: int | None = Field(None, ge=1)
 
     @model_validator(mode="after")
     def _possible(self) -> TrainSettings:
@@ -270,39 +181,79 @@ class TrainSettings(Settings):
         return self
 
 
+def _kind_of_data(value: Any) -> str | None:
+    """Which settings describe a data set, by its name."""
+    if isinstance(value, PointSettings | ImageSettings):
+        return value.TAG
+    name = value.get("dataset") if isinstance(value, dict) else None
+    if name == "spiral" or not isinstance(name, str):
+        return "spiral" if name == "spiral" else None
+    return "points" if extend.point_set(name) else "images" if extend.image_set(name) else None
+
+
 ModelSettings = Annotated[MobileNetV2Settings | ToyNetworkSettings, Field(discriminator="family")]
-DataSettings = Annotated[SpiralSettings | ImageSettings, Field(discriminator="dataset")]
+DataSettings = Annotated[
+    Annotated[SpiralSettings, Tag("spiral")]
+    | Annotated[PointSettings, Tag("points")]
+    | Annotated[ImageSettings, Tag("images")],
+    Discriminator(_kind_of_data),
+]
 
 
 class RunSettings(Settings):
-    """One run: a variant trained once. Equal settings are the same run, wherever and whenever it is made."""
+    """One run: a variant trained once. Equal settings are the same run, wherever and whenever it is made.
+
+    `measures` are what is measured of the network besides its accuracy.
+    """
 
     variant: str
     seed: int = Field(ge=0)
     data: DataSettings
     model: ModelSettings
     train: TrainSettings
+    measures: tuple[MeasureName, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> RunSettings:
-        toy, spiral = self.model.family == "toy", self.data.dataset == "spiral"
-        if toy != spiral:
+        toy, points = self.model.family == "toy", isinstance(self.data, PointSettings)
+        if toy != points:
             raise ValueError(f"network {self.model.network!r} cannot be trained on {self.data.dataset!r}")
         if toy and self.train.batch_size is not None:
             raise ValueError("toy networks are trained on all points at once: leave batch_size out")
         if not toy and self.train.batch_size is None:
             raise ValueError("image networks need a batch_size")
+        if toy and self.measures:
+            raise ValueError("measures are taken of image networks only")
         return self
 
     @property
-    def dataset(self) -> DatasetName:
+    def dataset(self) -> str:
         """Name of the data set."""
         return self.data.dataset
 
     @property
     def id(self) -> str:
-        """Name of the run's folder: the first 16 hexadecimal digits of the settings' SHA-256."""
-        return fingerprint(self.model_dump_json())
+        """Name of the run's folder: the first 16 hexadecimal digits of a SHA-256.
+
+        It is that of the settings, and of the files that added what they name: other code is another run.
+        """
+        return fingerprint(self.model_dump_json() + "".join(sorted(self.added_files().values())))
+
+    def added_files(self) -> dict[str, str]:
+        """The files that add something these settings name, each with its SHA-256."""
+        return extend.files_behind(_words(self.model_dump()))
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Every string among nested settings."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _words(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _words(item)
 
 
 def fingerprint(text: str) -> str:

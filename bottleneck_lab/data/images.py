@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bottleneck_lab import extend
 from bottleneck_lab.config import ImageSettings
 from bottleneck_lab.data import cifar
+from bottleneck_lab.errors import LabError
 
 RESAMPLED_AT_ONCE = 1000  # images, as floats in between
 
@@ -75,12 +77,15 @@ class ImageData:
 
 @functools.lru_cache(maxsize=4)
 def load_images(settings: ImageSettings, folder: Path | None) -> ImageData:
-    """Read and split one data set; `folder` holds its files (None for the digits of scikit-learn).
+    """Read and split one data set; `folder` holds its files (None where it needs none).
 
     Raises:
-        LabError: a file that is damaged.
+        LabError: a file that is damaged, or an added data set that returns something else.
     """
-    if settings.dataset == "digits":
+    added = extend.image_set(settings.dataset)
+    if added is not None and added.load is not None:
+        train, held_out, test, checksums = _added(settings.dataset, added)
+    elif settings.dataset == "digits":
         train, held_out, test, checksums = _digits()
     else:
         assert folder is not None
@@ -120,6 +125,30 @@ def _cifar(name: str, folder: Path) -> tuple[Images, Images, Images | None, dict
 def _tensors(images: cifar.CifarImages) -> Images:
     pixels = np.ascontiguousarray(images.images.transpose(0, 2, 3, 1))
     return Images(torch.from_numpy(pixels), torch.from_numpy(images.labels.astype(np.int64)))
+
+
+def _added(name: str, added: extend.ImageSet) -> tuple[Images, Images, None, dict[str, str]]:
+    """What a function from outside loads, checked against what was said of it."""
+    assert added.load is not None
+    arrays = [np.asarray(array) for array in added.load()]
+    channels, height, width = added.shape
+    parts = []
+    for part, count, pixels, labels in zip(
+        ("training", "held-out"), (added.train, added.held_out), arrays[::2], arrays[1::2], strict=True
+    ):
+        shape = (count, height, width, channels)
+        if pixels.shape != shape or pixels.dtype != np.uint8:
+            raise LabError(
+                f"the data set {name!r} must return its {part} pixels as uint8 {shape}, "
+                f"not {pixels.dtype} {pixels.shape}"
+            )
+        if labels.shape != (count,) or labels.min() < 0 or labels.max() >= added.classes:
+            raise LabError(
+                f"the data set {name!r} must return {count} {part} labels from 0 to {added.classes - 1}"
+            )
+        parts.append(Images(torch.from_numpy(pixels.copy()), torch.from_numpy(labels.astype(np.int64))))
+    digest = hashlib.md5(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
+    return parts[0], parts[1], None, {name: digest}
 
 
 def _digits() -> tuple[Images, Images, None, dict[str, str]]:

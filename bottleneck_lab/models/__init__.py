@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
-from bottleneck_lab.config.settings import ImageSettings
+from bottleneck_lab.config import ImageSettings, MobileNetV2Settings, ToyNetworkSettings
 from bottleneck_lab.models.block import InvertedResidual, Sandglass
 from bottleneck_lab.models.cost import madds, parameters
 from bottleneck_lab.models.initial import initialise, initialise_batch
-from bottleneck_lab.models.mobilenet_v2 import MobileNetV2, make_divisible
+from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
 from bottleneck_lab.models.toy import ToyNetworks, toy_shape
+from bottleneck_lab.models.widths import make_divisible
 
 if TYPE_CHECKING:
     from bottleneck_lab.config import RunSettings
     from bottleneck_lab.config.settings import DataSettings, ModelSettings
 
 __all__ = [
+    "Cost",
     "InvertedResidual",
     "MobileNetV2",
     "Sandglass",
     "ToyNetworks",
+    "build",
     "cost_of",
     "initialise",
     "initialise_batch",
@@ -33,18 +38,44 @@ __all__ = [
 ]
 
 
-def cost_of(run: RunSettings) -> tuple[int, int]:
-    """Parameters, and MAdds for one image or point, of a run's network; counted without allocating it."""
+@dataclass(frozen=True)
+class Cost:
+    """What a network costs, and what must be equal for two of them to be matched.
+
+    Args:
+        params: trainable parameters.
+        madds: multiply-accumulates for one image or point.
+        shortcuts: their number; None where an added placement decides it.
+        depthwise: number of depthwise convolutions.
+    """
+
+    params: int
+    madds: int
+    shortcuts: int | None
+    depthwise: int
+
+
+def build(model: ModelSettings, data: DataSettings) -> nn.Module:
+    """The network for images or (one network in the batch) points of this kind, on the default device."""
+    if isinstance(data, ImageSettings):
+        assert isinstance(model, MobileNetV2Settings)
+        return MobileNetV2(model, data.shape[0], data.classes)
+    assert isinstance(model, ToyNetworkSettings)
+    return ToyNetworks([model], data.coordinates, data.classes)
+
+
+def cost_of(run: RunSettings) -> Cost:
+    """What a run's network costs; counted without allocating it."""
     return _cost(run.model, run.data)
 
 
 @functools.lru_cache(maxsize=1024)  # a plan has many runs of few networks
-def _cost(model: ModelSettings, data: DataSettings) -> tuple[int, int]:
+def _cost(model: ModelSettings, data: DataSettings) -> Cost:
     with torch.device("meta"):
-        if isinstance(data, ImageSettings):
-            assert model.family == "mobilenet_v2"
-            network = MobileNetV2(model, data.shape[0], data.classes)
-            return parameters(network), madds(network, 1, *data.shape)
-        assert model.family == "toy"
-        toy = ToyNetworks([model], data.dimensions, data.classes)
-        return parameters(toy), madds(toy, 1, 1, data.dimensions)
+        network = build(model, data)
+    shape = (1, *data.shape) if isinstance(data, ImageSettings) else (1, 1, data.coordinates)
+    depthwise = sum(
+        isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1
+        for module in network.modules()
+    )
+    return Cost(parameters(network), madds(network, *shape), network.shortcuts, depthwise)  # type: ignore[arg-type]

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from torch import nn
 
+from bottleneck_lab import extend
 from bottleneck_lab.config import Activation
+from bottleneck_lab.errors import LabError
 
-ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity,
     "relu": nn.ReLU,
     "relu6": nn.ReLU6,
@@ -19,4 +21,9 @@ ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
 
 def activation(name: Activation) -> nn.Module:
     """A new module that applies the named activation to every element."""
-    return ACTIVATIONS[name]()
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name]()
+    made = extend.ACTIVATIONS[name]()
+    if not isinstance(made, nn.Module):
+        raise LabError(f"the activation {name!r} must return a torch.nn.Module, not {made!r}")
+    return made

@@ -58,8 +58,8 @@ def _draw_toy_block(run: RunSettings) -> str:
     assert run.model.family == "toy"
     if run.model.expansion == 0:
         return "every block is the identity (expansion 0)"
-    settings, width = run.model, f"{run.model.width}"
-    inner = f"{inner_width(settings.width, settings.expansion)}"
+    settings, width = run.model, f"{run.model.channels}"
+    inner = f"{inner_width(settings.channels, settings.expansion)}"
     before = settings.projection_activation if settings.projection_place == "before_add" else "linear"
     after = settings.projection_activation if settings.projection_place == "after_add" else "linear"
     rows = [

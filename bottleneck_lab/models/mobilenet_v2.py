@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import cast
+
 from torch import Tensor, nn
 
+from bottleneck_lab import extend
 from bottleneck_lab.config import MobileNetV2Settings
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass
-
-
-def make_divisible(width: float, divisor: int = 8) -> int:
-    """Round a width to a multiple of `divisor`, never down by more than 10 % (the official code's rule)."""
-    rounded = max(divisor, int(width + divisor / 2) // divisor * divisor)
-    return rounded if rounded >= 0.9 * width else rounded + divisor
+from bottleneck_lab.models.widths import bottleneck_widths, head_width, stem_width
 
 
 class MobileNetV2(nn.Module):
@@ -29,36 +28,33 @@ class MobileNetV2(nn.Module):
     def __init__(self, settings: MobileNetV2Settings, channels: int = 3, classes: int = 1000) -> None:
         super().__init__()
         self.settings = settings
-        width = self._width(settings.stem_width)
+        width = stem_width(settings)
         self.stem = ConvNorm(channels, width, 3, settings.stem_stride, then="relu6")
-        blocks: list[InvertedResidual | Sandglass] = []
-        for stage in settings.stages:
+        blocks: list[nn.Module] = []
+        for stage, outputs in zip(settings.stages, bottleneck_widths(settings), strict=True):
             t = settings.expansion if stage.t is None else stage.t
             for repeat in range(stage.n):
-                blocks.append(self._block(width, self._width(stage.c), stage.s if repeat == 0 else 1, t))
-                width = blocks[-1].outputs
+                block = self._block(width, outputs, stage.s if repeat == 0 else 1, t)
+                width = block.outputs if isinstance(block, Sandglass) else outputs
+                blocks.append(block)
         self.blocks = nn.ModuleList(blocks)
-        head = make_divisible(settings.head_width * max(1.0, settings.width_multiplier), 8)
+        head = head_width(settings)
         self.head = ConvNorm(width, head, then="relu6")
         self.dropout = nn.Dropout(settings.dropout)
         self.classifier = nn.Linear(head, classes)
 
-        between_expansions = settings.residual == "expansion"
-        self.expansions_joined = [
-            between_expansions
-            and isinstance(before.expansion, ConvNorm)
-            and isinstance(block.expansion, ConvNorm)
-            and before.stride == 1
-            and before.inner == block.inner
-            for before, block in zip([blocks[0], *blocks], blocks, strict=False)
-        ]
-        self.expansions_joined[0] = False
+        joinable = [False] + [_joinable(before, block) for before, block in itertools.pairwise(blocks)]
+        if settings.shortcuts == "between_expansions":
+            # A shortcut from one expansion to the next spans what the shortcut of the earlier block does.
+            for block, has_counterpart in zip(blocks, [*joinable[1:], False], strict=True):
+                if isinstance(block, InvertedResidual):
+                    block.has_shortcut = block.has_shortcut and has_counterpart
+        self.expansions_joined = [settings.residual == "expansion" and fits for fits in joinable]
 
-    def _width(self, channels: int) -> int:
-        return make_divisible(channels * self.settings.width_multiplier, self.settings.channel_multiple)
-
-    def _block(self, inputs: int, width: int, stride: int, t: float) -> InvertedResidual | Sandglass:
+    def _block(self, inputs: int, width: int, stride: int, t: float) -> nn.Module:
         settings = self.settings
+        if settings.block in extend.BLOCKS.added:
+            return cast(nn.Module, extend.BLOCKS[settings.block](inputs, width, stride, t, settings))
         if settings.residual == "sandglass":
             return Sandglass(
                 inputs,
@@ -83,13 +79,21 @@ class MobileNetV2(nn.Module):
         )
 
     @property
-    def shortcuts(self) -> int:
-        """Number of shortcuts, wherever they are placed."""
-        return sum(block.has_shortcut for block in self.blocks) + sum(self.expansions_joined)  # type: ignore[misc]
+    def shortcuts(self) -> int | None:
+        """Number of shortcuts, wherever they are placed; None where an added placement decides."""
+        if self.settings.residual in extend.RESIDUALS.added:
+            return None
+        own = sum(bool(getattr(block, "has_shortcut", False)) for block in self.blocks)
+        return own + sum(self.expansions_joined)
 
     def forward(self, images: Tensor) -> Tensor:  # noqa: D102
         x = self.stem(images)
-        x = self._between_expansions(x) if any(self.expansions_joined) else self._between_bottlenecks(x)
+        if self.settings.residual in extend.RESIDUALS.added:
+            x = extend.RESIDUALS[self.settings.residual](self.blocks, x)
+        elif any(self.expansions_joined):
+            x = self._between_expansions(x)
+        else:
+            x = self._between_bottlenecks(x)
         x = self.head(x).mean((2, 3))
         return self.classifier(self.dropout(x))  # type: ignore[no-any-return]
 
@@ -106,3 +110,15 @@ class MobileNetV2(nn.Module):
             previous = wide + previous if joined else wide
             x = block.output(block.projection(block.depthwise(previous)))  # type: ignore[operator]
         return x
+
+
+def _joinable(before: nn.Module, block: nn.Module) -> bool:
+    """Whether the expanded tensors of two successive blocks have one shape."""
+    return (
+        isinstance(before, InvertedResidual)
+        and isinstance(block, InvertedResidual)
+        and isinstance(before.expansion, ConvNorm)
+        and isinstance(block.expansion, ConvNorm)
+        and before.stride == 1
+        and before.inner == block.inner
+    )

@@ -53,7 +53,7 @@ class ToyBlocks(nn.Module):
 
     def __init__(self, settings: Sequence[ToyNetworkSettings]) -> None:
         super().__init__()
-        count, width = len(settings), settings[0].width
+        count, width = len(settings), settings[0].channels
         inner = inner_width(width, settings[0].expansion)
         self.expansion = nn.Sequential(
             BatchedLinear(count, width, inner), BatchedActivation([s.inner_activation for s in settings])
@@ -95,14 +95,26 @@ class ToyNetworks(nn.Module):
         count, first = len(settings), settings[0]
         if len({toy_shape(s) for s in settings}) > 1:
             raise ValueError("networks of different shapes cannot share a batch")
+        self.settings = first
         blocks = first.blocks if first.expansion > 0 else 0  # without inner layer a block is the identity
-        self.stem = BatchedLinear(count, dimensions, first.width)
+        self.stem = BatchedLinear(count, dimensions, first.channels)
         self.blocks = nn.ModuleList(ToyBlocks(settings) for _ in range(blocks))
-        self.classifier = BatchedLinear(count, first.width, classes)
-        self.register_buffer("bottleneck", self._where(settings, "bottleneck"), persistent=False)
+        self.classifier = BatchedLinear(count, first.channels, classes)
+        everywhere = self._where(settings, "bottleneck")
+        at_the_end = torch.tensor([float(s.shortcuts == "all") for s in settings])[:, None, None]
+        self.register_buffer("bottleneck", everywhere, persistent=False)
+        self.register_buffer("last_bottleneck", everywhere * at_the_end, persistent=False)
         some = any(s.residual == "expansion" for s in settings)
         mask = self._where(settings, "expansion") if some else None
         self.register_buffer("expansion", mask, persistent=False)
+
+    @property
+    def shortcuts(self) -> int:
+        """Number of shortcuts in the first of the networks."""
+        if self.settings.residual == "none" or not self.blocks:
+            return 0
+        between = self.settings.residual == "expansion" or self.settings.shortcuts == "between_expansions"
+        return len(self.blocks) - between
 
     @staticmethod
     def _where(settings: Sequence[ToyNetworkSettings], residual: str) -> Tensor:
@@ -110,11 +122,13 @@ class ToyNetworks(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:  # noqa: D102
         x, wide = self.stem(points), None
-        for block in self.blocks:
-            x, wide = block(x, wide, self.bottleneck, self.expansion)
+        last = len(self.blocks) - 1
+        for index, block in enumerate(self.blocks):
+            mask = self.last_bottleneck if index == last else self.bottleneck
+            x, wide = block(x, wide, mask, self.expansion)
         return self.classifier(x)  # type: ignore[no-any-return]
 
 
 def toy_shape(settings: ToyNetworkSettings) -> tuple[int, int, float]:
     """What networks must have in common to be trained as one batch."""
-    return settings.width, settings.blocks, settings.expansion
+    return settings.channels, settings.blocks, settings.expansion

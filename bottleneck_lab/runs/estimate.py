@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from bottleneck_lab.config import ImageSettings, RunSettings, SpiralSettings
+from bottleneck_lab.config import ImageSettings, PointSettings, RunSettings
 from bottleneck_lab.data.images import Augmentation, ImageData, Images
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.runs.jobs import Job
@@ -58,9 +58,7 @@ def _seconds_of_epoch(runs: Sequence[RunSettings], device: torch.device) -> floa
     return _seconds_of_toy_step(runs, runs[0].data, device)
 
 
-def _seconds_of_toy_step(
-    runs: Sequence[RunSettings], settings: SpiralSettings, device: torch.device
-) -> float:
+def _seconds_of_toy_step(runs: Sequence[RunSettings], settings: PointSettings, device: torch.device) -> float:
     """Time a few steps; evaluating a point costs about a third."""
     _seconds_of_toy_steps(runs, 1, device)  # the first time is never like the others
     few, twice = (_seconds_of_toy_steps(runs, steps, device) for steps in (STEPS, 2 * STEPS))
@@ -102,7 +100,7 @@ def estimate_bytes(runs: Sequence[RunSettings]) -> int:
     """Bytes on disk that the runs will leave: weights, predictions and a few small files each."""
     total = 0
     for run in runs:
-        parameters, _ = cost_of(run)
+        parameters = cost_of(run).params
         predictions = run.data.held_out_count if isinstance(run.data, ImageSettings) else run.data.held_out
         total += 4 * parameters + predictions + SMALL_FILES
     return total

@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
+from bottleneck_lab import extend
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import Job
@@ -202,6 +203,7 @@ def _begin_worker(place: Workplace, news: Any) -> None:
     _place, _news = place, news
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settle_process()
+    extend.include_all(place.include)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

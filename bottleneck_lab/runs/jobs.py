@@ -56,6 +56,6 @@ def _job(group: str, runs: list[RunSettings]) -> Job:
 
 def work_of(run: RunSettings) -> float:
     """Multiply-accumulates of a run's forward passes over its training data."""
-    _, madds = cost_of(run)
+    madds = cost_of(run).madds
     examples = run.data.train_count if isinstance(run.data, ImageSettings) else run.data.points
     return float(madds * run.train.epochs * examples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -130,10 +131,10 @@ class Plan:
         """Leave `plan.json` in the results folder: all that a report needs besides the runs."""
         variants: list[dict[str, Any]] = []
         for variant in self.variants:
-            params, madds = cost_of(variant.settings)
+            cost = dataclasses.asdict(cost_of(variant.settings))
             runs = {str(seed): variant.with_seed(seed).id for seed in self.seeds[variant.dataset]}
             description = json.loads(variant.model_dump_json())
-            variants.append({**description, "params": params, "madds": madds, "runs": runs})
+            variants.append({**description, **cost, "runs": runs})
         files.write_json(
             results / "plan.json",
             {

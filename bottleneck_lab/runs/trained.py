@@ -56,6 +56,11 @@ class TrainedRun:
             LabError: weights that are missing, damaged, or of another network.
         """
         network = build(self.settings, self.device)
+        if not isinstance(network, MobileNetV2):
+            kind = self.settings.model.network
+            raise LabError(
+                f"{self.folder}: a network of the kind {kind!r}; this looks into MobileNetV2's blocks"
+            )
         if state == "trained":
             self._load(network)
         elif state == "initial":

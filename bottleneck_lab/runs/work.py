@@ -27,11 +27,13 @@ class Workplace:
         results: the folder of one ablation and tier; runs and checkpoints lie in it.
         device: name of the device, or `auto`.
         data: the folder of each data set that has files.
+        include: files that add to the lab, for a process that has yet to run them.
     """
 
     results: Path
     device: str = "auto"
     data: Mapping[str, Path] = field(default_factory=dict)
+    include: tuple[Path, ...] = ()
 
     def checkpoint(self, job: Job) -> Path:
         """The file of a job that is under way."""
@@ -124,6 +126,7 @@ def _environment(
     checksums = load_images(run.data, data).checksums if isinstance(run.data, ImageSettings) else {}
     return {
         **environment(str(device)),
+        "included": run.added_files(),
         "trained_together": together,
         "checksums": checksums,
         "wall_seconds": round(sum(record["seconds"] for record in outcome.records), 3),

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bottleneck_lab.config import ImageSettings, MobileNetV2Settings, RunSettings, TrainSettings
+from bottleneck_lab import measures, models
+from bottleneck_lab.config import ImageSettings, RunSettings, TrainSettings
 from bottleneck_lab.data.images import Augmentation, ImageData, Images
-from bottleneck_lab.models import MobileNetV2, initialise
+from bottleneck_lab.models import initialise
 from bottleneck_lab.seeds import stream
 from bottleneck_lab.training.checkpoint import Checkpoint
 from bottleneck_lab.training.device import Precision
@@ -21,11 +22,9 @@ from bottleneck_lab.training.outcome import Outcome, Progress, Record, Stopwatch
 EVALUATION_BATCH = 250  # small enough for the tensors to stay in a CPU's cache
 
 
-def build(run: RunSettings, device: torch.device) -> MobileNetV2:
+def build(run: RunSettings, device: torch.device) -> nn.Module:
     """The run's network with its initial weights, in channels-last layout on `device`."""
-    assert isinstance(run.model, MobileNetV2Settings)
-    assert isinstance(run.data, ImageSettings)
-    network = MobileNetV2(run.model, run.data.shape[0], run.data.classes)
+    network = models.build(run.model, run.data)
     initialise(network, run.seed)
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
@@ -65,6 +64,9 @@ def train_on_images(
         if last or (epoch + 1) % settings.evaluate_every == 0:
             predictions, record["loss"] = evaluate(network, data, data.held_out, precision)
             record["accuracy"] = accuracy(predictions, data.held_out)
+        every = settings.measure_every or settings.epochs
+        if run.measures and (last or (epoch + 1) % every == 0):
+            record["measures"] = measures.take(run.measures, network, data)
         seconds, cpu = watch.read()
         record["train_seconds"] = round(train_seconds, 3)
         record["seconds"] = round(train_seconds + seconds, 3)

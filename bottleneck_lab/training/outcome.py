@@ -13,7 +13,8 @@ from torch import Tensor
 
 Record = dict[str, Any]
 """One epoch: `epoch`, `learning_rate`, `train_loss`, and where evaluated `loss` and `accuracy` (0 to 1);
-`seconds` and `cpu_seconds` since the record before, and of these `train_seconds` without evaluation."""
+`measures` by name where they were taken; `seconds` and `cpu_seconds` since the record before, and of
+these `train_seconds` without evaluation."""
 
 Progress = Callable[[int, list[Record]], None]
 """Called after every record with the index of the run in its batch and all records of that run so far."""

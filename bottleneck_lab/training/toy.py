@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bottleneck_lab.config import RunSettings, SpiralSettings, ToyNetworkSettings
-from bottleneck_lab.data.spiral import spiral
+from bottleneck_lab.config import PointSettings, RunSettings, ToyNetworkSettings
+from bottleneck_lab.data.points import draw_points
 from bottleneck_lab.models import ToyNetworks, initialise_batch, toy_shape
 from bottleneck_lab.training.checkpoint import Checkpoint
 from bottleneck_lab.training.optimiser import learning_rate, optimiser, set_learning_rate
@@ -27,9 +27,9 @@ def toy_group(run: RunSettings) -> tuple[object, ...]:
 def build(runs: Sequence[RunSettings], device: torch.device) -> ToyNetworks:
     """The networks of `runs` with their initial weights, as one batch on `device`."""
     data = runs[0].data
-    assert isinstance(data, SpiralSettings)
+    assert isinstance(data, PointSettings)
     models = [run.model for run in runs if isinstance(run.model, ToyNetworkSettings)]
-    networks = ToyNetworks(models, data.dimensions, data.classes)
+    networks = ToyNetworks(models, data.coordinates, data.classes)
     initialise_batch(networks, [run.seed for run in runs])
     return networks.to(device)
 
@@ -121,9 +121,9 @@ def _points(
     """Every run's own points `[runs, points, dimensions]` and their arms `[runs, points]`."""
     drawn: dict[int, tuple[Tensor, Tensor]] = {}
     for run in runs:
-        assert isinstance(run.data, SpiralSettings)
+        assert isinstance(run.data, PointSettings)
         if run.seed not in drawn:
-            drawn[run.seed] = spiral(run.data, run.seed, part)
+            drawn[run.seed] = draw_points(run.data, run.seed, part)
     points, arms = zip(*(drawn[run.seed] for run in runs), strict=True)
     return torch.stack(points).to(device), torch.stack(arms).to(device)
 

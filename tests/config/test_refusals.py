@@ -52,7 +52,7 @@ def test_a_key_that_resembles_no_known_one_is_answered_with_all_of_them(refusal:
     [line] = refusal(("arms = 4", "zzz = 4"))
     assert line == (
         "parts.spiral.datasets.spiral.data.zzz: unknown key; "
-        "valid names: arms, turns, points, held_out, noise, dimensions"
+        "valid names: points, held_out, arms, turns, noise, dimensions"
     )
 
 

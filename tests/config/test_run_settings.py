@@ -51,6 +51,7 @@ OTHER_TRAIN = {
     "label_smoothing": 0.1,
     "precision": "float32",
     "evaluate_every": 2,
+    "measure_every": 2,
 }
 OTHER_BLOCK = {
     "expansion": 5.0,
@@ -63,7 +64,7 @@ OTHER_TOY = {
     "variant": "other",
     "seed": 4,
     "data": {"arms": 4, "turns": 2.0, "points": 700, "held_out": 99, "noise": 0.1, "dimensions": 5},
-    "model": {**OTHER_BLOCK, "width": 5, "blocks": 5},
+    "model": {**OTHER_BLOCK, "width": 5, "blocks": 5, "madds_of_expansion": 4.0},
     "train": OTHER_TRAIN,
 }
 OTHER_IMAGES = {
@@ -87,6 +88,7 @@ OTHER_IMAGES = {
         "kernel": 5,
         "width_multiplier": 1.4,
         "channel_multiple": 2,
+        "madds_of_expansion": 4.0,
         "dropout": 0.3,
     },
     "train": {**OTHER_TRAIN, "batch_size": 16},
@@ -119,7 +121,14 @@ def changed(run: RunSettings, changes: dict[Place, Any]) -> RunSettings:
 
 
 RUNS = {"toy": (read(TOY), dict(leaves(OTHER_TOY))), "images": (read(IMAGES), dict(leaves(OTHER_IMAGES)))}
-FIXED = {("model", "family"), ("model", "network"), ("data", "dataset"), ("train", "batch_size")}
+FIXED = {
+    ("model", "family"),
+    ("model", "network"),
+    ("data", "dataset"),
+    ("train", "batch_size"),
+    ("model", "block"),  # those with another block come from outside
+    ("model", "shortcuts"),  # needs its own placement of shortcuts
+}
 
 
 @pytest.mark.parametrize(("run", "others"), RUNS.values(), ids=RUNS)

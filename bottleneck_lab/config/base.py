@@ -1,0 +1,34 @@
+"""What all settings have in common, and the names that they may use. Knows nothing of torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from bottleneck_lab import extend
+from bottleneck_lab.config.problems import nearest
+
+
+class Settings(BaseModel):
+    """Base of all settings: immutable, no unknown keys, no silent conversion of types, no NaN."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _known(registry: extend.Registry[Any]) -> AfterValidator:
+    """Refuse a name that neither comes with the project nor was added to it."""
+
+    def check(name: str) -> str:
+        if name not in registry:
+            raise ValueError(f"{name!r} is not known; {nearest(name, registry.names)}")
+        return name
+
+    return AfterValidator(check)
+
+
+Activation = Annotated[str, _known(extend.ACTIVATIONS)]
+BlockName = Annotated[str, _known(extend.BLOCKS)]
+ResidualName = Annotated[str, _known(extend.RESIDUALS)]
+DatasetName = Annotated[str, _known(extend.DATASETS)]
+MeasureName = Annotated[str, _known(extend.MEASURE_NAMES)]
