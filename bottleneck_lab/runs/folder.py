@@ -81,6 +81,7 @@ class RunFolder:
                 "accuracy": last.get("accuracy") if outcome.status == "done" else None,
                 "loss": last.get("loss"),
                 "train_loss": last["train_loss"],
+                "measures": last.get("measures", {}),
                 "test_accuracy": outcome.test_accuracy,
             },
         )

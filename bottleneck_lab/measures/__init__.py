@@ -1,0 +1,53 @@
+"""Numbers taken of a network besides its accuracy, by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+from torch import nn
+
+from bottleneck_lab import extend
+from bottleneck_lab.data.images import ImageData
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.measures.clipping import share_above_six, share_below_zero
+from bottleneck_lab.measures.low_precision import lost_bfloat16, lost_bits
+
+Take = Callable[[nn.Module, ImageData], float]
+
+TAKE: dict[str, Take] = {
+    "below_zero": share_below_zero,
+    "above_six": share_above_six,
+    "lost_bfloat16": lost_bfloat16,
+    "lost_int8": lambda network, data: lost_bits(network, data, 8),
+    "lost_int6": lambda network, data: lost_bits(network, data, 6),
+    "lost_int4": lambda network, data: lost_bits(network, data, 4),
+}
+
+
+def take(names: Iterable[str], network: nn.Module, data: ImageData) -> dict[str, float]:
+    """The measures of that name of a network, which is left in evaluation mode and otherwise as it was.
+
+    Raises:
+        LabError: an added measure that returns no finite number.
+    """
+    network.eval()
+    return {name: _number(name, _taker(name)(network, data)) for name in names}
+
+
+def _taker(name: str) -> Take:
+    if name in TAKE:
+        return TAKE[name]
+    added = extend.MEASURE_NAMES[name].take
+    assert added is not None
+    return added
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise LabError(f"the measure {name!r} must return a finite number, not {value!r}")
+    return number

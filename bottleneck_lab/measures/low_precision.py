@@ -1,0 +1,111 @@
+"""What a trained network loses when its weights and activations are kept in few bits.
+
+The paper prefers ReLU6 "because of its robustness when used with low-precision computation" (Sec. 4): its
+output fills a range that is known beforehand, where a ReLU's largest value stretches the grid.
+
+Integers are simulated as they are deployed (Jacob et al. 2018): batch norm is folded into the convolution
+before it; weights have a symmetric grid for each output channel; every tensor between layers has one grid,
+from the smallest to the largest value that calibration images bring. Nothing is trained again.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.ao.quantization.observer import MinMaxObserver, PerChannelMinMaxObserver
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from bottleneck_lab.data.images import ImageData, Images
+from bottleneck_lab.models.block import ConvNorm
+
+CALIBRATION, BATCH = 500, 250  # the first training images, and how many at a time
+
+
+def lost_bfloat16(network: nn.Module, data: ImageData) -> float:
+    """Held-out accuracy (0 to 1) minus that with weights and activations in bfloat16."""
+    rounded = copy.deepcopy(network).to(torch.bfloat16)
+    return _accuracy(network, data) - _accuracy(rounded, data, torch.bfloat16)
+
+
+def lost_bits(network: nn.Module, data: ImageData, bits: int) -> float:
+    """Held-out accuracy (0 to 1) minus that with weights and activations on grids of 2^`bits` values."""
+    return _accuracy(network, data) - _accuracy(quantised(network, data, bits), data)
+
+
+@torch.no_grad()
+def quantised(network: nn.Module, data: ImageData, bits: int) -> nn.Module:
+    """A copy of the network that computes with weights and activations on grids of 2^`bits` values.
+
+    The grids of activations are calibrated on the first `CALIBRATION` training images, not augmented.
+    """
+    copied = copy.deepcopy(network).eval()
+    _fold_norms(copied)
+    grids = [_Grid(module, bits) for module in _tensors_between_layers(copied)]
+    for batch in data.train.pixels[:CALIBRATION].split(BATCH):
+        copied(data.normalised(batch))
+    for grid in grids:
+        grid.freeze()
+    for module in copied.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.weight.copy_(_on_grid_by_channel(module.weight, bits))
+    return copied
+
+
+def _fold_norms(network: nn.Module) -> None:
+    for layer in network.modules():
+        if isinstance(layer, ConvNorm):
+            conv, norm = layer.get_submodule("conv"), layer.get_submodule("norm")
+            assert isinstance(conv, nn.Conv2d)
+            assert isinstance(norm, nn.BatchNorm2d)
+            layer.conv = fuse_conv_bn_eval(conv, norm)
+            layer.norm = nn.Identity()
+
+
+def _tensors_between_layers(network: nn.Module) -> Iterator[nn.Module]:
+    """The modules whose outputs are stored: every convolution with what follows it, and every block."""
+    yield from (module for module in network.modules() if isinstance(module, ConvNorm))
+    yield from network.get_submodule("blocks").children()
+
+
+class _Grid:
+    """Watches the range of a module's output; once frozen, rounds that output to a grid over it."""
+
+    def __init__(self, module: nn.Module, bits: int) -> None:
+        self.most = 2**bits - 1
+        self.observer: Any = MinMaxObserver(dtype=torch.quint8, quant_min=0, quant_max=self.most)
+        self.scale: Tensor | None = None
+        module.register_forward_hook(self._pass)
+
+    def freeze(self) -> None:
+        scale, zero_point = self.observer.calculate_qparams()
+        self.scale, self.zero_point = scale, zero_point.to(torch.int32)
+
+    def _pass(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        if self.scale is None:
+            self.observer(output)
+            return None
+        return torch.fake_quantize_per_tensor_affine(output, self.scale, self.zero_point, 0, self.most)
+
+
+def _on_grid_by_channel(weight: Tensor, bits: int) -> Tensor:
+    """Round every output channel of a weight to its own symmetric grid."""
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    observer: Any = PerChannelMinMaxObserver(
+        ch_axis=0, dtype=torch.qint8, qscheme=torch.per_channel_symmetric, quant_min=low, quant_max=high
+    )
+    observer(weight)
+    scale, zero_point = observer.calculate_qparams()
+    return torch.fake_quantize_per_channel_affine(weight, scale, zero_point.to(torch.int32), 0, low, high)
+
+
+@torch.no_grad()
+def _accuracy(network: nn.Module, data: ImageData, dtype: torch.dtype = torch.float32) -> float:
+    images: Images = data.held_out
+    right = 0
+    for pixels, labels in zip(images.pixels.split(BATCH), images.labels.split(BATCH), strict=True):
+        right += int((network(data.normalised(pixels).to(dtype)).argmax(1) == labels).sum())
+    return right / len(images)
