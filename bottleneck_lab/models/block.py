@@ -19,6 +19,7 @@ class ConvNorm(nn.Sequential):
         kernel: edge of the kernel, odd; the padding keeps the image's size at stride 1.
         stride: step of the kernel.
         depthwise: one filter a channel (`inputs` must equal `outputs`).
+        groups: blocks of channels that do not see each other; `depthwise` has as many as channels.
         then: name of the activation.
     """
 
@@ -30,9 +31,10 @@ class ConvNorm(nn.Sequential):
         stride: int = 1,
         *,
         depthwise: bool = False,
+        groups: int = 1,
         then: Activation = "linear",
     ) -> None:
-        groups = inputs if depthwise else 1
+        groups = inputs if depthwise else groups
         conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
         norm = nn.BatchNorm2d(outputs)
         super().__init__(OrderedDict(conv=conv, norm=norm, activation=activation(then)))
