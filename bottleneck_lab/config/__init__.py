@@ -1,6 +1,7 @@
 """Settings: typed, frozen, validated; an ablation file, its variants, and the name of every run."""
 
 from bottleneck_lab.config.ablation import TIERS, Ablation, Claim, Tier, Variant
+from bottleneck_lab.config.architectures import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
 from bottleneck_lab.config.base import Activation, DatasetName
 from bottleneck_lab.config.files import catalogue, load, parse_overrides
 from bottleneck_lab.config.networks import NETWORKS, MobileNetV2Settings, ToyNetworkSettings
@@ -20,9 +21,12 @@ __all__ = [
     "Claim",
     "DatasetName",
     "ImageSettings",
+    "MobileNetV1Settings",
     "MobileNetV2Settings",
     "PointSettings",
+    "ResNetSettings",
     "RunSettings",
+    "ShuffleNetSettings",
     "SpiralSettings",
     "Tier",
     "ToyNetworkSettings",

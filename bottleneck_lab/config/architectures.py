@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from bottleneck_lab.config.settings import Activation, Settings
+from bottleneck_lab.config.base import Activation, Settings
 
 
 class Row(Settings):

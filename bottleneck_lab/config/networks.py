@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from bottleneck_lab.config.architectures import ARCHITECTURES
 from bottleneck_lab.config.base import Activation, BlockName, ResidualName, Settings
 
 
@@ -18,7 +19,8 @@ class BlockKnobs(Settings):
             the block has no inner layer and is the identity through its shortcut (Sec. 3.4).
         projection_activation: what follows the projection; `linear` is the paper's choice.
         projection_place: whether that activation stands before or after the shortcut is added.
-        inner_activation: what follows the expansion and the depthwise convolution.
+        inner_activation: what follows the expansion and the depthwise convolution, and where there are a
+            stem and a head, these.
     """
 
     expansion: float = Field(6, ge=0, le=64)
@@ -78,6 +80,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     },
     # Vectors instead of images.
     "toy": {"family": "toy"},
+    **ARCHITECTURES,
 }
 # fmt: on
 

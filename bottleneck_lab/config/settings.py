@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from bottleneck_lab import extend
+from bottleneck_lab.config.architectures import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
 from bottleneck_lab.config.base import DatasetName, MeasureName, Settings
 from bottleneck_lab.config.networks import MobileNetV2Settings, ToyNetworkSettings
 
@@ -191,7 +192,10 @@ def _kind_of_data(value: Any) -> str | None:
     return "points" if extend.point_set(name) else "images" if extend.image_set(name) else None
 
 
-ModelSettings = Annotated[MobileNetV2Settings | ToyNetworkSettings, Field(discriminator="family")]
+ModelSettings = Annotated[
+    MobileNetV2Settings | ToyNetworkSettings | MobileNetV1Settings | ResNetSettings | ShuffleNetSettings,
+    Field(discriminator="family"),
+]
 DataSettings = Annotated[
     Annotated[SpiralSettings, Tag("spiral")]
     | Annotated[PointSettings, Tag("points")]

@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from bottleneck_lab.config import ImageSettings, MobileNetV2Settings, ToyNetworkSettings
+from bottleneck_lab.config import (
+    ImageSettings,
+    MobileNetV1Settings,
+    MobileNetV2Settings,
+    ResNetSettings,
+    ShuffleNetSettings,
+    ToyNetworkSettings,
+)
 from bottleneck_lab.models.block import InvertedResidual, Sandglass
 from bottleneck_lab.models.cost import madds, parameters
 from bottleneck_lab.models.initial import initialise, initialise_batch
+from bottleneck_lab.models.mobilenet_v1 import MobileNetV1
 from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
+from bottleneck_lab.models.resnet import ResNet
+from bottleneck_lab.models.shufflenet import ShuffleNet
 from bottleneck_lab.models.toy import ToyNetworks, toy_shape
 from bottleneck_lab.models.widths import make_divisible
 
@@ -24,8 +34,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Cost",
     "InvertedResidual",
+    "MobileNetV1",
     "MobileNetV2",
+    "ResNet",
     "Sandglass",
+    "ShuffleNet",
     "ToyNetworks",
     "build",
     "cost_of",
@@ -58,8 +71,15 @@ class Cost:
 def build(model: ModelSettings, data: DataSettings) -> nn.Module:
     """The network for images or (one network in the batch) points of this kind, on the default device."""
     if isinstance(data, ImageSettings):
+        channels, classes = data.shape[0], data.classes
+        if isinstance(model, MobileNetV1Settings):
+            return MobileNetV1(model, channels, classes)
+        if isinstance(model, ResNetSettings):
+            return ResNet(model, channels, classes)
+        if isinstance(model, ShuffleNetSettings):
+            return ShuffleNet(model, channels, classes)
         assert isinstance(model, MobileNetV2Settings)
-        return MobileNetV2(model, data.shape[0], data.classes)
+        return MobileNetV2(model, channels, classes)
     assert isinstance(model, ToyNetworkSettings)
     return ToyNetworks([model], data.coordinates, data.classes)
 

@@ -29,7 +29,7 @@ class MobileNetV2(nn.Module):
         super().__init__()
         self.settings = settings
         width = stem_width(settings)
-        self.stem = ConvNorm(channels, width, 3, settings.stem_stride, then="relu6")
+        self.stem = ConvNorm(channels, width, 3, settings.stem_stride, then=settings.inner_activation)
         blocks: list[nn.Module] = []
         for stage, outputs in zip(settings.stages, bottleneck_widths(settings), strict=True):
             t = settings.expansion if stage.t is None else stage.t
@@ -39,7 +39,7 @@ class MobileNetV2(nn.Module):
                 blocks.append(block)
         self.blocks = nn.ModuleList(blocks)
         head = head_width(settings)
-        self.head = ConvNorm(width, head, then="relu6")
+        self.head = ConvNorm(width, head, then=settings.inner_activation)
         self.dropout = nn.Dropout(settings.dropout)
         self.classifier = nn.Linear(head, classes)
 

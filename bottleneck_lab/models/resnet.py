@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from bottleneck_lab.config import Activation
 from bottleneck_lab.config.architectures import ResNetSettings
 from bottleneck_lab.models.block import ConvNorm
-from bottleneck_lab.models.mobilenet_v2 import make_divisible
+from bottleneck_lab.models.widths import make_divisible
 
 
 class Bottleneck(nn.Module):

@@ -39,20 +39,32 @@ def test_an_ablation_of_the_catalogue_can_run_on_all_its_data_sets_in_every_tier
         assert {variant.settings.dataset for variant in variants} == {dataset}
 
 
-def test_linear_vs_relu_crosses_three_projections_six_widths_and_the_shortcut() -> None:
-    ablation = load("linear_vs_relu")
-    spirals = ablation.variants("quick", ["spiral"])
+def test_linear_vs_relu_crosses_four_projections_six_widths_and_the_shortcut_on_spirals() -> None:
+    spirals = load("linear_vs_relu").variants("quick", ["spiral"])
     found = {
         (v.settings.model.projection_activation, v.settings.model.width, v.settings.model.residual)
         for v in spirals
     }
-    assert found == set(
-        itertools.product(["linear", "relu", "relu6"], [2, 3, 4, 8, 16, 32], ["bottleneck", "none"])
-    )
+    projections = ["linear", "relu", "relu6", "leaky_relu"]
+    assert found == set(itertools.product(projections, [2, 3, 4, 8, 16, 32], ["bottleneck", "none"]))
     assert len(spirals) == len(found)
-    images = ablation.variants("quick", ["digits"])
-    found = {(v.settings.model.projection_activation, v.settings.model.residual) for v in images}
-    assert found == set(itertools.product(["linear", "relu6"], ["bottleneck", "none"]))
+
+
+def test_linear_vs_relu_separates_lost_information_from_a_branch_that_can_only_add_on_images() -> None:
+    images = load("linear_vs_relu").variants("quick", ["digits"])
+    found = {
+        (model.projection_activation, model.projection_place, model.residual)
+        for model in (v.settings.model for v in images)
+    }
+    assert found == {
+        ("linear", "before_add", "bottleneck"),
+        ("linear", "before_add", "none"),
+        ("relu6", "before_add", "bottleneck"),
+        ("relu6", "before_add", "none"),
+        ("relu6", "after_add", "bottleneck"),
+        ("relu", "before_add", "bottleneck"),
+        ("leaky_relu", "before_add", "bottleneck"),
+    }
     assert len(images) == len(found)
 
 
