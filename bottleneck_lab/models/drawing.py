@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from bottleneck_lab.config import ImageSettings, MobileNetV2Settings, RunSettings
+from bottleneck_lab.config import ImageSettings, RunSettings
+from bottleneck_lab.config.settings import ModelSettings
+from bottleneck_lab.models import build
 from bottleneck_lab.models.activations import activation
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass, inner_width
-from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
+from bottleneck_lab.models.mobilenet_v1 import FullConvolution, SeparableConvolution
+from bottleneck_lab.models.resnet import Bottleneck
+from bottleneck_lab.models.shufflenet import ShuffleUnit
 
 WIDTH = 46  # columns up to the line of the shortcut
 
@@ -27,31 +32,43 @@ class _Row:
 def draw_block(run: RunSettings) -> str:
     """A block of a run's network, with a shortcut if any has one, top to bottom as in Table 1."""
     if isinstance(run.data, ImageSettings):
-        assert isinstance(run.model, MobileNetV2Settings)
         return _draw_image_block(run.model, run.data)
     return _draw_toy_block(run)
 
 
-def _draw_image_block(settings: MobileNetV2Settings, data: ImageSettings) -> str:
+# The inner tensors of each kind of block, in the order in which they are computed.
+STEPS: dict[type[nn.Module], tuple[str, ...]] = {
+    InvertedResidual: ("expansion", "depthwise", "projection"),
+    Sandglass: ("depthwise", "projection", "expansion", "depthwise_out"),
+    SeparableConvolution: ("depthwise", "projection"),
+    FullConvolution: ("convolution",),
+    Bottleneck: ("projection", "convolution", "expansion"),
+    ShuffleUnit: ("projection", "shuffle", "depthwise", "expansion"),
+}
+
+
+def _draw_image_block(settings: ModelSettings, data: ImageSettings) -> str:
     with torch.device("meta"):
-        network = MobileNetV2(settings, data.shape[0], data.classes).eval()
+        network = build(settings, data).eval()
         shapes = _shapes(network, torch.zeros(1, *data.shape))
-    index = _typical(network)
-    block = cast("InvertedResidual | Sandglass", network.blocks[index])
-    steps: tuple[str, ...] = ("expansion", "depthwise", "projection")
-    if isinstance(block, Sandglass):
-        steps = ("depthwise", "projection", "expansion", "depthwise_out")
-    name = f"blocks.{index}"
-    if block.inner == 0 and block.stride == 1 and block.inputs == block.outputs:
+    blocks = list(network.get_submodule("blocks").children())
+    joined = getattr(network, "expansions_joined", [False] * len(blocks))
+    index = _typical(blocks, joined)
+    block, name = blocks[index], f"blocks.{index}"
+    if type(block) not in STEPS:
+        return f"{name} is of a kind that was added: {type(block).__name__}"
+    steps = [step for step in STEPS[type(block)] if not isinstance(getattr(block, step), nn.Identity)]
+    if not steps:
         return f"{name} is the identity (expansion 0)"
-    rows = [_Row("input", shapes[f"{name}.input"])]
+    rows = [_Row("input", shapes[f"{name}.{steps[0]}.input"])]
     for step in steps:
-        layer = getattr(block, step)
-        if isinstance(layer, ConvNorm):
-            rows.append(_Row(_describe(layer), shapes[f"{name}.{step}"]))
-            if step == "expansion" and network.expansions_joined[index]:
-                rows.append(_Row("+ previous block's expansion", shapes[f"{name}.{step}"]))
-    return f"{name}\n" + _lines(rows, block.has_shortcut, block.output, shapes[f"{name}.output"])
+        shape = shapes[f"{name}.{step}"]
+        rows.append(_Row(_describe(block.get_submodule(step)), shape))
+        if step == "expansion" and joined[index]:
+            rows.append(_Row("+ previous block's expansion", shape))
+    after = getattr(block, "output", nn.Identity())
+    output = shapes.get(name, rows[-1].shape)  # a block whose parts are called one by one has no own output
+    return f"{name}\n" + _lines(rows, bool(block.has_shortcut), after, output)
 
 
 def _draw_toy_block(run: RunSettings) -> str:
@@ -73,22 +90,25 @@ def _draw_toy_block(run: RunSettings) -> str:
     return _lines(rows, settings.residual == "bottleneck", activation(after), width)
 
 
-def _typical(network: MobileNetV2) -> int:
+def _typical(blocks: Sequence[nn.Module], joined: Sequence[bool]) -> int:
     """The first block with a shortcut, or else where one would fit; with an expansion if possible."""
 
     def merit(index: int) -> tuple[bool, bool, bool]:
-        block = cast("InvertedResidual | Sandglass", network.blocks[index])
+        block: Any = blocks[index]
+        if type(block) not in STEPS:
+            return False, False, False
+        expansion = getattr(block, "expansion", None)
         return (
-            block.has_shortcut or network.expansions_joined[index],
-            block.stride == 1 and block.inputs == block.outputs,
-            isinstance(block.expansion, ConvNorm) and block.inner != block.inputs,
+            bool(block.has_shortcut or joined[index]),
+            bool(block.stride == 1 and block.inputs == block.outputs),
+            isinstance(expansion, ConvNorm) and block.inner != block.inputs,
         )
 
-    return max(range(len(network.blocks)), key=merit)
+    return max(range(len(blocks)), key=merit)
 
 
-def _shapes(network: MobileNetV2, images: Tensor) -> dict[str, str]:
-    """Height x width x channels of every named inner tensor, and of what goes into every block."""
+def _shapes(network: nn.Module, images: Tensor) -> dict[str, str]:
+    """Height x width x channels of every named tensor, and of what goes into every block (`NAME.input`)."""
     shapes: dict[str, str] = {}
 
     def text(tensor: Tensor) -> str:
@@ -99,8 +119,7 @@ def _shapes(network: MobileNetV2, images: Tensor) -> dict[str, str]:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             if output.dim() == 4:
                 shapes[name] = text(output)
-                if name.endswith((".expansion", ".depthwise")):
-                    shapes.setdefault(name.rpartition(".")[0] + ".input", text(inputs[0]))
+                shapes[f"{name}.input"] = text(inputs[0])
 
         network.get_submodule(name).register_forward_hook(hook)
 
@@ -112,10 +131,14 @@ def _shapes(network: MobileNetV2, images: Tensor) -> dict[str, str]:
     return shapes
 
 
-def _describe(layer: ConvNorm) -> str:
+def _describe(layer: nn.Module) -> str:
+    if not isinstance(layer, ConvNorm):
+        return "channel shuffle"
     conv = cast(nn.Conv2d, layer.conv)
     kernel = f"{conv.kernel_size[0]}x{conv.kernel_size[1]}"
     kind = "depthwise" if conv.groups == conv.in_channels > 1 else "conv"
+    if 1 < conv.groups < conv.in_channels:
+        kind = f"conv in {conv.groups} groups"
     return f"{kernel} {kind}, BN, {_activation(layer.activation)}".removesuffix(", linear")
 
 

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from bottleneck_lab.config import MobileNetV2Settings, RunSettings, ToyNetworkSettings
+from bottleneck_lab.config import (
+    NETWORKS,
+    MobileNetV2Settings,
+    RunSettings,
+    ShuffleNetSettings,
+    ToyNetworkSettings,
+)
 from bottleneck_lab.models.drawing import draw_block
 
 Draw = Callable[..., list[str]]
@@ -141,3 +147,18 @@ def test_a_toy_block_without_a_shortcut_between_bottlenecks_has_none_drawn(draw_
     assert words(none) == ["input 3", "linear map, ReLU6 18", "linear map 3"]
     assert words(expansion)[2] == "+ previous block's expansion 18"
     assert not has_line_beside(none + expansion)
+
+
+def test_a_shuffle_unit_is_drawn_with_its_groups_and_its_shuffle(run: Callable[..., RunSettings]) -> None:
+    settings = ShuffleNetSettings.model_validate(
+        {**NETWORKS["shufflenet"], "network": "shufflenet"}, strict=False
+    )
+    lines = draw_block(run(settings, dataset="cifar10")).splitlines()
+    assert words(lines)[2:] == [  # Zhang et al. 2018, Fig. 2 b
+        "1x1 conv in 3 groups, BN, ReLU 4 x 4 x 60",
+        "channel shuffle 4 x 4 x 60",
+        "3x3 depthwise, BN 4 x 4 x 60",
+        "1x1 conv in 3 groups, BN 4 x 4 x 240",
+        "+ input 4 x 4 x 240",
+        "ReLU 4 x 4 x 240",
+    ]
