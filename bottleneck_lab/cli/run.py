@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,6 +50,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, and its cost.")
     ] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Run the whole catalogue, one after the other.")
+    ] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the ablations and stop.")] = False,
 ) -> None:
     """Train every variant of an ablation, judge its claims, and write a report.
@@ -60,51 +64,97 @@ def run(
     from bottleneck_lab.config.problems import nearest
 
     extend.include_all(include or [])
-    if list_ or name is None:
+    if all_ and name is not None:
+        raise LabError(f"--all runs the whole catalogue: leave out {name!r}")
+    if list_ or not (name or all_):
         from bottleneck_lab.cli.inspect import list_ablations
 
         list_ablations()
-        if name is None and not list_:
-            raise LabError(f"name an ablation, for example: run-ablation {next(iter(catalogue()))}")
+        if not list_:
+            raise LabError("name an ablation, for example: run-ablation linear_vs_relu; or give --all")
         return
     if tier not in TIERS:
         raise LabError(f"--tier {tier}: no such tier; {nearest(tier, TIERS)}")
-    spent: Tier = tier
-    ablation = load(name)
-    overrides = parse_overrides(set_ or [])
-    chosen_seeds = parse_seeds(seeds)
-    asked = dataset or []
-    _refuse_early(ablation, spent, asked, overrides)
+    order = _Order(
+        tier=tier,
+        seeds=parse_seeds(seeds),
+        overrides=parse_overrides(set_ or []),
+        workers=workers,
+        device=device,
+        out=out,
+        data_dir=data_dir,
+        fresh=fresh,
+        dry_run=dry_run,
+    )
+    ablations = [load(each) for each in (catalogue() if name is None else [name])]
+    asked = {ablation.name: _asked(ablation, dataset or [], skip=all_) for ablation in ablations}
+    chosen = [ablation for ablation in ablations if asked[ablation.name] is not None]
+    if not chosen:
+        raise LabError(f"--dataset {', '.join(dataset or [])}: no ablation of the catalogue can run on it")
+    for ablation in chosen:
+        _refuse_early(ablation, tier, asked[ablation.name] or [], order.overrides)
+    ended = {ablation.name: _run(ablation, asked[ablation.name] or [], order) for ablation in chosen}
+    if all_:
+        from bottleneck_lab.cli.text import say
 
+        for each, (_, answer) in ended.items():
+            say(f"{each}: {answer}")
+    if any(failed for failed, _ in ended.values()):
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What the options say of every ablation that is run."""
+
+    tier: Tier
+    seeds: list[int] | None
+    overrides: dict[str, Any]
+    workers: int | None
+    device: str
+    out: Path
+    data_dir: Path | None
+    fresh: bool
+    dry_run: bool
+
+
+def _asked(ablation: Ablation, datasets: list[str], skip: bool) -> list[str] | None:
+    """The data sets asked for; with `skip` those that the ablation has, None where it has none of them."""
+    if not skip or not datasets:
+        return datasets
+    return [name for name in datasets if ablation.part_of(name)] or None
+
+
+def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool, str]:
+    """Plan, train and report one ablation; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.cli.data import fetch_with_progress
     from bottleneck_lab.runs.jobs import plan_jobs
     from bottleneck_lab.runs.plan import choose_data, make_plan
     from bottleneck_lab.runs.work import Workplace
     from bottleneck_lab.training import find_device
 
-    found_device = str(find_device(device))
-    data = choose_data(ablation, asked, data_dir, spent, fetch_with_progress)
-    plan = make_plan(ablation, spent, data, chosen_seeds, overrides)
-    results = out / ablation.name / tier
+    device = str(find_device(order.device))
+    data = choose_data(ablation, asked, order.data_dir, order.tier, fetch_with_progress)
+    plan = make_plan(ablation, order.tier, data, order.seeds, order.overrides)
+    results = order.out / ablation.name / order.tier
     jobs = plan_jobs(plan.runs())
-    count = min(workers or _default_workers(found_device), len(jobs))
-    _announce(plan, data, results, found_device, count)
-    if dry_run:
+    count = min(order.workers or _default_workers(device), len(jobs))
+    _announce(plan, data, results, device, count)
+    if order.dry_run:
         _print_costs(plan)
-        _print_estimate(jobs, plan, results, found_device, count)
-        return
+        _print_estimate(jobs, plan, results, device, count)
+        return False, "not run"
     _write_plan(plan, results)
-    if fresh:
+    if order.fresh:
         _forget(plan, jobs, Workplace(results))
-    if tier != "smoke":
-        _print_estimate(jobs, plan, results, found_device, count)
-    interrupted = _train(jobs, results, data, found_device, count)
-    failed = _report(plan, results)
+    if order.tier != "smoke":
+        _print_estimate(jobs, plan, results, device, count)
+    interrupted = _train(jobs, results, data, device, count)
+    failed, answer = _report(plan, results)
     if interrupted:
         print(f"Interrupted. What is finished is kept; to go on: {_same_command(data)}", file=sys.stderr)
         raise typer.Exit(130)
-    if failed:
-        raise typer.Exit(1)
+    return failed, answer
 
 
 def _default_workers(device: str) -> int:
@@ -222,11 +272,11 @@ def _train(jobs: Sequence[Job], results: Path, data: Data, device: str, workers:
     return False
 
 
-def _report(plan: Plan, results: Path) -> bool:
-    """Write and print the report of this plan; whether some runs failed."""
+def _report(plan: Plan, results: Path) -> tuple[bool, str]:
+    """Write and print the report of this plan; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.cli.text import notice, print_summary, say
     from bottleneck_lab.report.collect import collect
-    from bottleneck_lab.report.format import trouble
+    from bottleneck_lab.report.format import answer, trouble
     from bottleneck_lab.report.write import write_report
 
     with _writing(results):
@@ -241,12 +291,12 @@ def _report(plan: Plan, results: Path) -> bool:
     for each in troubled:
         say(trouble(each))
     say(f"report: {path}")
-    return bool(troubled)
+    return bool(troubled), answer(summary["claims"])
 
 
 def _same_command(data: Data) -> str:
     """The command as it was typed, to go on with the same data sets."""
     kept = [argument for argument in sys.argv if argument != "--fresh"]
-    if "--dataset" not in kept:
+    if "--dataset" not in kept and "--all" not in kept:
         kept += [word for name in data.names for word in ("--dataset", name)]
     return shlex.join(kept)
