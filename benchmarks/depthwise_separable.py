@@ -2,12 +2,12 @@
 
     python benchmarks/depthwise_separable.py            # about 2 minutes, one thread
 
-Sandler et al. 2018, Sec. 3.1: a depthwise separable convolution with 3 x 3 kernels costs 8 to 9 times less than
-a full one. For d channels in and out the multiply-accumulates are k^2 d / (k^2 + d) times fewer: 8 to 9 times
-from d = 72 on. Each row is a layer of MobileNetV1 (its resolution and width): a full convolution with batch norm
-and ReLU against the depthwise and the pointwise convolution with theirs, both in evaluation mode and channels
-last. A round times both, one straight after the other; ratios are taken within rounds: median, and the smallest
-and largest.
+Sandler et al. 2018, Sec. 3.1: a depthwise separable convolution with 3 x 3 kernels costs 8 to 9 times less
+than a full one. For d channels in and out the multiply-accumulates are k^2 d / (k^2 + d) times fewer: 8 to 9
+times from d = 72 on. Each row is a layer of MobileNetV1 (its resolution and width): a full convolution with
+batch norm and ReLU against the depthwise and the pointwise convolution with theirs, both in evaluation mode
+and channels last. A round times both, one straight after the other; ratios are taken within rounds: median,
+and the smallest and largest.
 """
 
 from __future__ import annotations
