@@ -97,10 +97,10 @@ def _seconds_of_image_epoch(run: RunSettings, settings: ImageSettings, device: t
 
 
 def estimate_bytes(runs: Sequence[RunSettings]) -> int:
-    """Bytes on disk that the runs will leave: weights, predictions and a few small files each."""
+    """Bytes on disk that the runs will leave: weights, held-out answers and a few small files each."""
     total = 0
     for run in runs:
         parameters = cost_of(run).params
-        predictions = run.data.held_out_count if isinstance(run.data, ImageSettings) else run.data.held_out
-        total += 4 * parameters + predictions + SMALL_FILES
+        held_out = run.data.held_out_count if isinstance(run.data, ImageSettings) else run.data.held_out
+        total += 4 * parameters + 2 * held_out + SMALL_FILES
     return total

@@ -17,7 +17,10 @@ FINAL: tuple[Status, ...] = ("done", "diverged")  # a failed run is tried again,
 
 
 class RunFolder:
-    """`config.json`, `metrics.jsonl`, `result.json`, `predictions.npy`, `environment.json`, `weights.pt`.
+    """What one run leaves: its settings, epochs, result, environment, answers and weights.
+
+    `config.json`, `metrics.jsonl`, `environment.json`, `weights.pt`, and for every held-out example the class
+    in `predictions.npy` and whether it is right in `correct.npy`.
 
     `result.json` is written last: a run that has one with status `done` or `diverged` is finished.
     """
@@ -67,6 +70,8 @@ class RunFolder:
         self.keep_records(outcome.records)
         if outcome.predictions is not None:
             files.write_array(self.path / "predictions.npy", outcome.predictions)
+        if outcome.correct is not None:
+            files.write_array(self.path / "correct.npy", outcome.correct)
         weights = io.BytesIO()
         torch.save(outcome.weights, weights)
         files.write_bytes(self.path / "weights.pt", weights.getvalue())

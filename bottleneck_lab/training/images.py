@@ -74,7 +74,7 @@ def train_on_images(
         records.append(record)
         progress(0, records)
         if not finite(record):
-            return Outcome("diverged", records, None, None, network.state_dict())
+            return Outcome("diverged", records, None, None, None, network.state_dict())
         checkpoint.save(
             {
                 "runs": [run.id],
@@ -91,7 +91,8 @@ def train_on_images(
     test = None
     if data.test is not None:
         test = accuracy(evaluate(network, data, data.test, precision)[0], data.test)
-    return Outcome("done", records, predictions.astype(np.uint8), test, network.state_dict())
+    classes, correct = predictions.astype(np.uint8), correctness(predictions, data.held_out)
+    return Outcome("done", records, classes, correct, test, network.state_dict())
 
 
 def train_epoch(
@@ -158,4 +159,10 @@ def evaluate(
 
 def accuracy(predictions: np.ndarray[Any, Any], images: Images) -> float:
     """Share of images whose predicted class is right, 0 to 1."""
-    return float((predictions == images.labels.cpu().numpy()).mean())
+    return float(correctness(predictions, images).mean())
+
+
+def correctness(predictions: np.ndarray[Any, Any], images: Images) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether each image's predicted class is right, bool `[n]`."""
+    right: np.ndarray[Any, np.dtype[np.bool_]] = predictions == images.labels.cpu().numpy()
+    return right

@@ -32,6 +32,8 @@ class Outcome:
             record then has that loss.
         records: one for each evaluated epoch; the last one's accuracy is the result.
         predictions: class of every held-out example, uint8 `[n]`; None for a run that diverged.
+        correct: whether it is the right one, bool `[n]`; None likewise. So that a report, which has no data
+            sets, can compare networks example by example.
         test_accuracy: on the official test part, evaluated once at the end; None where it is not at hand.
         weights: the network's final state by name.
     """
@@ -39,6 +41,7 @@ class Outcome:
     status: Literal["done", "diverged"]
     records: list[Record]
     predictions: np.ndarray[Any, np.dtype[np.uint8]] | None
+    correct: np.ndarray[Any, np.dtype[np.bool_]] | None
     test_accuracy: float | None
     weights: dict[str, Tensor]
 

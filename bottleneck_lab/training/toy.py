@@ -100,7 +100,11 @@ def train_toys(
 
     _, predictions = _evaluate(networks, held_points, held_arms)
     classes = predictions.cpu().numpy().astype(np.uint8)
-    return [_outcome(networks, index, records[index], classes[index]) for index in range(len(runs))]
+    correct = (predictions == held_arms).cpu().numpy()
+    return [
+        _outcome(networks, index, records[index], classes[index], correct[index])
+        for index in range(len(runs))
+    ]
 
 
 def _outcome(
@@ -108,11 +112,12 @@ def _outcome(
     index: int,
     records: list[Record],
     classes: np.ndarray[tuple[int], np.dtype[np.uint8]],
+    correct: np.ndarray[tuple[int], np.dtype[np.bool_]],
 ) -> Outcome:
     weights = {name: tensor[index].clone() for name, tensor in networks.state_dict().items()}
     if not finite(records[-1]):
-        return Outcome("diverged", records, None, None, weights)
-    return Outcome("done", records, classes, None, weights)
+        return Outcome("diverged", records, None, None, None, weights)
+    return Outcome("done", records, classes, correct, None, weights)
 
 
 def _points(

@@ -81,13 +81,13 @@ def test_equal_plans_have_equal_jobs_and_more_seeds_leave_full_jobs_alone(mini):
     assert jobs(range(8)) < jobs(range(16))
 
 
-def test_a_finished_run_leaves_its_five_files_and_its_weights(plan, tmp_path):
+def test_a_finished_run_leaves_its_six_files_and_its_weights(plan, tmp_path):
     finish(plan, tmp_path)
     for run in plan.runs():
         folder = tmp_path / "runs" / run.id
         assert {path.name for path in folder.iterdir()} == {
-            "config.json", "environment.json", "metrics.jsonl", "predictions.npy", "result.json",
-            "weights.pt",
+            "config.json", "correct.npy", "environment.json", "metrics.jsonl", "predictions.npy",
+            "result.json", "weights.pt",
         }  # fmt: skip
         assert json.loads((folder / "config.json").read_text()) == json.loads(run.model_dump_json())
         environment = json.loads((folder / "environment.json").read_text())
@@ -96,6 +96,7 @@ def test_a_finished_run_leaves_its_five_files_and_its_weights(plan, tmp_path):
         predictions = np.load(folder / "predictions.npy")
         result = json.loads((folder / "result.json").read_text())
         assert len(predictions) == (90 if run.dataset == "spiral" else 100)
+        assert np.load(folder / "correct.npy").mean() == pytest.approx(result["accuracy"], abs=1e-6)
         assert result["status"] == "done"
         assert (
             result["accuracy"]

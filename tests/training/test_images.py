@@ -116,6 +116,7 @@ def test_accuracy_is_the_share_of_right_predictions_of_the_last_epoch(mini):
     labels = load_images(run.data, None).held_out.labels.numpy()
     assert outcome.records[-1]["accuracy"] == np.mean(outcome.predictions == labels)
     assert outcome.predictions.dtype == np.uint8
+    assert np.array_equal(outcome.correct, outcome.predictions == labels)
     assert outcome.test_accuracy is None  # the digits have no test part
 
 

@@ -105,6 +105,7 @@ def test_accuracy_is_the_share_of_right_predictions(mini):
     outcome = train_together([run])[0]
     arms = np.arange(run.data.held_out) % run.data.arms
     assert outcome.records[-1]["accuracy"] == pytest.approx(np.mean(outcome.predictions == arms), abs=1e-6)
+    assert np.array_equal(outcome.correct, outcome.predictions == arms)
 
 
 def test_a_network_that_diverges_ends_with_that_status_and_leaves_the_others_alone(mini, monkeypatch):
