@@ -11,7 +11,9 @@ files), by `$BOTTLENECK_LAB_INCLUDE`, or by an entry point of an installed packa
     def mish():
         return nn.Mish()
 
-From then on `mish` is a name like any other: in ablation files, in `--set`, in reports.
+From then on `mish` is a name like any other: in ablation files, in `--set`, in reports. A run that uses it
+depends on the file that added it, and is another run when that file changes (files that it imports in turn
+are not looked at).
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from bottleneck_lab.errors import LabError
 
 GROUP = "bottleneck_lab"  # of entry points
 VARIABLE = "BOTTLENECK_LAB_INCLUDE"  # files and folders, separated like those of PATH
+MOST_CLASSES = 256  # predictions are kept as a byte each
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,29 +74,40 @@ class Registry(Generic[T]):
         """What was added by that name; KeyError for one that was not."""
         return self.added[name].value
 
-    def add(self, name: str, value: T, source: object) -> None:
-        """Add `value`; `source` is the function or class that was decorated.
+    def check(self, name: object) -> None:
+        """Refuse what cannot be a new name of this kind.
 
         Raises:
             LabError: a name that is taken, or no name.
         """
-        origin, digest = _origin(source)
+        if not isinstance(name, str):
+            raise LabError(f'{self.kind} needs a name: write the decorator as @...("my_name")')
         if not re.fullmatch("[a-z][a-z0-9_]*", name):
-            raise LabError(
-                f"{origin}: {name!r} cannot name {self.kind}: use small letters, digits and underscores"
-            )
+            raise LabError(f"{name!r} cannot name {self.kind}: use small letters, digits and underscores")
         if name in self:
             taken = f"by {self.added[name].origin}" if name in self.added else "by the project"
-            raise LabError(f"{origin}: the name {name!r} for {self.kind} is taken {taken}; choose another")
-        self.added[name] = Addition(value, origin, digest)
+            raise LabError(f"the name {name!r} for {self.kind} is taken {taken}; choose another")
+
+    def add(self, name: str, value: T) -> None:
+        """Add `value`; it comes from the file that calls, or whose decorator does.
+
+        Raises:
+            LabError: a name that is taken, or no name.
+        """
+        self.check(name)
+        self.added[name] = Addition(value, *_origin())
 
 
-def _origin(source: object) -> tuple[str, str]:
+def _origin() -> tuple[str, str]:
+    """The file from which this module has been called, and its SHA-256 (empty where there is no file)."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    name = frame.f_code.co_filename if frame is not None else "an unknown file"
     try:
-        path = Path(inspect.getsourcefile(source) or "")  # type: ignore[arg-type]
-        return str(path), hashlib.sha256(path.read_bytes()).hexdigest()
-    except (OSError, TypeError):
-        return getattr(source, "__module__", "an unknown file"), ""
+        return name, hashlib.sha256(Path(name).read_bytes()).hexdigest()
+    except OSError:  # typed into an interpreter
+        return name, ""
 
 
 @dataclass(frozen=True)
@@ -168,14 +182,23 @@ MEASURE_NAMES: Registry[Measure] = Registry("a measure", MEASURES)
 REGISTRIES: tuple[Registry[Any], ...] = (ACTIVATIONS, BLOCKS, RESIDUALS, DATASETS, MEASURE_NAMES)
 
 
-def activation(name: str) -> Callable[[F], F]:
-    """Add an activation: a function without arguments that returns a new module, or the module's class."""
+def _adding(registry: Registry[T], name: str, wrap: Callable[[Any], T]) -> Callable[[F], F]:
+    """A decorator that adds `wrap` of what it decorates, and leaves that as it is."""
+    registry.check(name)
 
-    def add(make: F) -> F:
-        ACTIVATIONS.add(name, make, make)
-        return make
+    def add(made: F) -> F:
+        registry.add(name, wrap(made))
+        return made
 
     return add
+
+
+def activation(name: str) -> Callable[[F], F]:
+    """Add an activation: a function without arguments that returns a new module, or the module's class.
+
+    The module maps every element by itself, and not in place. Toy networks take none with parameters.
+    """
+    return _adding(ACTIVATIONS, name, lambda make: make)
 
 
 def block(name: str) -> Callable[[F], F]:
@@ -183,13 +206,9 @@ def block(name: str) -> Callable[[F], F]:
 
     The module takes `[N, inputs, H, W]` to `[N, outputs, ceil(H/stride), ceil(W/stride)]`; `settings` are
     those of the network (`MobileNetV2Settings`). If it adds its input, let it have `has_shortcut = True`.
+    Convolutions and linear layers are initialised as in other blocks; what else it has keeps its own values.
     """
-
-    def add(make: F) -> F:
-        BLOCKS.add(name, make, make)
-        return make
-
-    return add
+    return _adding(BLOCKS, name, lambda make: make)
 
 
 def residual(name: str) -> Callable[[F], F]:
@@ -198,12 +217,7 @@ def residual(name: str) -> Callable[[F], F]:
     `blocks` is the `ModuleList` of a network's blocks, which have no shortcuts of their own; `x` is
     `[N, channels, H, W]`, the output of the stem.
     """
-
-    def add(run: F) -> F:
-        RESIDUALS.add(name, run, run)
-        return run
-
-    return add
+    return _adding(RESIDUALS, name, lambda run: run)
 
 
 def images(
@@ -214,36 +228,45 @@ def images(
     Args:
         name: as in `--dataset`.
         shape: channels, height, width.
-        classes: number of classes, at most 256.
+        classes: number of classes, 2 to 256.
         train: number of training images.
         held_out: number of held-out images.
+
+    Raises:
+        LabError: numbers that no data set has.
     """
-
-    def add(load: F) -> F:
-        DATASETS.add(name, ImageSet(shape, classes, train, held_out, load), load)
-        return load
-
-    return add
+    _check_numbers(
+        name, classes, height=shape[1], width=shape[2], channels=shape[0], train=train, held_out=held_out
+    )
+    return _adding(DATASETS, name, lambda load: ImageSet(shape, classes, train, held_out, load))
 
 
 def points(name: str, *, dimensions: int, classes: int) -> Callable[[F], F]:
-    """Add a data set of points for toy networks by a function that draws them; see `PointSet`."""
+    """Add a data set of points for toy networks by a function that draws them; see `PointSet`.
 
-    def add(draw: F) -> F:
-        DATASETS.add(name, PointSet(dimensions, classes, draw), draw)
-        return draw
+    Args:
+        name: as in `--dataset`.
+        dimensions: numbers that a point consists of.
+        classes: number of classes, 2 to 256.
 
-    return add
+    Raises:
+        LabError: numbers that no data set has.
+    """
+    _check_numbers(name, classes, dimensions=dimensions)
+    return _adding(DATASETS, name, lambda draw: PointSet(dimensions, classes, draw))
+
+
+def _check_numbers(name: str, classes: int, **counts: int) -> None:
+    if not 2 <= classes <= MOST_CLASSES:
+        raise LabError(f"the data set {name!r} has {classes} classes; 2 to {MOST_CLASSES} are possible")
+    for what, count in counts.items():
+        if count < 1:
+            raise LabError(f"the data set {name!r} has {what} = {count}; give a number above 0")
 
 
 def measure(name: str, *, label: str | None = None, share: bool = False) -> Callable[[F], F]:
     """Add a measure of image networks: `take(network, data)` returns a number; see `Measure`."""
-
-    def add(take: F) -> F:
-        MEASURE_NAMES.add(name, Measure(label or name.replace("_", " "), share, take), take)
-        return take
-
-    return add
+    return _adding(MEASURE_NAMES, name, lambda take: Measure(label or name.replace("_", " "), share, take))
 
 
 def image_set(name: str) -> ImageSet | None:
@@ -263,14 +286,12 @@ def measure_named(name: str) -> Measure:
     return MEASURES.get(name) or MEASURE_NAMES[name]
 
 
-def files_behind(names: Iterable[str]) -> dict[str, str]:
-    """The files that added one of `names`, each with its SHA-256: a run depends on what they say."""
-    wanted = set(names)
+def files_behind(names: Iterable[tuple[Registry[Any], str]]) -> dict[str, str]:
+    """The files that added these names, each with its SHA-256: a run depends on what they say."""
     return {
         addition.origin: addition.digest
-        for registry in REGISTRIES
-        for name, addition in registry.added.items()
-        if name in wanted
+        for registry, name in names
+        if (addition := registry.added.get(name)) is not None
     }
 
 
@@ -278,14 +299,19 @@ _included: dict[Path, None] = {}
 _entry_points_loaded = False
 
 
-def include(paths: Sequence[Path]) -> None:
+def include(paths: Sequence[Path], named_by: str = "--include") -> None:
     """Run the files (those in a folder, where it is one) that add to the lab; each once in a process.
 
+    Args:
+        paths: files and folders; of a folder, its Python files that do not begin with an underscore.
+        named_by: the option or variable that names them, for sentences.
+
     Raises:
-        LabError: a path that is missing or without Python files, a file that fails, a name that is taken.
+        LabError: a path that is missing or without Python files, a file that fails, a name that is taken. A
+            file that fails has added nothing.
     """
     for path in paths:
-        for file in _files(path):
+        for file in _files(path, named_by):
             if file not in _included:
                 _run(file)
                 _included[file] = None
@@ -299,15 +325,14 @@ def include_all(paths: Sequence[Path]) -> None:
         for point in importlib.metadata.entry_points(group=GROUP):
             try:
                 point.load()
-            except LabError:
-                raise
             except Exception as error:
                 raise LabError(
                     f"the installed package {point.value!r} (entry point {point.name!r}) cannot be loaded: "
-                    f"{type(error).__name__}: {error}"
+                    f"{_said(error)}"
                 ) from error
     named = os.environ.get(VARIABLE, "")
-    include([*(Path(part) for part in named.split(os.pathsep) if part), *paths])
+    include([Path(part) for part in named.split(os.pathsep) if part], f"${VARIABLE}")
+    include(paths)
 
 
 def included() -> tuple[Path, ...]:
@@ -315,14 +340,14 @@ def included() -> tuple[Path, ...]:
     return tuple(_included)
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, named_by: str) -> list[Path]:
     if path.is_dir():
         found = sorted(file for file in path.glob("*.py") if not file.name.startswith("_"))
         if not found:
-            raise LabError(f"--include {path}: the folder holds no Python files")
+            raise LabError(f"{named_by} {path}: the folder holds no Python files")
         return [file.resolve() for file in found]
     if not path.is_file():
-        raise LabError(f"--include {path}: no such file or folder")
+        raise LabError(f"{named_by} {path}: no such file or folder")
     return [path.resolve()]
 
 
@@ -331,15 +356,28 @@ def _run(file: Path) -> None:
     name = f"bottleneck_lab_included_{digest}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise LabError(f"--include {file}: not a Python file")
+        raise LabError(f"{file}: not a Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
+    before = [dict(registry.added) for registry in REGISTRIES]
     sys.modules[name] = module  # so that what it defines can be looked up, by inspect and by pickle
     try:
         spec.loader.exec_module(module)
-    except LabError as error:
-        raise LabError(f"--include {error}") from None
-    except Exception as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-        line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else None)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        for registry, added in zip(REGISTRIES, before, strict=True):
+            registry.added = added
+        line = _line(file, error)
         where = f"{file}, line {line}" if line else f"{file}"
-        raise LabError(f"--include {where}: {type(error).__name__}: {error}") from error
+        raise LabError(f"{where}: {_said(error)}") from error
+
+
+def _line(file: Path, error: BaseException) -> int | None:
+    """The line of `file` at which the error came up."""
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        return error.lineno
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return frames[-1].lineno if frames else None
+
+
+def _said(error: BaseException) -> str:
+    return str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"

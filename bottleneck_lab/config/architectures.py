@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from bottleneck_lab.config.base import Activation, Settings
+from bottleneck_lab.config.base import Activation, ActivationKnobs, Settings
 
 
 class Row(Settings):
@@ -80,7 +80,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 # fmt: on
 
 
-class ArchitectureSettings(Settings):
+class ArchitectureSettings(ActivationKnobs):
     """What the architectures have in common: a stem, stages as data, and a classifier after average pooling.
 
     `network` names a row set of `ARCHITECTURES`; keys given beside it replace that network's own.

@@ -32,3 +32,17 @@ BlockName = Annotated[str, _known(extend.BLOCKS)]
 ResidualName = Annotated[str, _known(extend.RESIDUALS)]
 DatasetName = Annotated[str, _known(extend.DATASETS)]
 MeasureName = Annotated[str, _known(extend.MEASURE_NAMES)]
+
+
+class ActivationKnobs(Settings):
+    """The two activations that a block of any architecture has: after its thin tensor, and inside."""
+
+    projection_activation: Activation
+    inner_activation: Activation
+
+    def names(self) -> list[tuple[extend.Registry[Any], str]]:
+        """Every name here that may have been added from outside, with the registry that knows it."""
+        return [
+            (extend.ACTIVATIONS, self.projection_activation),
+            (extend.ACTIVATIONS, self.inner_activation),
+        ]

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from bottleneck_lab import extend
 from bottleneck_lab.config.architectures import ARCHITECTURES
-from bottleneck_lab.config.base import Activation, BlockName, ResidualName, Settings
+from bottleneck_lab.config.base import Activation, ActivationKnobs, BlockName, ResidualName, Settings
 
 
-class BlockKnobs(Settings):
+class BlockKnobs(ActivationKnobs):
     """The ablation axes of one inverted residual block (Sandler et al. 2018, Table 1 and Sec. 3).
 
     Args:
@@ -119,6 +120,10 @@ class MobileNetV2Settings(BlockKnobs):
     channel_multiple: int = Field(8, ge=1)
     madds_of_expansion: float | None = Field(None, ge=0, le=64)
     dropout: float = Field(0.0, ge=0, lt=1)
+
+    def names(self) -> list[tuple[extend.Registry[Any], str]]:
+        """Every name here that may have been added from outside, with the registry that knows it."""
+        return [*super().names(), (extend.BLOCKS, self.block), (extend.RESIDUALS, self.residual)]
 
     @model_validator(mode="after")
     def _possible(self) -> MobileNetV2Settings:

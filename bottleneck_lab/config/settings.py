@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -189,7 +188,7 @@ def _kind_of_data(value: Any) -> str | None:
     name = value.get("dataset") if isinstance(value, dict) else None
     if name == "spiral" or not isinstance(name, str):
         return "spiral" if name == "spiral" else None
-    return "points" if extend.point_set(name) else "images" if extend.image_set(name) else None
+    return "points" if extend.point_set(name) else "images"  # which refuse a name that nobody knows
 
 
 ModelSettings = Annotated[
@@ -245,19 +244,8 @@ class RunSettings(Settings):
 
     def added_files(self) -> dict[str, str]:
         """The files that add something these settings name, each with its SHA-256."""
-        return extend.files_behind(_words(self.model_dump()))
-
-
-def _words(value: Any) -> Iterator[str]:
-    """Every string among nested settings."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _words(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _words(item)
+        measures = ((extend.MEASURE_NAMES, name) for name in self.measures)
+        return extend.files_behind([(extend.DATASETS, self.dataset), *self.model.names(), *measures])
 
 
 def fingerprint(text: str) -> str:

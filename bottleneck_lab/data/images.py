@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from bottleneck_lab import extend
 from bottleneck_lab.config import ImageSettings
 from bottleneck_lab.data import cifar
+from bottleneck_lab.data.outside import arrays, check_classes
 from bottleneck_lab.errors import LabError
 
 RESAMPLED_AT_ONCE = 1000  # images, as floats in between
@@ -130,11 +131,12 @@ def _tensors(images: cifar.CifarImages) -> Images:
 def _added(name: str, added: extend.ImageSet) -> tuple[Images, Images, None, dict[str, str]]:
     """What a function from outside loads, checked against what was said of it."""
     assert added.load is not None
-    arrays = [np.asarray(array) for array in added.load()]
+    wanted = "training pixels and labels, and held-out pixels and labels"
+    returned = arrays(name, added.load(), wanted, 4)
     channels, height, width = added.shape
     parts = []
     for part, count, pixels, labels in zip(
-        ("training", "held-out"), (added.train, added.held_out), arrays[::2], arrays[1::2], strict=True
+        ("training", "held-out"), (added.train, added.held_out), returned[::2], returned[1::2], strict=True
     ):
         shape = (count, height, width, channels)
         if pixels.shape != shape or pixels.dtype != np.uint8:
@@ -142,12 +144,11 @@ def _added(name: str, added: extend.ImageSet) -> tuple[Images, Images, None, dic
                 f"the data set {name!r} must return its {part} pixels as uint8 {shape}, "
                 f"not {pixels.dtype} {pixels.shape}"
             )
-        if labels.shape != (count,) or labels.min() < 0 or labels.max() >= added.classes:
-            raise LabError(
-                f"the data set {name!r} must return {count} {part} labels from 0 to {added.classes - 1}"
-            )
+        if labels.shape != (count,):
+            raise LabError(f"the data set {name!r} must return {count} {part} labels, not {labels.shape}")
+        check_classes(name, labels, added.classes, f"{part} ")
         parts.append(Images(torch.from_numpy(pixels.copy()), torch.from_numpy(labels.astype(np.int64))))
-    digest = hashlib.md5(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
+    digest = hashlib.md5(b"".join(np.ascontiguousarray(array).tobytes() for array in returned)).hexdigest()
     return parts[0], parts[1], None, {name: digest}
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bottleneck_lab import extend
 from bottleneck_lab.config import PointSettings, SpiralSettings
+from bottleneck_lab.data.outside import arrays, check_classes
 from bottleneck_lab.data.spiral import spiral
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.seeds import stream
@@ -31,15 +32,13 @@ def draw_points(
     assert added is not None
     count = settings.points if part == "train" else settings.held_out
     generator = np.random.default_rng(stream(seed, settings.dataset, part))
-    points, classes = (np.asarray(array) for array in added.draw(count, generator))
+    points, classes = arrays(settings.dataset, added.draw(count, generator), "points and their classes")
     if points.shape != (count, added.dimensions) or classes.shape != (count,):
         raise LabError(
             f"the data set {settings.dataset!r} must return {count} x {added.dimensions} points and {count} "
             f"classes, not arrays of shape {points.shape} and {classes.shape}"
         )
-    if not np.isfinite(points).all() or classes.min() < 0 or classes.max() >= added.classes:
-        raise LabError(
-            f"the data set {settings.dataset!r} must return finite points, and classes from 0 to "
-            f"{added.classes - 1}"
-        )
+    if points.dtype.kind not in "fiu" or not np.isfinite(points).all():
+        raise LabError(f"the data set {settings.dataset!r} must return points of finite numbers")
+    check_classes(settings.dataset, classes, added.classes)
     return torch.from_numpy(points.astype(np.float32)), torch.from_numpy(classes.astype(np.int64))

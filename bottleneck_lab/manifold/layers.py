@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.activations import FloatArray
 from bottleneck_lab.manifold.decoders import Moments, affine_error, moments
 from bottleneck_lab.manifold.distances import effective_rank, principal_variances
@@ -66,7 +67,8 @@ def places(network: MobileNetV2) -> list[Place]:
     before_add = network.settings.projection_place == "before_add"
     found = []
     for index, block in enumerate(network.blocks):
-        assert isinstance(block, InvertedResidual | Sandglass)
+        if not isinstance(block, InvertedResidual | Sandglass):
+            continue  # added from outside: nobody knows what is inside
         projection = block.projection
         if isinstance(projection, ConvNorm):
             expansion = block.expansion if isinstance(block.expansion, ConvNorm) else None
@@ -141,7 +143,10 @@ def _counts_of(expansion: ConvNorm) -> _Total[PixelCounts]:
 
 
 def _counts(activation: nn.Module, matrix: FloatArray | None = None) -> _Total[PixelCounts]:
-    name = next(name for name, kind in ACTIVATIONS.items() if type(activation) is kind)
+    name = next((name for name, kind in ACTIVATIONS.items() if type(activation) is kind), None)
+    if name is None:
+        known = ", ".join(ACTIVATIONS)
+        raise LabError(f"where {type(activation).__name__} clips is not known; it is for {known}")
     return _Total(activation, lambda z, _: count_pixels(z, name, matrix))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from bottleneck_lab.data.images import ImageData
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.layers import observe
 from bottleneck_lab.models.block import ConvNorm
 
@@ -19,12 +20,20 @@ IMAGES, BATCH = 1000, 250  # the first held-out images, and how many at a time
 
 
 def share_below_zero(network: nn.Module, data: ImageData) -> float:
-    """Share of bottleneck pre-activations below 0 (0 to 1), averaged over blocks; NaN without blocks."""
+    """Share of bottleneck pre-activations below 0 (0 to 1), averaged over blocks.
+
+    Raises:
+        LabError: a network without projections.
+    """
     return _share(network, data, lambda z: z < 0)
 
 
 def share_above_six(network: nn.Module, data: ImageData) -> float:
-    """Share of bottleneck pre-activations above 6 (0 to 1), averaged over blocks; NaN without blocks."""
+    """Share of bottleneck pre-activations above 6 (0 to 1), averaged over blocks.
+
+    Raises:
+        LabError: a network without projections.
+    """
     return _share(network, data, lambda z: z > 6)
 
 
@@ -54,7 +63,10 @@ class _Share:
 
 
 def _share(network: nn.Module, data: ImageData, holds: Callable[[Tensor], Tensor]) -> float:
-    shares = [_Share(module, holds) for module in bottleneck_activations(network)]
+    activations = bottleneck_activations(network)
+    if not activations:
+        raise LabError("no block of this network has a projection, so no pre-activations of a bottleneck")
+    shares = [_Share(module, holds) for module in activations]
     pieces = data.held_out.pixels[:IMAGES].split(BATCH)
     observe(network, (data.normalised(pixels) for pixels in pieces), shares)
-    return math.fsum(share.true / share.all for share in shares) / len(shares) if shares else math.nan
+    return math.fsum(share.true / share.all for share in shares) / len(shares)

@@ -4,24 +4,25 @@ The paper prefers ReLU6 "because of its robustness when used with low-precision 
 output fills a range that is known beforehand, where a ReLU's largest value stretches the grid.
 
 Integers are simulated as they are deployed (Jacob et al. 2018): batch norm is folded into the convolution
-before it; weights have a symmetric grid for each output channel; every tensor between layers has one grid,
-from the smallest to the largest value that calibration images bring. Nothing is trained again.
+before it; weights have a symmetric grid for each output channel; every tensor that a layer or an addition
+leaves has one grid, from the smallest to the largest value that calibration images bring, 0 included. Biases,
+the pooled features and the logits stay as they are, as does what an added block does inside, unless it is
+made of `ConvNorm`s. Nothing is trained again.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.ao.quantization.observer import MinMaxObserver, PerChannelMinMaxObserver
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bottleneck_lab.data.images import ImageData, Images
-from bottleneck_lab.models.block import ConvNorm
+from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass
 
+SMALLEST = torch.finfo(torch.float32).eps  # step of a grid for tensors that are 0 everywhere
 CALIBRATION, BATCH = 500, 250  # the first training images, and how many at a time
 
 
@@ -48,7 +49,7 @@ def quantised(network: nn.Module, data: ImageData, bits: int) -> nn.Module:
     for batch in data.train.pixels[:CALIBRATION].split(BATCH):
         copied(data.normalised(batch))
     for grid in grids:
-        grid.freeze()
+        grid.calibrated = True
     for module in copied.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.weight.copy_(_on_grid_by_channel(module.weight, bits))
@@ -66,40 +67,37 @@ def _fold_norms(network: nn.Module) -> None:
 
 
 def _tensors_between_layers(network: nn.Module) -> Iterator[nn.Module]:
-    """The modules whose outputs are stored: every convolution with what follows it, and every block."""
+    """The modules whose outputs are stored: convolutions with what follows them, and sums at shortcuts."""
     yield from (module for module in network.modules() if isinstance(module, ConvNorm))
-    yield from network.get_submodule("blocks").children()
+    yield from network.get_submodule("joins").children()
+    for block in network.get_submodule("blocks").children():
+        yield block.output if isinstance(block, InvertedResidual | Sandglass) else block
 
 
 class _Grid:
-    """Watches the range of a module's output; once frozen, rounds that output to a grid over it."""
+    """Watches the range of a module's output; once calibrated, rounds that output to a grid over it."""
 
     def __init__(self, module: nn.Module, bits: int) -> None:
         self.most = 2**bits - 1
-        self.observer: Any = MinMaxObserver(dtype=torch.quint8, quant_min=0, quant_max=self.most)
-        self.scale: Tensor | None = None
+        self.low, self.high = 0.0, 0.0  # 0 is on every grid
+        self.calibrated = False
         module.register_forward_hook(self._pass)
 
-    def freeze(self) -> None:
-        scale, zero_point = self.observer.calculate_qparams()
-        self.scale, self.zero_point = scale, zero_point.to(torch.int32)
-
     def _pass(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        if self.scale is None:
-            self.observer(output)
+        if not self.calibrated:
+            self.low, self.high = min(self.low, float(output.min())), max(self.high, float(output.max()))
             return None
-        return torch.fake_quantize_per_tensor_affine(output, self.scale, self.zero_point, 0, self.most)
+        step = max((self.high - self.low) / self.most, SMALLEST)
+        zero = round(-self.low / step)
+        return torch.fake_quantize_per_tensor_affine(output, step, zero, 0, self.most)
 
 
 def _on_grid_by_channel(weight: Tensor, bits: int) -> Tensor:
-    """Round every output channel of a weight to its own symmetric grid."""
-    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    observer: Any = PerChannelMinMaxObserver(
-        ch_axis=0, dtype=torch.qint8, qscheme=torch.per_channel_symmetric, quant_min=low, quant_max=high
-    )
-    observer(weight)
-    scale, zero_point = observer.calculate_qparams()
-    return torch.fake_quantize_per_channel_affine(weight, scale, zero_point.to(torch.int32), 0, low, high)
+    """Round every output channel of a weight to its own symmetric grid, 2^`bits` - 1 values around 0."""
+    most = 2 ** (bits - 1) - 1
+    step = (weight.flatten(1).abs().amax(1) / most).clamp(min=SMALLEST)
+    zero = torch.zeros_like(step, dtype=torch.int32)
+    return torch.fake_quantize_per_channel_affine(weight, step, zero, 0, -most, most)
 
 
 @torch.no_grad()

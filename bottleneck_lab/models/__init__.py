@@ -17,6 +17,7 @@ from bottleneck_lab.config import (
     ShuffleNetSettings,
     ToyNetworkSettings,
 )
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.models.block import InvertedResidual, Sandglass
 from bottleneck_lab.models.cost import madds, parameters
 from bottleneck_lab.models.initial import initialise, initialise_batch
@@ -85,13 +86,32 @@ def build(model: ModelSettings, data: DataSettings) -> nn.Module:
 
 
 def cost_of(run: RunSettings) -> Cost:
-    """What a run's network costs; counted without allocating it."""
+    """What a run's network costs; counted without allocating it, if nothing in it comes from outside.
+
+    Raises:
+        LabError: something that was added, and of which no network can be made.
+    """
     return _cost(run.model, run.data)
 
 
 @functools.lru_cache(maxsize=1024)  # a plan has many runs of few networks
 def _cost(model: ModelSettings, data: DataSettings) -> Cost:
-    with torch.device("meta"):
+    added = [name for registry, name in model.names() if name in registry.added]
+    try:
+        return _counted(model, data, "cpu" if added else "meta")  # what is added may need real numbers
+    except LabError:
+        raise
+    except Exception as error:
+        if not added:
+            raise
+        raise LabError(
+            f"no network with {' and '.join(map(repr, added))} can be run on {data.dataset}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _counted(model: ModelSettings, data: DataSettings, device: str) -> Cost:
+    with torch.device(device):
         network = build(model, data)
     shape = (1, *data.shape) if isinstance(data, ImageSettings) else (1, 1, data.coordinates)
     depthwise = sum(

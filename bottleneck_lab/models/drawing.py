@@ -48,7 +48,8 @@ STEPS: dict[type[nn.Module], tuple[str, ...]] = {
 
 
 def _draw_image_block(settings: ModelSettings, data: ImageSettings) -> str:
-    with torch.device("meta"):
+    from_outside = any(name in registry.added for registry, name in settings.names())
+    with torch.device("cpu" if from_outside else "meta"):  # what is added may need real numbers
         network = build(settings, data).eval()
         shapes = _shapes(network, torch.zeros(1, *data.shape))
     blocks = list(network.get_submodule("blocks").children())
@@ -56,7 +57,7 @@ def _draw_image_block(settings: ModelSettings, data: ImageSettings) -> str:
     index = _typical(blocks, joined)
     block, name = blocks[index], f"blocks.{index}"
     if type(block) not in STEPS:
-        return f"{name} is of a kind that was added: {type(block).__name__}"
+        return f"{name} is a {type(block).__name__}, which makes {shapes[name]}"
     steps = [step for step in STEPS[type(block)] if not isinstance(getattr(block, step), nn.Identity)]
     if not steps:
         return f"{name} is the identity (expansion 0)"

@@ -19,16 +19,17 @@ def _normal(shape: Sequence[int], fan_in: int, seed: int, name: str) -> Tensor:
 
 @torch.no_grad()
 def initialise(network: nn.Module, seed: int) -> None:
-    """Fill convolutions and linear layers with He's normal weights, biases with 0; batch norm stays 1 and 0.
+    """Fill convolutions and linear layers with He's normal weights, and their biases with 0.
 
-    A parameter of the same name and shape gets the same values in every network of that seed.
+    A parameter of the same name and shape gets the same values in every network of that seed. All others
+    keep the values they were made with: batch norm its 1 and 0, and those of an added block its own.
     """
-    for name, parameter in network.named_parameters():
-        if parameter.dim() > 1:
-            fan_in = parameter[0].numel()
-            parameter.copy_(_normal(parameter.shape, fan_in, seed, name))
-        elif name.endswith("bias"):
-            parameter.zero_()
+    for module_name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            fan_in = module.weight[0].numel()
+            module.weight.copy_(_normal(module.weight.shape, fan_in, seed, f"{module_name}.weight"))
+            if module.bias is not None:
+                module.bias.zero_()
 
 
 @torch.no_grad()

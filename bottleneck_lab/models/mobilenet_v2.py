@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from typing import cast
 
 from torch import Tensor, nn
 
 from bottleneck_lab import extend
 from bottleneck_lab.config import MobileNetV2Settings
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass
 from bottleneck_lab.models.widths import bottleneck_widths, head_width, stem_width
 
@@ -18,6 +19,7 @@ class MobileNetV2(nn.Module):
 
     Takes `[N, channels, H, W]`, returns `[N, classes]`. The blocks are `blocks.0`, `blocks.1`, ...; each has
     its inner tensors by name (see `InvertedResidual`), so `blocks.3.expansion` is a place to measure at.
+    Where shortcuts lead from expansion to expansion, the sum in block 3 is `joins.3`.
 
     Args:
         settings: stages and knobs.
@@ -50,11 +52,12 @@ class MobileNetV2(nn.Module):
                 if isinstance(block, InvertedResidual):
                     block.has_shortcut = block.has_shortcut and has_counterpart
         self.expansions_joined = [settings.residual == "expansion" and fits for fits in joinable]
+        self.joins = nn.ModuleList(nn.Identity() for _ in blocks)
 
     def _block(self, inputs: int, width: int, stride: int, t: float) -> nn.Module:
         settings = self.settings
         if settings.block in extend.BLOCKS.added:
-            return cast(nn.Module, extend.BLOCKS[settings.block](inputs, width, stride, t, settings))
+            return _added_block(settings, inputs, width, stride, t)
         if settings.residual == "sandglass":
             return Sandglass(
                 inputs,
@@ -105,20 +108,54 @@ class MobileNetV2(nn.Module):
     def _between_expansions(self, x: Tensor) -> Tensor:
         """The same blocks, but a shortcut leads from one expanded tensor to the next (Fig. 6b)."""
         previous = x
-        for block, joined in zip(self.blocks, self.expansions_joined, strict=True):
+        for block, joined, join in zip(self.blocks, self.expansions_joined, self.joins, strict=True):
             wide = block.expansion(x)  # type: ignore[operator]
-            previous = wide + previous if joined else wide
+            previous = join(wide + previous) if joined else wide
             x = block.output(block.projection(block.depthwise(previous)))  # type: ignore[operator]
         return x
 
 
 def _joinable(before: nn.Module, block: nn.Module) -> bool:
-    """Whether the expanded tensors of two successive blocks have one shape."""
+    """Whether a shortcut fits between the expansions of two blocks: where one fits around the earlier one.
+
+    The expanded tensors then have one shape if the ratio is the same; widths that agree by chance (by
+    rounding, or by another ratio) join nothing.
+    """
     return (
         isinstance(before, InvertedResidual)
         and isinstance(block, InvertedResidual)
         and isinstance(before.expansion, ConvNorm)
         and isinstance(block.expansion, ConvNorm)
         and before.stride == 1
+        and before.inputs == before.outputs
         and before.inner == block.inner
     )
+
+
+def _added_block(
+    settings: MobileNetV2Settings, inputs: int, outputs: int, stride: int, t: float
+) -> nn.Module:
+    """A block from outside, which is refused with a sentence where it is none."""
+    name = settings.block
+    try:
+        made = extend.BLOCKS[name](inputs, outputs, stride, t, settings)
+    except LabError:
+        raise
+    except Exception as error:
+        raise LabError(f"the block {name!r} cannot be made: {type(error).__name__}: {error}") from error
+    if not isinstance(made, nn.Module):
+        raise LabError(f"the block {name!r} must return a torch.nn.Module, not {made!r}")
+    made.register_forward_hook(functools.partial(_check_shape, name, outputs, stride))
+    return made
+
+
+def _check_shape(
+    name: str, outputs: int, stride: int, block: nn.Module, inputs: tuple[Tensor, ...], output: object
+) -> None:
+    count, _, height, width = inputs[0].shape
+    wanted = [count, outputs, -(-height // stride), -(-width // stride)]
+    if not isinstance(output, Tensor) or list(output.shape) != wanted:
+        got = list(output.shape) if isinstance(output, Tensor) else repr(output)
+        raise LabError(
+            f"the block {name!r} must turn {list(inputs[0].shape)} into {wanted} (stride {stride}), not {got}"
+        )

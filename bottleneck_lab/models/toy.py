@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bottleneck_lab.config import Activation, ToyNetworkSettings
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.models.activations import activation
 from bottleneck_lab.models.block import inner_width
 
@@ -29,13 +30,22 @@ class BatchedLinear(nn.Module):
 
 
 class BatchedActivation(nn.Module):
-    """An activation for each of N networks, applied along the first axis of `[N, ...]`."""
+    """An activation for each of N networks, applied along the first axis of `[N, ...]`.
+
+    Raises:
+        LabError: an activation with parameters, which N networks would share.
+    """
 
     def __init__(self, names: Sequence[Activation]) -> None:
         super().__init__()
         groups = [(name, len(list(group))) for name, group in itertools.groupby(names)]
         self.counts = [count for _, count in groups]
         self.functions = nn.ModuleList(activation(name) for name, _ in groups)
+        for (name, _), function in zip(groups, self.functions, strict=True):
+            if next(function.parameters(), None) is not None:
+                raise LabError(
+                    f"the activation {name!r} has parameters, which toy networks of one batch cannot share"
+                )
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         if len(self.counts) == 1:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn, without types
 
+from bottleneck_lab import extend
 from bottleneck_lab.config import MobileNetV2Settings, RunSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.layers import Bottleneck, measure_bottlenecks, pooled_outputs, probe_accuracy
@@ -236,7 +237,7 @@ def build_bridge(
     Raises:
         LabError: not a results folder, no finished run on images in it, or one that cannot be opened.
     """
-    finished = [run for run in collect(folder).runs if run.status == "done" and run.dataset != "spiral"]
+    finished = [run for run in collect(folder).runs if run.status == "done" and not _on_points(run.dataset)]
     if not finished:
         raise LabError(f"{folder}: holds no finished run on images; the bridge needs at least one")
 
@@ -255,8 +256,15 @@ def build_bridge(
                 blocks += more
             progress(done, len(finished))
     if not blocks:
-        raise LabError(f"{folder}: the networks of its runs have no projections (t = 0 everywhere)")
+        raise LabError(
+            f"{folder}: the networks of its runs have no projections to look at (t = 0 everywhere, or blocks "
+            "that were added)"
+        )
     return Bridge(tuple(blocks), settings)
+
+
+def _on_points(dataset: str) -> bool:
+    return dataset == "spiral" or extend.point_set(dataset) is not None
 
 
 def _measure(run: TrainedRun, images: int | None) -> list[Block]:

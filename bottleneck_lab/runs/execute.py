@@ -215,5 +215,7 @@ def _die_with_parent() -> None:
 
 
 def _do_in_worker(job: Job) -> bool:
+    if not job.is_as_planned():
+        raise LabError("an included file was changed after this command had read it; start again")
     _news.put((job.id, 0.0, None))
     return do(job, _place, lambda share, record: _news.put((job.id, share, record)))

@@ -37,6 +37,10 @@ class Job:
         """The runs that have yet to be trained, or to be tried again."""
         return [run for run in self.runs if RunFolder(results, run.id).status() not in FINAL]
 
+    def is_as_planned(self) -> bool:
+        """Whether its runs are still what they were when it was named; an included file may have changed."""
+        return self.id == _name(self.runs)
+
 
 def plan_jobs(runs: Sequence[RunSettings]) -> list[Job]:
     """Sort runs into jobs, the longest first, so that the last ones to end are short."""
@@ -50,8 +54,11 @@ def plan_jobs(runs: Sequence[RunSettings]) -> list[Job]:
 
 
 def _job(group: str, runs: list[RunSettings]) -> Job:
-    name = fingerprint(" ".join(run.id for run in runs))
-    return Job(name, group, tuple(runs), len(runs) * work_of(runs[0]))
+    return Job(_name(runs), group, tuple(runs), len(runs) * work_of(runs[0]))
+
+
+def _name(runs: Sequence[RunSettings]) -> str:
+    return fingerprint(" ".join(run.id for run in runs))
 
 
 def work_of(run: RunSettings) -> float:

@@ -65,8 +65,9 @@ def choose_data(
                 if asked or fallback is None:
                     raise
                 names.append(fallback)
+                instead = TITLES.get(fallback, fallback)
                 notices.append(
-                    f"{layout.title} was not found, so the images are {TITLES[fallback]}: this says nothing "
+                    f"{layout.title} was not found, so the images are {instead}: this says nothing "
                     f"about {layout.title}. To get it: bottleneck-lab data fetch {name}{_named_place()}"
                 )
                 continue

@@ -119,7 +119,9 @@ def open_run(folder: Path, data_dir: Path | None, device: torch.device) -> Train
     """
     settings = _settings(folder)
     if not isinstance(settings.data, ImageSettings):
-        raise LabError(f"{folder}: a run on {settings.dataset}s, which have no pixels; give a run on images")
+        raise LabError(
+            f"{folder}: a run on {settings.dataset} points, which have no pixels; give a run on images"
+        )
     result = files.read_json(folder / "result.json")
     status = result.get("status") if isinstance(result, dict) else "unfinished"
     if not isinstance(result, dict) or status != "done":
@@ -137,7 +139,10 @@ def _settings(folder: Path) -> RunSettings:
             f"{folder}: holds no config.json; give the folder of one run, as results/NAME/TIER/runs/ID"
         ) from None
     except ValidationError as error:
-        raise LabError(f"{path}: damaged, or written by another version ({_first(error)})") from None
+        raise LabError(
+            f"{path}: damaged, or written by another version ({_first(error)}), or a run with something of "
+            "one's own: then name its file by --include"
+        ) from None
 
 
 def _first(error: ValidationError) -> str:

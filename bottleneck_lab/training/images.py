@@ -24,6 +24,7 @@ EVALUATION_BATCH = 250  # small enough for the tensors to stay in a CPU's cache
 
 def build(run: RunSettings, device: torch.device) -> nn.Module:
     """The run's network with its initial weights, in channels-last layout on `device`."""
+    torch.manual_seed(stream(run.seed, "initial"))  # for what initialise() leaves to an added block
     network = models.build(run.model, run.data)
     initialise(network, run.seed)
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
@@ -54,6 +55,8 @@ def train_on_images(
         optimizer.load_state_dict(saved["optimizer"])
         precision.scaler.load_state_dict(saved["scaler"])
         records = saved["records"]
+    else:
+        measures.take(run.measures, network, data)  # a measure that fails should do so before the training
 
     predictions = None
     watch = Stopwatch()
@@ -65,7 +68,7 @@ def train_on_images(
             predictions, record["loss"] = evaluate(network, data, data.held_out, precision)
             record["accuracy"] = accuracy(predictions, data.held_out)
         every = settings.measure_every or settings.epochs
-        if run.measures and (last or (epoch + 1) % every == 0):
+        if run.measures and finite(record) and (last or (epoch + 1) % every == 0):
             record["measures"] = measures.take(run.measures, network, data)
         seconds, cpu = watch.read()
         record["train_seconds"] = round(train_seconds, 3)

@@ -123,7 +123,7 @@ def test_settings_of_another_version_are_refused(folder):
 def test_a_run_on_spirals_is_refused(mini, tmp_path):
     plan = make_plan(load(str(mini)), "smoke", Data(("spiral",)), [0], {})
     files.write_text(tmp_path / "spiral" / "config.json", plan.runs()[0].model_dump_json())
-    assert "a run on spirals, which have no pixels" in refusal(tmp_path / "spiral")
+    assert "a run on spiral points, which have no pixels" in refusal(tmp_path / "spiral")
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged", None])
