@@ -42,12 +42,15 @@ def recovery(matrices: FloatArray, pre_activations: FloatArray, activation: Acti
     active = activation.informative(pre_activations)
     rank = active_rank(matrices, active)
     unique = np.asarray(rank == matrices.shape[-1])
-    lost, z = np.argwhere(~unique), pre_activations[~unique]
-    at_low, at_high = z == activation.flat_below, z == activation.flat_above
-    for i in np.flatnonzero((at_low | at_high).any(axis=-1)):
-        index = tuple(lost[i])
-        matrix = matrices[index[:-1]]
-        may_not_rise = np.concatenate([matrix[at_low[i]], -matrix[at_high[i]]])
+    at_kink = np.zeros(unique.shape, dtype=bool)
+    for kink in (activation.flat_below, activation.flat_above):
+        if np.isfinite(kink):
+            at_kink |= (pre_activations == kink).any(axis=-1)
+    for index in map(tuple, np.argwhere(at_kink & ~unique)):
+        matrix, z = matrices[index[:-1]], pre_activations[index]
+        may_not_rise = np.concatenate(
+            [matrix[z == activation.flat_below], -matrix[z == activation.flat_above]]
+        )
         unique[index] = _only_zero(matrix[active[index]], may_not_rise)
     return Recovery(rank, unique)
 
