@@ -49,7 +49,7 @@ LARGEST_DIM = 2048
 _SAMPLE = 400  # points are compared with each other on a random half of them, and on this many at most
 _DRAWN = 1000
 _NEIGHBOURHOOD_TRIALS = 40
-_CHUNK = 2**18  # numbers per array: bounds the memory, and fits a cache
+_CHUNK = 2**19  # numbers per array: bounds the memory
 
 # Measured for every matrix and reported as medians with quantiles: one ill-conditioned T ruins a mean.
 MEASURES = (
@@ -205,7 +205,7 @@ def measure_collapse(
         activation=activation,
         drawn=drawn,
         of_input={
-            "neighbour_error": nearest_neighbour_error(sample, nearest),
+            "neighbour_error": float(nearest_neighbour_error(sample, nearest)),
             "effective_rank": float(effective_rank(variances)),
             "participation_ratio": float(participation_ratio(variances)),
             "two_nn_dimension": _band(np.array([two_nn_dimension(nearest)])).median,
@@ -231,10 +231,15 @@ class _Study:
         parts = []
         # One block per thread: BLAS threads inside these would only fight over the same cores.
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
-            for part in pool.map(partial(self._measure, dim), self._blocks(dim, trials)):
+            of_blocks = pool.map(partial(self._measure, dim), self._blocks(dim, trials))
+            of_neighbours = pool.map(
+                partial(self._neighbours, dim), range(min(trials, _NEIGHBOURHOOD_TRIALS))
+            )
+            for part in of_blocks:
                 parts.append(part)
                 progress(len(part["collapsed"]))
         measured = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        measured["trustworthiness"], measured["continuity"] = np.array(list(of_neighbours)).reshape(-1, 2).T
         collapsed = measured["collapsed"]
         theory, theory_se = self._theory(dim, trials)
         by_error = np.argsort(measured["pinv_scaled_error"], kind="stable")
@@ -254,11 +259,22 @@ class _Study:
 
     def _measure(self, dim: int, trials: range) -> dict[str, FloatArray]:
         matrices, biases = self.draw(dim, trials)
-        codes = self.activation.apply(pre_activations(self.sample, matrices, biases))
+        nearest = nearest_codes(self._sample_codes(matrices, biases))
         return {
             **self._over_all(matrices, biases),
-            **self._between_points(np.ascontiguousarray(codes), trials),
+            "merged_pairs": merged_pairs(self.nearest, nearest),
+            "neighbour_error": nearest_neighbour_error(self.sample, nearest),
+            "two_nn_dimension": two_nn_dimension(nearest),
         }
+
+    def _neighbours(self, dim: int, trial: int) -> tuple[float, float]:
+        """Trustworthiness and continuity of one matrix."""
+        codes = neighbourhoods(self._sample_codes(*self.draw(dim, range(trial, trial + 1)))[0])
+        return trustworthiness(self.neighbourhoods, codes), continuity(self.neighbourhoods, codes)
+
+    def _sample_codes(self, matrices: FloatArray, biases: FloatArray) -> FloatArray:
+        codes = self.activation.apply(pre_activations(self.sample, matrices, biases))
+        return np.ascontiguousarray(codes)  # distances go through all channels of a point
 
     def _over_all(self, matrices: FloatArray, biases: FloatArray) -> dict[str, FloatArray]:
         """The measures that take one pass over all the points."""
@@ -284,21 +300,6 @@ class _Study:
             "participation_ratio": participation_ratio(variances),
         }
 
-    def _between_points(self, codes: FloatArray, trials: range) -> dict[str, FloatArray]:
-        """The measures that compare the sampled points with each other, one matrix after the other."""
-        names = ("merged_pairs", "neighbour_error", "two_nn_dimension", "trustworthiness", "continuity")
-        measured = {name: np.full(len(trials), np.nan) for name in names}
-        for k, trial in enumerate(trials):
-            nearest = nearest_codes(codes[k])
-            measured["merged_pairs"][k] = merged_pairs(self.nearest, nearest)
-            measured["neighbour_error"][k] = nearest_neighbour_error(self.sample, nearest)
-            measured["two_nn_dimension"][k] = two_nn_dimension(nearest)
-            if trial < _NEIGHBOURHOOD_TRIALS:
-                of_codes = neighbourhoods(codes[k])
-                measured["trustworthiness"][k] = trustworthiness(self.neighbourhoods, of_codes)
-                measured["continuity"][k] = continuity(self.neighbourhoods, of_codes)
-        return measured
-
     def _theory(self, dim: int, trials: int) -> tuple[float, float | None]:
         if np.isinf(self.activation.flat_below):
             return 0.0, None
@@ -319,7 +320,7 @@ class _Study:
     def _blocks(self, dim: int, trials: int) -> list[range]:
         """Blocks of trials whose arrays, (block, points of a chunk, dim), (block, dim, dim), fit `_CHUNK`."""
         per_matrix = dim * max(dim, self._points_per_chunk(dim), len(self.sample))
-        size = min(max(1, _CHUNK // per_matrix), 25)  # and enough of them to keep all cores busy
+        size = min(max(1, _CHUNK // per_matrix), 100)  # and enough of them to keep all cores busy
         return [range(start, min(start + size, trials)) for start in range(0, trials, size)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,10 @@ _SAME = 1e-12  # codes that agree to this share of the largest entry differ by r
 class NearestCodes:
     """The distinct ones among N codes and the two nearest others of each, for all measures that need them.
 
-    `labels` (N,): which of the D distinct codes each point has. `distances` (D, 2): from each distinct code
-    to its nearest and second nearest other, infinite where there is none. `nearest` (D,): the label of the
-    nearest.
+    Of one set of codes, or of each of a stack of sets, whose D distinct codes are then numbered through, set
+    after set. `labels` (..., N): which distinct code each point has. `distances` (D, 2): from each distinct
+    code to its nearest and second nearest other of its set, infinite where there is none. `nearest` (D,):
+    the label of the nearest, its own where there is none.
     """
 
     labels: IntArray
@@ -33,65 +35,74 @@ class NearestCodes:
     @property
     def sizes(self) -> IntArray:
         """How many points have each of the D codes."""
-        return np.bincount(self.labels)
+        return np.bincount(self.labels.ravel())
 
     @property
-    def equal_pairs(self) -> int:
-        """The number of pairs of points that have the same code."""
-        sizes = self.sizes
-        return int((sizes * (sizes - 1)).sum()) // 2
+    def equal_pairs(self) -> IntArray:
+        """The number of pairs of points that have the same code, (...)."""
+        return np.asarray((self.sizes[self.labels] - 1).sum(axis=-1) // 2)
 
 
 def nearest_codes(codes: FloatArray) -> NearestCodes:
-    """Compare codes (N, m) with each other; equal: in every channel, up to 1e-12 of the largest entry."""
-    same = _SAME * np.abs(codes).max()
+    """Compare codes (..., N, m) in each set; equal: in every channel, up to 1e-12 of the largest entry."""
+    sets = codes.reshape(-1, *codes.shape[-2:])
+    same = _SAME * np.abs(sets).max(axis=(1, 2))[:, None]
     # Equal codes have equal projections: they stand side by side in their order, and few others come as near.
-    direction = np.sin(np.arange(1.0, codes.shape[1] + 1))
-    projections = codes @ direction
-    order = np.argsort(projections)
-    starts = np.ones(len(codes), dtype=bool)
-    near = 1 + np.flatnonzero(np.diff(projections[order]) <= 2 * codes.shape[1] * same)
-    starts[near] = (np.abs(codes[order[near]] - codes[order[near - 1]]) > same).any(axis=1)
-    labels = np.empty(len(codes), dtype=np.intp)
-    labels[order] = np.cumsum(starts) - 1
-    ones = codes[order[starts]]
-    if len(ones) == 1:
-        return NearestCodes(labels, np.full((1, 2), np.inf), np.zeros(1, dtype=np.intp))
-    distances, indices = cKDTree(ones).query(ones, k=3)  # the first is the code itself
-    return NearestCodes(labels, distances[:, 1:], indices[:, 1])
+    direction = np.sin(np.arange(1.0, codes.shape[-1] + 1))
+    projections = sets @ direction
+    order = np.argsort(projections, axis=-1)
+    projections = np.take_along_axis(projections, order, axis=-1)
+    ordered = sets[np.arange(len(sets))[:, None], order]
+    near = np.nonzero(np.diff(projections, axis=-1) <= 2 * codes.shape[-1] * same)
+    starts = np.ones(order.shape, dtype=bool)
+    starts[:, 1:][near] = (np.abs(ordered[:, 1:][near] - ordered[:, :-1][near]) > same[near[0]]).any(axis=-1)
+    labels = np.empty_like(order)
+    np.put_along_axis(labels, order, np.cumsum(starts).reshape(order.shape) - 1, axis=-1)
+
+    distinct = ordered[starts]
+    distances, nearest = np.empty((len(distinct), 2)), np.empty(len(distinct), dtype=np.intp)
+    for first, end in pairwise([0, *np.cumsum(starts.sum(axis=-1))]):
+        ones = distinct[first:end]
+        distances[first:end], others = cKDTree(ones).query(ones, k=[2, 3])  # the first is the code itself
+        nearest[first:end] = first + others[:, 0]
+    alone = np.isinf(distances[:, 0])
+    nearest[alone] = np.flatnonzero(alone)
+    return NearestCodes(labels.reshape(codes.shape[:-1]), distances, nearest)
 
 
-def merged_pairs(points: NearestCodes, codes: NearestCodes) -> float:
-    """The share of pairs of distinct points that f(Tx + b) maps onto the same code, 0 to 1.
+def merged_pairs(points: NearestCodes, codes: NearestCodes) -> FloatArray:
+    """The share (...) of pairs of distinct points that f(Tx + b) maps onto the same code, 0 to 1.
 
     Where the rank of the active rows falls to n - 1, whole lines are mapped onto one code, but two points
     of a sample hardly ever lie on the same such line; what is counted is pairs that lost everything. For a
     random T without bias and points in the plane with independent, uniformly distributed directions it is
     2^-m / (m + 1) on average.
     """
-    count, already = len(points.labels), points.equal_pairs
-    return (codes.equal_pairs - already) / (count * (count - 1) / 2 - already)
+    count, already = points.labels.shape[-1], points.equal_pairs
+    return np.asarray((codes.equal_pairs - already) / (count * (count - 1) / 2 - already))
 
 
-def nearest_neighbour_error(points: FloatArray, codes: NearestCodes) -> float:
-    """The error of answering, for each of `points` (N, n), another one: that with the nearest code.
+def nearest_neighbour_error(points: FloatArray, codes: NearestCodes) -> FloatArray:
+    """The error (...) of answering, for each of `points` (N, n), another one: that with the nearest code.
 
     Where several points share that code, the answer is their mean. The error is that of `decoders`: root
     mean square distance, relative to that of the points from their mean; the spacing of the points keeps it
     above 0.
     """
-    sizes = codes.sizes
-    sums = np.column_stack([np.bincount(codes.labels, weights=column) for column in points.T])
-    others = sizes[codes.labels] - 1
-    answers = (sums / sizes[:, None])[codes.nearest[codes.labels]]
-    shared = others > 0
-    answers[shared] = (sums[codes.labels] - points)[shared] / others[shared, None]
+    labels, sizes = codes.labels, codes.sizes
+    columns = [np.broadcast_to(column, labels.shape).ravel() for column in points.T]
+    sums = np.column_stack([np.bincount(labels.ravel(), weights=column) for column in columns])
+    shared = sizes > 1
+    answers = (sums / sizes[:, None])[np.where(shared, np.arange(len(sizes)), codes.nearest)]
+    # Without the point itself, the mean of the s that share its code is s / (s - 1) times as far from it.
+    farther = np.where(shared, sizes / (sizes - 1).clip(min=1), 1.0)
+    misses = farther[labels, None] * (answers[labels] - points)
     spread = ((points - points.mean(axis=0)) ** 2).sum()
-    return float(np.sqrt(((answers - points) ** 2).sum() / spread))
+    return np.asarray(np.sqrt((misses**2).sum(axis=(-2, -1)) / spread))
 
 
-def two_nn_dimension(codes: NearestCodes) -> float:
-    """The TwoNN intrinsic dimension (Facco et al. 2017), NaN if fewer than three codes are distinct.
+def two_nn_dimension(codes: NearestCodes) -> FloatArray:
+    """The TwoNN intrinsic dimension (...) (Facco et al. 2017), NaN if fewer than three codes are distinct.
 
     mu = r2 / r1 of the two nearest neighbours follows P(mu <= u) = 1 - u^-d for points sampled at random
     from a d-dimensional manifold; d is the slope through the origin of -log(1 - rank / N) on log mu,
@@ -99,13 +110,22 @@ def two_nn_dimension(codes: NearestCodes) -> float:
     On an evenly spaced curve or a lattice all mu are 1 and the estimate means nothing; take a random part
     of such points first.
     """
-    count = len(codes.distances)
-    if count < 3:
-        return float("nan")
-    log_mu = np.sort(np.log(codes.distances[:, 1] / codes.distances[:, 0]))[: int(0.9 * count)]
-    quantile = -np.log1p(-np.arange(1, len(log_mu) + 1) / count)
-    square = float(log_mu @ log_mu)
-    return float(log_mu @ quantile) / square if square > 0 else float("nan")
+    nearest, second = codes.distances.T
+    mu = np.divide(second, nearest, out=np.ones_like(nearest), where=np.isfinite(second))
+    rows = codes.labels.reshape(-1, codes.labels.shape[-1])
+    counts = np.diff(rows.max(axis=-1), prepend=-1)[:, None]
+    rank = np.arange(1, rows.shape[-1] + 1)
+    log_mu = np.full(rows.shape, np.inf)
+    log_mu[rank <= counts] = np.log(mu)
+    log_mu.sort(axis=-1)
+    kept = rank <= (0.9 * counts).astype(np.intp)
+    log_mu[~kept] = 0.0
+    quantile = -np.log1p(-rank / counts, out=np.zeros(rows.shape), where=kept)
+    square = (log_mu**2).sum(axis=-1)
+    slope = np.divide(
+        (log_mu * quantile).sum(axis=-1), square, out=np.full_like(square, np.nan), where=square > 0
+    )
+    return np.asarray(slope.reshape(codes.labels.shape[:-1]))
 
 
 def principal_variances(covariance: FloatArray) -> FloatArray:
@@ -162,17 +182,16 @@ def neighbourhoods(points: FloatArray, neighbours: int = 5) -> Neighbourhoods:
     if largest > 0:
         distances = np.round(distances / largest, 12)  # 1e-12 apart is rounding, and a tie
     np.fill_diagonal(distances, np.inf)  # nobody is their own neighbour
-    ordered = np.sort(distances, axis=1)
-    closer, up_to = np.empty((2, count, count))
-    for row in range(count):
-        closer[row] = np.searchsorted(ordered[row], distances[row], side="left")
-        up_to[row] = np.searchsorted(ordered[row], distances[row], side="right")
-    return Neighbourhoods(
-        count=count,
-        neighbours=neighbours,
-        member=((neighbours - closer) / (up_to - closer)).clip(0.0, 1.0),
-        excess=(closer + 1 - neighbours).clip(min=0.0),
-    )
+    order = np.argsort(distances, axis=1)
+    ordered = np.take_along_axis(distances, order, axis=1)
+    starts = np.ones(order.shape, dtype=bool)  # of ties, row after row
+    starts[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    tie, start = np.cumsum(starts).reshape(order.shape) - 1, np.flatnonzero(starts)
+    closer, tied = start % count, np.diff(start, append=starts.size)
+    member, excess = np.empty((2, count, count))
+    np.put_along_axis(member, order, ((neighbours - closer) / tied).clip(0.0, 1.0)[tie], axis=1)
+    np.put_along_axis(excess, order, (closer + 1.0 - neighbours).clip(min=0.0)[tie], axis=1)
+    return Neighbourhoods(count, neighbours, member, excess)
 
 
 def trustworthiness(points: Neighbourhoods, codes: Neighbourhoods) -> float:
