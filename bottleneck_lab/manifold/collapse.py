@@ -49,7 +49,7 @@ LARGEST_DIM = 2048
 _SAMPLE = 400  # points are compared with each other on a random half of them, and on this many at most
 _DRAWN = 1000
 _NEIGHBOURHOOD_TRIALS = 40
-_CHUNK = 2**19  # numbers per array: bounds the memory
+_CHUNK = 2**18  # numbers per array: bounds the memory, and fits a cache
 
 # Measured for every matrix and reported as medians with quantiles: one ill-conditioned T ruins a mean.
 MEASURES = (
@@ -320,7 +320,7 @@ class _Study:
     def _blocks(self, dim: int, trials: int) -> list[range]:
         """Blocks of trials whose arrays, (block, points of a chunk, dim), (block, dim, dim), fit `_CHUNK`."""
         per_matrix = dim * max(dim, self._points_per_chunk(dim), len(self.sample))
-        size = min(max(1, _CHUNK // per_matrix), 100)  # and enough of them to keep all cores busy
+        size = min(max(1, _CHUNK // per_matrix), 50)  # and enough of them to keep all cores busy
         return [range(start, min(start + size, trials)) for start in range(0, trials, size)]
 
 

@@ -45,23 +45,25 @@ class NearestCodes:
 
 def nearest_codes(codes: FloatArray) -> NearestCodes:
     """Compare codes (..., N, m) in each set; equal: in every channel, up to 1e-12 of the largest entry."""
-    sets = codes.reshape(-1, *codes.shape[-2:])
-    same = _SAME * np.abs(sets).max(axis=(1, 2))[:, None]
+    *_, count, channels = codes.shape
+    rows, sets = codes.reshape(-1, channels), codes.reshape(-1, count, channels)
+    same = (_SAME * np.abs(sets).max(axis=(1, 2))).repeat(count)
     # Equal codes have equal projections: they stand side by side in their order, and few others come as near.
-    direction = np.sin(np.arange(1.0, codes.shape[-1] + 1))
-    projections = sets @ direction
-    order = np.argsort(projections, axis=-1)
-    projections = np.take_along_axis(projections, order, axis=-1)
-    ordered = sets[np.arange(len(sets))[:, None], order]
-    near = np.nonzero(np.diff(projections, axis=-1) <= 2 * codes.shape[-1] * same)
-    starts = np.ones(order.shape, dtype=bool)
-    starts[:, 1:][near] = (np.abs(ordered[:, 1:][near] - ordered[:, :-1][near]) > same[near[0]]).any(axis=-1)
+    projections = rows @ np.sin(np.arange(1.0, channels + 1))
+    of_set = np.arange(0, len(rows), count)
+    order = (of_set[:, None] + np.argsort(projections.reshape(-1, count), axis=-1)).ravel()
+    ordered = rows.take(order, axis=0)
+    near = 1 + np.flatnonzero(np.diff(projections[order]) <= 2 * channels * same[1:])
+    apart = np.abs(ordered.take(near, axis=0) - ordered.take(near - 1, axis=0))
+    starts = np.ones(len(rows), dtype=bool)
+    starts[near] = (apart > same[near, None]).any(axis=-1)
+    starts[of_set] = True
     labels = np.empty_like(order)
-    np.put_along_axis(labels, order, np.cumsum(starts).reshape(order.shape) - 1, axis=-1)
+    labels[order] = np.cumsum(starts) - 1
 
-    distinct = ordered[starts]
+    distinct, ends = ordered.compress(starts, axis=0), np.cumsum(starts.reshape(-1, count).sum(axis=-1))
     distances, nearest = np.empty((len(distinct), 2)), np.empty(len(distinct), dtype=np.intp)
-    for first, end in pairwise([0, *np.cumsum(starts.sum(axis=-1))]):
+    for first, end in pairwise([0, *ends]):
         ones = distinct[first:end]
         distances[first:end], others = cKDTree(ones).query(ones, k=[2, 3])  # the first is the code itself
         nearest[first:end] = first + others[:, 0]
@@ -93,10 +95,10 @@ def nearest_neighbour_error(points: FloatArray, codes: NearestCodes) -> FloatArr
     columns = [np.broadcast_to(column, labels.shape).ravel() for column in points.T]
     sums = np.column_stack([np.bincount(labels.ravel(), weights=column) for column in columns])
     shared = sizes > 1
-    answers = (sums / sizes[:, None])[np.where(shared, np.arange(len(sizes)), codes.nearest)]
+    answers = (sums / sizes[:, None]).take(np.where(shared, np.arange(len(sizes)), codes.nearest), axis=0)
     # Without the point itself, the mean of the s that share its code is s / (s - 1) times as far from it.
     farther = np.where(shared, sizes / (sizes - 1).clip(min=1), 1.0)
-    misses = farther[labels, None] * (answers[labels] - points)
+    misses = farther[labels][..., None] * (answers.take(labels, axis=0) - points)
     spread = ((points - points.mean(axis=0)) ** 2).sum()
     return np.asarray(np.sqrt((misses**2).sum(axis=(-2, -1)) / spread))
 
