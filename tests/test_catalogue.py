@@ -107,7 +107,7 @@ def test_expansion_ratios_of_equal_cost_have_equal_cost(dataset):
     reference = costs["t=6, natural cost"]
     equal = [madds for name, madds in costs.items() if name.endswith("equal MAdds")]
     assert len(equal) == (7 if dataset == "spiral" else 8)
-    close = 0.07 if dataset == "spiral" else 0.01  # eight channels are coarse
+    close = 0.12 if dataset == "spiral" else 0.01  # toy blocks are matched, stem and classifier come on top
     assert all(madds == pytest.approx(reference, rel=close) for madds in equal)
 
 
