@@ -12,6 +12,7 @@ from bottleneck_lab.cli.collapse import collapse
 from bottleneck_lab.cli.data import data_app
 from bottleneck_lab.cli.explore import explore
 from bottleneck_lab.cli.inspect import describe, list_ablations, status
+from bottleneck_lab.cli.paper import paper
 from bottleneck_lab.cli.patterns import patterns
 from bottleneck_lab.cli.run import run
 from bottleneck_lab.errors import LabError
@@ -25,6 +26,7 @@ app.command("describe", short_help="Explain an ablation and draw its blocks.")(d
 app.command("status", short_help="Tell how far the ablations in a folder are.")(status)
 app.command("collapse", short_help="Measure what ReLU loses of a manifold (Fig. 1).")(collapse)
 app.command("explore", short_help="Write a page on which Fig. 1 moves.")(explore)
+app.command("paper", short_help="Set the paper's numbers beside ours.")(paper)
 app.command("patterns", short_help="Count the positive channels of a run (Fig. 7).")(patterns)
 app.command("bridge", short_help="Set collapse beside accuracy, layer by layer.")(bridge)
 app.add_typer(data_app, name="data")
