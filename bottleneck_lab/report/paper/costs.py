@@ -16,7 +16,7 @@ from bottleneck_lab.report.paper.row import Agreement, Row, agreement, close, sa
 
 SIZES, TABLE_3, TABLE_4, FIGURE_5 = "Section 4", "Table 3", "Table 4", "Figure 5"
 CAPTIONS = {
-    SIZES: "sizes, in millions over multipliers and resolutions of Fig. 5",
+    SIZES: "layers, and sizes in millions over the networks of Fig. 5",
     TABLE_3: "channels / kB to be kept at a resolution, 16 bits a number",
     TABLE_4: "millions, without batch norm; MAdds of convolutions and classifier",
     FIGURE_5: "millions of MAdds, with 1001 classes and the average pooling",
