@@ -9,6 +9,7 @@ import typer
 
 from bottleneck_lab.cli.bridge import bridge
 from bottleneck_lab.cli.collapse import collapse
+from bottleneck_lab.cli.convert import convert
 from bottleneck_lab.cli.data import data_app
 from bottleneck_lab.cli.explore import explore
 from bottleneck_lab.cli.inspect import describe, list_ablations, status
@@ -28,6 +29,7 @@ app.command("collapse", short_help="Measure what ReLU loses of a manifold (Fig. 
 app.command("explore", short_help="Write a page on which Fig. 1 moves.")(explore)
 app.command("paper", short_help="Set the paper's numbers beside ours.")(paper)
 app.command("patterns", short_help="Count the positive channels of a run (Fig. 7).")(patterns)
+app.command("convert", short_help="Bring in a network of torchvision or timm.")(convert)
 app.command("bridge", short_help="Set collapse beside accuracy, layer by layer.")(bridge)
 app.add_typer(data_app, name="data")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -125,9 +126,10 @@ def _print(run: TrainedRun, images: int, counts: Counts) -> None:
     from bottleneck_lab.report.patterns_figure import TITLES
 
     settings = run.settings
+    right = "" if math.isnan(run.accuracy) else f"{100 * run.accuracy:.1f} % right; "
     say(
         f"{settings.variant}, seed {settings.seed}: {settings.model.network} on {settings.dataset}, "
-        f"{100 * run.accuracy:.1f} % right; {images:,} held-out images"
+        f"{right}{images:,} held-out images"
     )
     console = Console(highlight=False)
     for state, layers in counts.items():

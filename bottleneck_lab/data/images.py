@@ -91,11 +91,11 @@ def load_images(settings: ImageSettings, folder: Path | None) -> ImageData:
     else:
         assert folder is not None
         train, held_out, test, checksums = _cifar(settings.dataset, folder)
+    train, held_out = _first(train, settings.train_images), _first(held_out, settings.held_out_images)
     if settings.resolution is not None:
         train = _resampled(train, settings.resolution)
         held_out = _resampled(held_out, settings.resolution)
         test = test and _resampled(test, settings.resolution)
-    train, held_out = _first(train, settings.train_images), _first(held_out, settings.held_out_images)
     mean, std = train.mean_and_std()
     return ImageData(train, held_out, test, mean, std, checksums)
 

@@ -31,7 +31,7 @@ class TrainedRun:
     Args:
         folder: what it has left.
         settings: what determined it.
-        accuracy: on the held-out images after the last epoch, 0 to 1.
+        accuracy: on the held-out images after the last epoch, 0 to 1; NaN for a network from elsewhere.
         data: its images, on `device`.
         device: where the network is to run.
     """
@@ -68,11 +68,15 @@ class TrainedRun:
             normalise(network, self.batches(self.data.train, images, size))
         return network.eval()
 
-    def batches(
-        self, images: Images, count: int | None = None, size: int = EVALUATION_BATCH
-    ) -> Iterator[Tensor]:
-        """The first `count` of `images` (all if absent) as the network takes them, `size` at a time."""
+    def batches(self, images: Images, count: int | None = None, size: int | None = None) -> Iterator[Tensor]:
+        """The first `count` of `images` (all if absent) as the network takes them, `size` at a time.
+
+        Without a size, as many as have the pixels of an evaluation batch of 32 x 32, so that large images
+        need no more memory.
+        """
         pixels = images.pixels[:count]
+        if size is None:
+            size = max(1, min(EVALUATION_BATCH, EVALUATION_BATCH * 32 * 32 // pixels[0, ..., 0].numel()))
         for start in range(0, len(pixels), size):
             yield self.data.normalised(pixels[start : start + size])
 
@@ -127,7 +131,8 @@ def open_run(folder: Path, data_dir: Path | None, device: torch.device) -> Train
     if not isinstance(result, dict) or status != "done":
         raise LabError(f"{folder}: this run is {status}; only one that is done has a network to look at")
     data = _data(settings.data, data_dir).to(device)
-    return TrainedRun(folder, settings, float(result["accuracy"]), data, device)
+    accuracy = float("nan") if result["accuracy"] is None else float(result["accuracy"])
+    return TrainedRun(folder, settings, accuracy, data, device)
 
 
 def _settings(folder: Path) -> RunSettings:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from bottleneck_lab.config import load
+from bottleneck_lab.data.images import Images
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.execute import execute
@@ -95,6 +96,11 @@ def test_batches_are_the_first_images_normalised(folder):
     assert [len(batch) for batch in batches] == [10, 10, 5]
     assert torch.equal(torch.cat(batches), run.data.normalised(run.data.held_out.pixels[:25]))
     assert sum(map(len, run.batches(run.data.held_out))) == len(run.data.held_out)
+
+
+def test_large_images_come_in_smaller_batches(folder):
+    large = Images(torch.zeros(70, 64, 64, 1, dtype=torch.uint8), torch.zeros(70, dtype=torch.int64))
+    assert [len(batch) for batch in opened(folder).batches(large)] == [62, 8]  # 250 / 4 is 62.5
 
 
 def refusal(folder, data_dir=None):

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from bottleneck_lab import extend
+from bottleneck_lab.cli.convert import convert
+from bottleneck_lab.cli.patterns import patterns
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.models import MobileNetV2, layouts
+from bottleneck_lab.runs.trained import open_run
+
+app = typer.Typer()
+app.command("convert")(convert)
+app.command("patterns")(patterns)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=True)
+
+
+@pytest.fixture(autouse=True)
+def _colours(monkeypatch):
+    """A data set of 6 training and 4 held-out images in colour, 3 classes, as a user would add it."""
+
+    def load():
+        pixels = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), dtype=np.uint8)
+        labels = np.arange(10) % 3
+        return pixels[:6], labels[:6], pixels[6:], labels[6:]
+
+    images = extend.ImageSet((3, 8, 8), 3, 6, 4, load)
+    monkeypatch.setitem(extend.DATASETS.added, "colours", extend.Addition(images, __file__, "0"))
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return MobileNetV2(layouts.settings_at(0.1), 3, 1000)
+
+
+@pytest.fixture
+def checkpoint(network, tmp_path):
+    """A file in timm's layout, of the narrowest network."""
+    path = tmp_path / "net.pth"
+    torch.save(layouts.to_layout(network.state_dict(), "timm", network.settings), path)
+    return path
+
+
+def options(out, **more):
+    given = {"out": out, "dataset": "colours", "resolution": 64, "images": 4} | more
+    return [part for name, value in given.items() for part in (f"--{name}", value)]
+
+
+def test_a_checkpoint_becomes_a_folder_that_patterns_looks_into(checkpoint, tmp_path):
+    done = run("convert", checkpoint, *options(tmp_path / "new" / "folder"))
+    assert done.exit_code == 0, done.exception
+    words = " ".join(done.stdout.split())
+    assert "net.pth: timm's MobileNetV2, width 0.1, 1000 classes; 314 tensors" in words
+    assert "Without its classifier: colours has 3 classes." in words
+    shown = run("patterns", tmp_path / "new" / "folder", "--json")
+    assert shown.exit_code == 0, shown.exception
+    trained = [row for row in json.loads(shown.stdout) if row["state"] == "trained"]
+    assert [row["layer"] for row in trained] == [f"blocks.{index}.expansion" for index in range(1, 17)]
+    assert [row["pixels"] for row in trained[:2]] == [4 * 32 * 32, 4 * 16 * 16]
+    assert "% right" not in run("patterns", tmp_path / "new" / "folder").stdout
+
+
+def test_the_network_of_the_folder_is_that_of_the_checkpoint(network, checkpoint, tmp_path):
+    run("convert", checkpoint, *options(tmp_path / "out"))
+    opened = open_run(tmp_path / "out", None, torch.device("cpu"))
+    assert np.isnan(opened.accuracy)
+    found = opened.network("trained").state_dict()
+    for name, tensor in network.state_dict().items():
+        if name.startswith("classifier."):
+            assert found[name].shape[0] == 3
+            assert not found[name].any()
+        else:
+            assert torch.equal(found[name], tensor), name
+
+
+def test_a_classifier_with_as_many_classes_stays(tmp_path):
+    network = MobileNetV2(layouts.settings_at(0.1), 3, 3)
+    torch.save(layouts.to_layout(network.state_dict(), "torchvision", network.settings), tmp_path / "net.pt")
+    assert "Without" not in run("convert", tmp_path / "net.pt", *options(tmp_path / "out")).stdout
+    found = open_run(tmp_path / "out", None, torch.device("cpu")).network("trained")
+    assert torch.equal(found.classifier.weight, network.classifier.weight)
+
+
+def test_the_folder_says_where_the_weights_come_from(checkpoint, tmp_path):
+    run("convert", checkpoint, *options(tmp_path / "out"))
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result["accuracy"] is None
+    assert result["converted_from"] == {
+        "file": "net.pth",
+        "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        "layout": "timm",
+        "classes": 1000,
+    }
+
+
+def test_what_a_user_gets_wrong_is_said_in_a_sentence(checkpoint, tmp_path):
+    torch.save({"fc.weight": torch.ones(1)}, tmp_path / "other.pth")
+    for arguments, reason in (
+        ((tmp_path / "missing.pth", *options(tmp_path / "out")), "missing.pth: cannot be read"),
+        ((tmp_path / "other.pth", *options(tmp_path / "out")), "other.pth: neither torchvision's nor timm's"),
+        ((checkpoint, *options(tmp_path / "out", dataset="colors")), "did you mean 'colours'?"),
+        ((checkpoint, *options(tmp_path / "out", dataset="spiral")), "spiral: no data set of images"),
+        ((checkpoint, *options(tmp_path / "out", dataset="digits")), "its images are grey"),
+        ((checkpoint, *options(tmp_path / "out", images=5)), "held_out_images = 5: colours has only 4"),
+        ((checkpoint, *options(tmp_path / "out", resolution=2)), "resolution: "),
+        ((checkpoint, *options(__file__)), "File exists"),
+    ):
+        error = run("convert", *arguments).exception
+        assert isinstance(error, LabError), error
+        assert reason in str(error)
+    assert not (tmp_path / "out" / "result.json").exists()
+
+
+def test_help_loads_no_torch():
+    program = "import sys, bottleneck_lab.cli.convert; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
