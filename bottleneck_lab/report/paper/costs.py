@@ -10,7 +10,7 @@ from torch import nn
 
 from bottleneck_lab.models import MobileNetV2
 from bottleneck_lab.models.shufflenet import ShuffleNet
-from bottleneck_lab.report.paper.networks import TITLES, Network, build, cost, shapes, weights
+from bottleneck_lab.report.paper.networks import TITLES, Network, bare, build, cost, shapes, weights
 from bottleneck_lab.report.paper.published import published
 from bottleneck_lab.report.paper.row import Agreement, Row, agreement, close, same
 
@@ -191,9 +191,8 @@ def _cost_in_figure_5(name: str, width: float, edge: int, **knobs: int) -> float
     if name == "shufflenet":
         return cost(build(name, width_multiplier=width), edge) / 1e6
     network = build(name, classes=1001, width_multiplier=width, **knobs)
-    last = network.head if isinstance(network, MobileNetV2) else network.blocks[-1]
-    names = {module: module_name for module_name, module in network.named_modules()}
-    pooled = shapes(network, edge)[names[last]].output
+    last = "head" if isinstance(network, MobileNetV2) else f"blocks.{len(network.blocks) - 1}"
+    pooled = shapes(bare(network), edge)[last].output
     return (cost(network, edge) + math.prod(pooled)) / 1e6
 
 

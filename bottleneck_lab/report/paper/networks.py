@@ -48,11 +48,11 @@ def build(network: str, classes: int = 1000, **knobs: Any) -> Network:
 @functools.lru_cache(maxsize=256)
 def cost(network: Network, edge: int = 224) -> int:
     """MAdds of convolutions and classifier for one image of `edge` x `edge` pixels."""
-    return madds(_bare(network), 1, 3, edge, edge)
+    return madds(bare(network), 1, 3, edge, edge)
 
 
 @functools.lru_cache(maxsize=64)
-def _bare(network: Network) -> Network:
+def bare(network: Network) -> Network:
     """The network without batch norms and activations, which count nothing but cost most of the time."""
     bare = copy.deepcopy(network)
     for layer in bare.modules():
