@@ -105,6 +105,32 @@ def test_nearest_codes_of_two_are_each_other():
     assert nearest.distances.tolist() == [[5.0, math.inf], [5.0, math.inf]]
 
 
+@settings(deadline=None)
+@given(
+    arrays(
+        float,
+        st.tuples(st.integers(1, 4), st.integers(3, 12), st.integers(1, 3)),
+        elements=st.integers(0, 3).map(float),
+    ),
+    st.integers(0, 2**32 - 1),
+)
+def test_sets_in_a_stack_are_compared_each_with_itself_alone(stack, seed):
+    rng = np.random.default_rng(seed)
+    stack = stack + rng.integers(0, 2, stack.shape) * math.pi + rng.integers(0, 2, (len(stack), 1, 1)) * 100
+    points = rng.standard_normal((stack.shape[1], 2))
+    before, together = nearest_codes(points), nearest_codes(stack)
+    alone = [nearest_codes(codes) for codes in stack]
+    assert np.array_equal(together.distances, np.concatenate([one.distances for one in alone]))
+    assert together.equal_pairs.tolist() == [int(one.equal_pairs) for one in alone]
+    for measure in (
+        lambda codes: merged_pairs(before, codes),
+        lambda codes: nearest_neighbour_error(points, codes),
+        two_nn_dimension,
+    ):
+        each = np.array([measure(one) for one in alone])
+        assert measure(together) == pytest.approx(each, nan_ok=True)
+
+
 # dimension
 
 
