@@ -146,7 +146,8 @@ class Measure:
         label: what it says, for tables and axes.
         share: whether it lies between 0 and 1 and is shown in percent.
         take: `take(network, data)` returns it, from a network in evaluation mode and its
-            `bottleneck_lab.data.images.ImageData`; None for those that come with the project.
+            `bottleneck_lab.data.images.ImageData`; gradients are off. It is tried before the training,
+            too, so that a mistake shows in time. None for those that come with the project.
     """
 
     label: str

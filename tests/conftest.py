@@ -1,7 +1,10 @@
 import os
+import sys
 
 import hypothesis
 import pytest
+
+from bottleneck_lab import extend
 
 # Before anything imports torch: two threads that fight over a busy core are many times slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -85,6 +88,25 @@ def _no_data_at_hand(monkeypatch, tmp_path_factory):
     """Tests see CIFAR only where they ask for it, and never the user's cache."""
     monkeypatch.setenv("BOTTLENECK_LAB_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.delenv("BOTTLENECK_LAB_DATA", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_added_outlives_its_test(monkeypatch):
+    """What a test adds to the lab is gone after it, and what was remembered of it too."""
+    monkeypatch.delenv(extend.VARIABLE, raising=False)
+    with monkeypatch.context() as patch:
+        for registry in extend.REGISTRIES:
+            patch.setattr(registry, "added", dict(registry.added))
+        patch.setattr(extend, "_included", dict(extend._included))
+        patch.setattr(extend, "_entry_points_loaded", extend._entry_points_loaded)
+        yield
+        used = any(registry.added for registry in extend.REGISTRIES)
+    if used and "torch" in sys.modules:
+        from bottleneck_lab import models
+        from bottleneck_lab.data.images import load_images
+
+        models._cost.cache_clear()
+        load_images.cache_clear()
 
 
 @pytest.fixture

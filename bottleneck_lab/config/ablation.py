@@ -261,7 +261,7 @@ def _check_part(ablation: Ablation, part_name: str, part: Part, problems: Proble
     for axis in part.heat_map or ():
         if axis not in part.axes:
             problems.add(f"{here}.heat_map", f"{axis!r} is no axis", axis, part.axes)
-    if part.heat_map is not None and set(part.axes) != set(part.heat_map):
+    if part.heat_map is not None and sorted(part.axes) != sorted(part.heat_map):
         problems.add(f"{here}.heat_map", "a map shows two different axes, and needs a part with no others")
     every = [", ".join(levels) for levels in itertools.product(*part.axes.values())]
     for name in part.without:
@@ -348,7 +348,12 @@ def _names_a_network(here: str, layers: list[Layer], problems: Problems) -> bool
     """Whether the layers name a network that there is."""
     name = _network(layers)
     if name is None:
-        problems.add(f"{here} (model.network)", "missing")
+        halves = [key for key in ("architecture", "size") if _blame(f"model.{key}", layers)]
+        if len(halves) == 1:
+            other = {"architecture": "size", "size": "architecture"}[halves[0]]
+            problems.add(f"{here} (model.{other})", f"missing beside model.{halves[0]}")
+        else:
+            problems.add(f"{here} (model.network)", "missing")
     elif name not in NETWORKS:
         keys = ("model.network", "model.architecture", "model.size")
         place = next((found for key in keys if (found := _blame(key, layers))), here)

@@ -132,7 +132,7 @@ def _added(name: str, added: extend.ImageSet) -> tuple[Images, Images, None, dic
     """What a function from outside loads, checked against what was said of it."""
     assert added.load is not None
     wanted = "training pixels and labels, and held-out pixels and labels"
-    returned = arrays(name, added.load(), wanted, 4)
+    returned = arrays(name, added.load, wanted, 4)
     channels, height, width = added.shape
     parts = []
     for part, count, pixels, labels in zip(

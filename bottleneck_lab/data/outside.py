@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,16 @@ from numpy.typing import NDArray
 from bottleneck_lab.errors import LabError
 
 
-def arrays(name: str, returned: object, wanted: str, count: int = 2) -> list[NDArray[Any]]:
-    """The `count` arrays that the data set `name` has returned; `wanted` says in words what they should be.
+def arrays(name: str, make: Callable[[], object], wanted: str, count: int) -> list[NDArray[Any]]:
+    """The `count` arrays that the data set `name` makes; `wanted` says in words what they should be.
 
     Raises:
-        LabError: anything but so many arrays.
+        LabError: it fails, or returns anything but so many arrays.
     """
+    try:
+        returned = make()
+    except Exception as error:
+        raise LabError(f"the data set {name!r} fails: {type(error).__name__}: {error}") from error
     if not isinstance(returned, tuple | list) or len(returned) != count:
         what = f"{len(returned)} things" if isinstance(returned, tuple | list) else type(returned).__name__
         raise LabError(f"the data set {name!r} must return {wanted} ({count} arrays), not {what}")

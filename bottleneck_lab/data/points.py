@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Literal
 
 import numpy as np
@@ -32,7 +33,8 @@ def draw_points(
     assert added is not None
     count = settings.points if part == "train" else settings.held_out
     generator = np.random.default_rng(stream(seed, settings.dataset, part))
-    points, classes = arrays(settings.dataset, added.draw(count, generator), "points and their classes")
+    draw = functools.partial(added.draw, count, generator)
+    points, classes = arrays(settings.dataset, draw, "points and their classes", 2)
     if points.shape != (count, added.dimensions) or classes.shape != (count,):
         raise LabError(
             f"the data set {settings.dataset!r} must return {count} x {added.dimensions} points and {count} "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+import torch
 from torch import nn
 
 from bottleneck_lab import extend
@@ -29,18 +30,25 @@ def take(names: Iterable[str], network: nn.Module, data: ImageData) -> dict[str,
     """The measures of that name of a network, which is left in evaluation mode and otherwise as it was.
 
     Raises:
-        LabError: an added measure that returns no finite number.
+        LabError: a measure that cannot be taken of this network; an added one that fails, or returns no
+            finite number.
     """
+    return {name: _take(name, network, data) for name in names}
+
+
+def _take(name: str, network: nn.Module, data: ImageData) -> float:
     network.eval()
-    return {name: _number(name, _taker(name)(network, data)) for name in names}
-
-
-def _taker(name: str) -> Take:
     if name in TAKE:
-        return TAKE[name]
+        return TAKE[name](network, data)
     added = extend.MEASURE_NAMES[name].take
     assert added is not None
-    return added
+    try:
+        with torch.no_grad():
+            return _number(name, added(network, data))
+    except LabError:
+        raise
+    except Exception as error:
+        raise LabError(f"the measure {name!r} fails: {type(error).__name__}: {error}") from error
 
 
 def _number(name: str, value: object) -> float:

@@ -10,8 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bottleneck_lab.config import Ablation, DatasetName, RunSettings, Tier, Variant
+from bottleneck_lab import extend
+from bottleneck_lab.config import Ablation, DatasetName, ImageSettings, RunSettings, Tier, Variant
+from bottleneck_lab.config.settings import DataSettings
 from bottleneck_lab.data import cifar
+from bottleneck_lab.data.images import load_images
+from bottleneck_lab.data.points import draw_points
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.runs import files
@@ -149,14 +153,25 @@ class Plan:
         )
 
 
+def _look_into(settings: DataSettings) -> None:
+    """Draw or load a data set that was added, so that a mistake in it is found before the training."""
+    if settings.dataset in extend.DATASETS.added:
+        if isinstance(settings, ImageSettings):
+            load_images(settings, None)
+        else:
+            draw_points(settings, 0, "train")
+
+
 def make_plan(
     ablation: Ablation, tier: Tier, data: Data, seeds: Sequence[int] | None, overrides: dict[str, Any]
 ) -> Plan:
     """All runs of an ablation on `data`; `seeds` replaces every tier's own number of seeds.
 
     Raises:
-        LabError: settings that `overrides` makes impossible.
+        LabError: settings that `overrides` makes impossible; an added data set that returns nonsense.
     """
     variants = tuple(ablation.variants(tier, data.names, overrides))
+    for settings in {variant.settings.data for variant in variants}:
+        _look_into(settings)
     chosen = {name: tuple(seeds or range(ablation.seeds(tier, name))) for name in data.names}
     return Plan(ablation, tier, data, variants, chosen, overrides)
