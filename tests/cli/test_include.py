@@ -9,11 +9,14 @@ import sys
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from bottleneck_lab import extend
+from bottleneck_lab.cli import app, run_app
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.seeds import stream
 
 RUN = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
-LAB = [sys.executable, "-c", "from bottleneck_lab.cli import main; main()"]
 
 ADDITIONS = """
 import numpy as np
@@ -103,6 +106,13 @@ def call(command, *arguments, cwd, **environment):
         text=True,
         timeout=120,
     )
+
+
+def invoke(*arguments, app=run_app):
+    """The same within this process, which is quicker."""
+    result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    assert result.exit_code == 0, " ".join(result.output.split())
+    return result.output
 
 
 def write(folder, additions=ADDITIONS, ablation=ABLATION):
@@ -200,29 +210,28 @@ def test_every_run_says_which_file_it_depends_on(trained):
 
 
 def test_the_same_command_again_trains_nothing_and_another_file_everything(trained, tmp_path):
-    arguments = ("./outside.toml", "--tier", "smoke", "--workers", 1, "--include", "mine.py", "--dry-run")
-    assert "0 runs to train" in call(RUN, *arguments, cwd=trained).stdout
+    arguments = (trained / "outside.toml", "--tier", "smoke", "--out", trained / "results", "--dry-run")
+    assert "0 runs to train" in invoke(*arguments, "--include", trained / "mine.py")
+    for registry in extend.REGISTRIES:
+        registry.added.clear()
     write(tmp_path, ADDITIONS + "\n# another file\n")
-    (tmp_path / "results").symlink_to(trained / "results")
-    assert "7 runs to train" in call(RUN, *arguments, cwd=tmp_path).stdout
+    assert "7 runs to train" in invoke(*arguments, "--include", tmp_path / "mine.py")
 
 
-def test_the_variable_does_what_the_option_does(trained):
-    arguments = ("./outside.toml", "--tier", "smoke", "--dry-run")
-    done = call(RUN, *arguments, cwd=trained, BOTTLENECK_LAB_INCLUDE="mine.py")
-    assert "0 runs to train" in done.stdout, done.stderr
+def test_the_variable_does_what_the_option_does(trained, monkeypatch):
+    monkeypatch.setenv("BOTTLENECK_LAB_INCLUDE", str(trained / "mine.py"))
+    arguments = (trained / "outside.toml", "--tier", "smoke", "--out", trained / "results", "--dry-run")
+    assert "0 runs to train" in invoke(*arguments)
 
 
 def test_status_and_report_need_no_file(trained):
-    done = call(LAB, "status", cwd=trained)
-    assert "outside/smoke: 7 done" in done.stdout
+    assert "outside/smoke: 7 done" in invoke("status", "--out", trained / "results", app=app)
 
 
 def test_what_was_added_is_described(trained):
-    done = call(LAB, "describe", "./outside.toml", "--include", "mine.py", cwd=trained)
-    assert done.returncode == 0, done.stderr
-    assert "linear map, Mish" in done.stdout
-    assert "MyBlock (block = 'my_block')" in done.stdout
+    drawn = invoke("describe", trained / "outside.toml", "--include", trained / "mine.py", app=app)
+    assert "linear map, Mish" in drawn
+    assert "MyBlock (block = 'my_block')" in drawn
 
 
 @pytest.mark.parametrize("command", ["patterns", "bridge"])
@@ -230,13 +239,10 @@ def test_looking_inside_names_the_activation_whose_kinks_it_does_not_know(traine
     folder = trained / "results" / "outside" / "smoke"
     [run] = [path for config, _, path in runs(trained) if config["variant"] == "plain"]
     place = run if command == "patterns" else folder
-    done = call(LAB, command, place, "--include", "mine.py", cwd=trained)
-    assert done.returncode == 2
-    assert "where Mish clips is not known" in done.stderr
-    assert "Traceback" not in done.stderr
-    done = call(LAB, command, place, cwd=trained)
-    assert done.returncode == 2
-    assert "--include" in done.stderr
+    with pytest.raises(LabError, match="name its file by --include"):
+        invoke(command, place, app=app)
+    with pytest.raises(LabError, match="where Mish clips is not known"):
+        invoke(command, place, "--include", trained / "mine.py", app=app)
 
 
 def replaced(old, new):
@@ -265,11 +271,19 @@ def replaced(old, new):
 )
 def test_a_mistake_in_the_file_is_a_sentence_before_anything_is_trained(tmp_path, additions, sentence):
     write(tmp_path, additions)
-    done = call(RUN, "./outside.toml", "--tier", "smoke", "--include", "mine.py", cwd=tmp_path)
-    assert done.returncode == 2, done.stdout
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
+    arguments = (tmp_path / "outside.toml", "--tier", "smoke", "--out", tmp_path / "results")
+    with pytest.raises(LabError) as refused:
+        invoke(*arguments, "--include", tmp_path / "mine.py")
+    assert sentence in str(refused.value)
     assert not list(tmp_path.glob("results/**/config.json"))
+
+
+def test_the_exit_code_of_such_a_mistake_is_2(tmp_path):
+    write(tmp_path, replaced("outputs, 3, stride, 1)", "outputs, 3, stride)"))
+    done = call(RUN, "./outside.toml", "--tier", "smoke", "--include", "mine.py", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the block 'my_block' must turn [1, 16, 6, 6] into [1, 4, 3, 3]")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
@@ -280,7 +294,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_a_measure_that_fails_is_a_run_that_failed_with_the_reason(tmp_path):
     write(tmp_path, replaced("return network.classifier", "return network.classifyer"))
-    arguments = ("./outside.toml", "--tier", "smoke", "--dataset", "my_images", "--include", "mine.py")
-    done = call(RUN, *arguments, "--workers", 2, cwd=tmp_path)
-    assert done.returncode == 1
-    assert "the measure 'my_measure' fails" in " ".join(done.stdout.split())
+    arguments = ("--tier", "smoke", "--dataset", "my_images", "--out", tmp_path, "--workers", 1)
+    with pytest.raises(AssertionError, match="the measure 'my_measure' fails: AttributeError"):
+        invoke(tmp_path / "outside.toml", *arguments, "--include", tmp_path / "mine.py")
+    assert {result["status"] for _, result, _ in runs(tmp_path)} <= {"failed"}
