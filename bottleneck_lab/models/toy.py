@@ -44,7 +44,7 @@ class BatchedActivation(nn.Module):
         for (name, _), function in zip(groups, self.functions, strict=True):
             if next(function.parameters(), None) is not None:
                 raise LabError(
-                    f"the activation {name!r} has parameters, which the toy networks of a batch would share"
+                    f"the activation {name!r} has parameters, which toy networks of one batch cannot share"
                 )
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102

@@ -231,7 +231,7 @@ def test_status_and_report_need_no_file(trained):
 def test_what_was_added_is_described(trained):
     drawn = invoke("describe", trained / "outside.toml", "--include", trained / "mine.py", app=app)
     assert "linear map, Mish" in drawn
-    assert "MyBlock (block = 'my_block')" in drawn
+    assert "is a MyBlock, which makes" in drawn
 
 
 @pytest.mark.parametrize("command", ["patterns", "bridge"])

@@ -166,7 +166,7 @@ def test_a_block_may_look_at_the_numbers_it_is_given(mobilenet: Settings, run: R
 def test_a_network_with_added_blocks_can_be_described(mobilenet: Settings, run: Run) -> None:
     extend.block("plain")(Plain)
     drawn = draw_block(run(small(mobilenet, block="plain"), dataset="digits"))
-    assert drawn == "blocks.0 is a Plain (block = 'plain'), which makes 8 x 8 x 4"
+    assert drawn == "blocks.0 is a Plain, which makes 8 x 8 x 4"
 
 
 # Placements of shortcuts
