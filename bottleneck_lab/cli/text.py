@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -42,7 +43,9 @@ def cost_table(plan: Plan) -> None:
     from bottleneck_lab.models import cost_of
 
     for name in plan.data.names:
-        table = _table(f"{name}: variant", ("parameters", "right"), ("MAdds", "right"), ("runs", "right"))
+        table = _table(
+            f"{name}: variant", ("parameters", "right"), ("MAdds", "right"), ("runs", "right"), fold=True
+        )
         for variant in plan.variants:
             if variant.dataset == name:
                 cost = cost_of(variant.settings)
@@ -55,55 +58,101 @@ def print_summary(summary: dict[str, Any]) -> None:
     """Print the table of variants and the verdict of every claim."""
     for dataset in summary["datasets"]:
         variants = [variant for variant in summary["variants"] if variant["dataset"] == dataset]
-        axis = next(
-            (
-                axis
-                for axis in variants[0]["levels"]
-                if len(variants) > 8 and len({v["levels"][axis] for v in variants}) > 3
-            ),
-            None,
-        )
-        _console.print()
-        _console.print(_pivoted(dataset, variants, axis) if axis else _listed(dataset, variants))
+        axis = _across(variants)
+        tables = _pivoted(dataset, variants, axis) if axis else _listed(dataset, variants)
+        for table, note in tables:
+            _console.print()
+            _console.print(table)
+            say(note, style="italic")
     _console.print()
     for claim in summary["claims"]:
         _print_claim(claim)
     say(fmt.answer(summary["claims"]))
+    if any(claim["examples_low"] is not None for claim in summary["claims"]):
+        say(
+            "The first interval generalises over repetitions of training on this data, the one over examples "
+            "over held-out examples for these very networks. Verdicts rest on the first."
+        )
 
 
-def _listed(dataset: str, variants: list[dict[str, Any]]) -> Table:
-    table = _table(
-        dataset, ("parameters", "right"), ("MAdds", "right"), ("accuracy", "right"), ("95 % interval", "left")
-    )
+def _across(variants: list[dict[str, Any]]) -> str | None:
+    """The axis whose levels become columns, where there are many variants; None to list them."""
+    if len(variants) <= _MOST_LISTED:
+        return None
+    levels = {axis: len({v["levels"][axis] for v in variants}) for axis in variants[0]["levels"]}
+    return next((axis for axis, count in levels.items() if 3 < count <= _MOST_COLUMNS), None)
+
+
+Noted = tuple[Table, str]  # and what to print below
+_MOST_LISTED = 8
+_MOST_COLUMNS = 7  # of `72.6±9.5` beside a name
+
+
+def _listed(dataset: str, variants: list[dict[str, Any]]) -> list[Noted]:
+    """A row for each variant; what is equal for all stands below instead of in a column."""
+    costs = [key for key in fmt.MATCHED if fmt.differing(variants, key)]
+    paper = any(v["paper_top1"] is not None for v in variants)
+    together = len(costs) + paper > 2  # accuracy and interval in one column, else 80 are too few
+    columns = [(_COST_COLUMNS[key], "right") for key in costs]
+    columns += [("accuracy", "right")] if together else [("accuracy", "right"), ("95 % interval", "left")]
+    columns += [(f"paper\n({variants[0]['paper_data']})", "right")] if paper else []
+    table = _table(dataset, *columns, fold=True)
     for v in variants:
-        cells = (f"{v['params']:,}", f"{v['madds']:,}", fmt.percent(v["mean"]), fmt.interval(v, sign=False))
+        cells = [fmt.DASH if v[key] is None else f"{v[key]:,}" for key in costs]
+        cells += [fmt.half_width(v)] if together else [fmt.percent(v["mean"]), fmt.interval(v, sign=False)]
+        cells += [fmt.top1(v)] if paper else []
         table.add_row(Text(v["name"]), *cells)
-    table.caption = f"held-out accuracy, mean over {_seeds(variants)} seeds"
-    return table
+    unit = " in %, ± half the 95 % interval" if together else ""
+    note = f"held-out accuracy{unit}, mean over {_seeds(variants)} seeds"
+    if equal := [
+        f"{variants[0][key]:,} {fmt.MATCHED[key]}" for key in ("params", "madds") if key not in costs
+    ]:
+        note += f"; each has {' and '.join(equal)}"
+    return [(table, note), *_measured(variants)]
 
 
-def _pivoted(dataset: str, variants: list[dict[str, Any]], axis: str) -> Table:
+_COST_COLUMNS = {
+    "params": "parameters",
+    "madds": "MAdds",
+    "shortcuts": "shortcuts",
+    "depthwise": "depthwise",
+}
+
+
+def _measured(variants: list[dict[str, Any]]) -> list[Noted]:
+    """Measures, a column each, where they find room."""
+    measures = variants[0]["measures"]
+    if not measures or sum(max(len(name), 8) + 1 for name in measures) > 64:
+        return []
+    table = _table("measures", *((name, "right") for name in measures), fold=True)
+    for v in variants:
+        table.add_row(Text(v["name"]), *(fmt.half_width(v["measures"][name]) for name in measures))
+    labels = (f"{name}: {of['label']}{' (%)' if of['share'] else ''}" for name, of in measures.items())
+    return [(table, "\n".join(labels))]
+
+
+def _pivoted(dataset: str, variants: list[dict[str, Any]], axis: str) -> list[Noted]:
     """One row for each combination of the other axes, one column for each level of `axis`."""
+    ours = _grid(dataset, variants, axis, fmt.half_width)
+    note = f"held-out accuracy in %, mean over {_seeds(variants)} seeds ± half the 95 % interval"
+    if all(v["paper_top1"] is None for v in variants):
+        return [(ours, note)]
+    paper = _grid("paper", variants, axis, fmt.top1)
+    return [(ours, note), (paper, f"{variants[0]['paper_data']}: top-1 accuracy that the paper reports")]
+
+
+def _grid(
+    title: str, variants: list[dict[str, Any]], axis: str, show: Callable[[dict[str, Any]], str]
+) -> Table:
     columns = list(dict.fromkeys(v["levels"][axis] for v in variants))
-    table = _table(dataset, *((column, "right") for column in columns))
+    table = _table(title, *((column, "right") for column in columns), fold=len(columns) <= 4)
     rows: dict[str, dict[str, str]] = {}
     for v in variants:
         label = ", ".join(level for name, level in v["levels"].items() if name != axis)
-        rows.setdefault(label, {})[v["levels"][axis]] = _with_half_width(v)
+        rows.setdefault(label, {})[v["levels"][axis]] = show(v)
     for label, cells in rows.items():
         table.add_row(Text(label), *(cells.get(column, fmt.DASH) for column in columns))
-    table.caption = f"held-out accuracy in %, mean over {_seeds(variants)} seeds ± half the 95 % interval"
     return table
-
-
-def _with_half_width(variant: dict[str, Any]) -> str:
-    if variant["mean"] is None:
-        return fmt.DASH
-    mean = f"{100 * variant['mean']:.1f}"
-    if variant["ci_low"] is None:
-        return mean
-    half = max(variant["mean"] - variant["ci_low"], variant["ci_high"] - variant["mean"])
-    return f"{mean}±{100 * half:.{0 if half >= 0.1 else 1}f}"
 
 
 def _seeds(variants: list[dict[str, Any]]) -> str:
@@ -115,7 +164,8 @@ def _print_claim(claim: dict[str, Any]) -> None:
     verdict = claim["verdict"]
     head = Text(f"{verdict:<14}", style=f"bold {VERDICT_STYLES[verdict]}")
     body = textwrap.wrap(f"{claim['statement']} ({claim['source']})", 64)
-    numbers = f"{claim['dataset']}: {fmt.points(claim['estimate'])} points {fmt.interval(claim)}, "
+    of = "" if claim["measure"] == "accuracy" else f"{claim['label']} "
+    numbers = f"{claim['dataset']}: {of}{fmt.estimate(claim)} {fmt.interval(claim)}, "
     if claim["estimate"] is None:
         numbers = f"{claim['n_seeds']} seeds on {claim['dataset']}: too few to judge"
     elif claim["p_holm"] is None:
@@ -124,13 +174,18 @@ def _print_claim(claim: dict[str, Any]) -> None:
         numbers += f"{fmt.tested(claim)}, {claim['n_seeds']} seeds{fmt.small(claim)}"
     if claim["reason"]:
         numbers += f" ({claim['reason']})"
+    if claim["examples_low"] is not None:
+        numbers += f"; over examples {fmt.over_examples(claim)}"
+    if claim["paper"] is not None:
+        numbers += f"; paper: {fmt.in_paper(claim)}"
     lines = [*body, *textwrap.wrap(numbers, 64)]
     _console.print(head + Text(("\n" + " " * 14).join(lines)))
 
 
-def _table(first: str, *columns: tuple[str, str]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left", header_style="bold")
-    table.add_column(Text(first), no_wrap=len(columns) > 4, overflow="fold")
+def _table(first: str, *columns: tuple[str, str], fold: bool) -> Table:
+    """A table whose first column is folded, or else keeps its lines whole."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column(Text(first), no_wrap=not fold, overflow="fold")
     for name, justify in columns:
         table.add_column(Text(name), justify=justify, no_wrap=True)  # type: ignore[arg-type]
     return table

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 from pydantic import BaseModel, ValidationError, model_validator
 
 from bottleneck_lab.config import Claim, Tier
+from bottleneck_lab.config.ablation import Paper
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.folder import RunFolder, Status
@@ -20,7 +23,7 @@ Condition = Literal[Status, "damaged"]
 
 @dataclass(frozen=True)
 class Run:
-    """One row of `results.csv`; accuracies are 0 to 1, absent ones None."""
+    """One row of `results.csv`; accuracies are 0 to 1, absent ones None. Measures are of the end."""
 
     variant: str
     dataset: str
@@ -34,6 +37,7 @@ class Run:
     wall_seconds: float | None
     cpu_seconds: float | None
     reason: str | None
+    measures: dict[str, float]
 
 
 class _Ablation(BaseModel):
@@ -49,6 +53,11 @@ class _Part(BaseModel):
     title: str
     facet: str | None
     claims: list[Claim]
+    axes: dict[str, dict[str, dict[str, Any]]]
+    without: list[str] = []
+    heat_map: tuple[str, str] | None = None
+    measures: list[str] = []
+    paper: Paper | None = None
 
 
 class _Variant(BaseModel):
@@ -59,6 +68,8 @@ class _Variant(BaseModel):
     settings: _Sections
     params: int
     madds: int
+    shortcuts: int | None = None
+    depthwise: int | None = None
     runs: dict[int, str]
 
 
@@ -88,6 +99,8 @@ class _Plan(BaseModel):
             part = self.ablation.parts[parts.pop()]
             if any(part.facet not in (None, *v.levels) for v in variants.values()):
                 raise ValueError(f"a variant on {dataset} has no level of {part.facet}")
+            if any(axis not in v.levels for v in variants.values() for axis in part.heat_map or ()):
+                raise ValueError(f"a variant on {dataset} has no place in the map of {part.heat_map}")
             if any(name not in variants for claim in part.claims for name in claim.contrast):
                 raise ValueError(f"a claim on {dataset} is about a variant that is not there")
         return self
@@ -126,6 +139,27 @@ class Results:
             and _share(record.get("accuracy")) is not None
         ]
 
+    def measured(self, run: Run) -> dict[int, dict[str, float]]:
+        """The measures of a run, as far as they are numbers, by the epoch that they were taken after."""
+        found: list[Any] = list(RunFolder(self.folder, run.run).records())
+        taken = {}
+        for record in found:
+            epoch = _number(record.get("epoch")) if isinstance(record, dict) else None
+            if epoch is not None and (numbers := _numbers(record.get("measures"))):
+                taken[int(epoch)] = numbers
+        return taken
+
+    def correct(self, run: Run) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+        """Whether a finished run is right about each held-out example, bool `[n]`.
+
+        None where it has not said so, or says what does not agree with its accuracy.
+        """
+        found = files.read_array(RunFolder(self.folder, run.run).path / "correct.npy")
+        if found is None or found.ndim != 1 or found.dtype != np.bool_ or run.accuracy is None:
+            return None
+        agrees = found.size > 0 and math.isclose(found.mean(), run.accuracy, abs_tol=1e-6)
+        return found if agrees else None
+
     def environment(self, run: Run) -> dict[str, Any]:
         """Where a run was made, as far as it says."""
         return _environment(self.folder, run.run)
@@ -142,7 +176,8 @@ def collect(folder: Path) -> Results:
     if content is None:
         raise LabError(f"{folder}: holds no plan.json; give the folder of one tier, as results/NAME/TIER")
     try:
-        plan = _Plan.model_validate(content).model_dump()
+        # As JSON, which has no tuples: where those are wanted, lists will do.
+        plan = _Plan.model_validate_json(json.dumps(content)).model_dump()
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
@@ -181,6 +216,7 @@ def _run(folder: Path, variant: dict[str, Any], seed: int, run_id: str) -> Run:
         wall_seconds=_number(environment.get("wall_seconds")),
         cpu_seconds=_number(environment.get("cpu_seconds")),
         reason=None if reason is None else str(reason),
+        measures=_numbers(result.get("measures")) if status == "done" else {},
     )
 
 
@@ -193,6 +229,13 @@ def _number(value: object) -> float | None:
     """A finite number, else None."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return value if is_number else None  # type: ignore[return-value]
+
+
+def _numbers(values: object) -> dict[str, float]:
+    """Those of named values that are finite numbers."""
+    named = values.items() if isinstance(values, dict) else ()
+    found = ((str(name), _number(value)) for name, value in named)
+    return {name: value for name, value in found if value is not None}
 
 
 def _share(value: object) -> float | None:

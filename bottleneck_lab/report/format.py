@@ -15,21 +15,81 @@ DASH = "-"
 
 def percent(value: float | None) -> str:
     """An accuracy: 0.875 is `87.5 %`."""
-    return DASH if value is None else f"{100 * value:.1f} %"
+    return DASH if value is None else f"{points(value, sign=False)} %"
 
 
 def points(value: float | None, sign: bool = True) -> str:
     """A difference of accuracies: 0.0613 is `+6.1`, in percentage points."""
     if value is None:
         return DASH
-    return f"{100 * value:+.1f}" if sign else f"{100 * value:.1f}"
+    rounded = round(100 * value, 1) + 0.0  # never -0.0
+    return f"{rounded:+.1f}" if sign else f"{rounded:.1f}"
+
+
+def amount(value: float | None, share: bool = True, sign: bool = True) -> str:
+    """What shares differ by, in percentage points; another number to three digits, in its own unit."""
+    if value is None or share:
+        return points(value, sign)
+    return f"{value:+.3g}" if sign else f"{value:.3g}"
 
 
 def interval(row: dict[str, Any], sign: bool = True) -> str:
-    """The 95 % interval of a variant or claim, in percent or points."""
+    """The 95 % interval of a variant, a measure or a claim over seeds: in percent or points if a share."""
     if row["ci_low"] is None:
         return DASH
-    return f"[{points(row['ci_low'], sign)}, {points(row['ci_high'], sign)}]"
+    share = row.get("share", True)  # the accuracy of a variant is one
+    return f"[{amount(row['ci_low'], share, sign)}, {amount(row['ci_high'], share, sign)}]"
+
+
+def over_examples(claim: dict[str, Any]) -> str:
+    """The 95 % interval of a claim on accuracy over held-out examples, in points."""
+    if claim["examples_low"] is None:
+        return DASH
+    return f"[{points(claim['examples_low'])}, {points(claim['examples_high'])}]"
+
+
+def estimate(claim: dict[str, Any]) -> str:
+    """What a claim's contrast comes to, with its unit: `+22.2 points`."""
+    found = amount(claim["estimate"], claim["share"])
+    return f"{found} points" if claim["share"] and claim["estimate"] is not None else found
+
+
+def in_paper(claim: dict[str, Any]) -> str:
+    """The same contrast in the paper: `+0.6 points (ImageNet)`."""
+    if claim["paper"] is None:
+        return DASH
+    sign = "+" if claim["paper"] > 0 else ""
+    return f"{sign}{as_reported(claim['paper'])} points ({claim['paper_data']})"
+
+
+def as_reported(value: float) -> str:
+    """A number of the paper with its decimals, at least one: `72.0`, `71.06`."""
+    return f"{value:.1f}" if round(value, 1) == value else f"{value:g}"
+
+
+def top1(variant: dict[str, Any]) -> str:
+    """A variant's accuracy in the paper: `72.0 %`."""
+    return DASH if variant["paper_top1"] is None else f"{as_reported(variant['paper_top1'])} %"
+
+
+def measured(measure: dict[str, Any]) -> str:
+    """The mean of a measure with its interval: `12.3 % [11.0, 13.6]`."""
+    if measure["mean"] is None:
+        return DASH
+    mean = percent(measure["mean"]) if measure["share"] else amount(measure["mean"], False, sign=False)
+    return mean if measure["ci_low"] is None else f"{mean} {interval(measure, sign=False)}"
+
+
+def half_width(row: dict[str, Any]) -> str:
+    """A mean and half its 95 % interval (its longer half, if cut), in percent if a share: `72.6±9.5`."""
+    if row["mean"] is None:
+        return DASH
+    share = row.get("share", True)
+    mean = amount(row["mean"], share, sign=False)
+    if row["ci_low"] is None:
+        return mean
+    half = max(row["mean"] - row["ci_low"], row["ci_high"] - row["mean"])
+    return f"{mean}±{100 * half:.{0 if half >= 0.1 else 1}f}" if share else f"{mean}±{half:.2g}"
 
 
 def p_value(value: float | None) -> str:
@@ -41,10 +101,22 @@ def p_value(value: float | None) -> str:
 
 def tested(claim: dict[str, Any]) -> str:
     """A claim's p-value after Holm's correction, and what it is of: `p (within ±1.0 points) = 0.024`."""
-    what = (
-        f"p (within ±{points(claim['margin'], sign=False)} points)" if claim["kind"] == "equivalence" else "p"
-    )
+    margin = f"±{amount(claim['margin'], claim['share'], sign=False)}{' points' if claim['share'] else ''}"
+    what = f"p (within {margin})" if claim["kind"] == "equivalence" else "p"
     return f"{what} = {p_value(claim['p_holm'])}".replace("= <", "<")
+
+
+def aligned(rows: Sequence[Sequence[str | float]]) -> list[list[str]]:
+    """The rows of a table as text, each column's numbers with as many decimals as its longest has."""
+    columns = []
+    for column in zip(*rows, strict=True):
+        decimals = max(len(f"{value:g}".partition(".")[2]) for value in (*_floats(column), 0.0))
+        columns.append([value if isinstance(value, str) else f"{value:.{decimals}f}" for value in column])
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _floats(values: Sequence[str | float]) -> list[float]:
+    return [value for value in values if not isinstance(value, str)]
 
 
 def cell(text: str) -> str:
@@ -82,7 +154,7 @@ def stages(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def changed(overrides: dict[str, Any]) -> str:
-    """What `--set` changed, as it is typed: `train.epochs=3, model.width=2`."""
+    """Nested settings as `--set` has them: `train.epochs=3, model.width=2`."""
     return ", ".join(f"{key}={_setting(value)}" for key, value in _flat(overrides))
 
 
@@ -133,15 +205,39 @@ def answer(claims: Sequence[dict[str, Any]]) -> str:
     return f"Of {len(claims)} claims: {', '.join(parts)}."
 
 
+# What variants must have in common to be matched, and how it is called.
+MATCHED = {
+    "params": "parameters",
+    "madds": "MAdds",
+    "shortcuts": "shortcuts",
+    "depthwise": "depthwise convolutions",
+}
+
+
 def matching(variants: Sequence[dict[str, Any]], facet: str | None) -> str:
-    """Whether variants that are compared cost the same."""
-    groups: dict[str, set[tuple[int, int]]] = {}
+    """Whether variants that are compared (with a facet, those of equal level) cost the same."""
+    known = [key for key in MATCHED if any(variant[key] is not None for variant in variants)]
+    levels: dict[str, list[dict[str, Any]]] = {}
     for variant in variants:
-        level = variant["levels"][facet] if facet else ""
-        groups.setdefault(level, set()).add((variant["params"], variant["madds"]))
-    if facet and all(len(costs) == 1 for costs in groups.values()):
-        return f"Variants of equal {facet} have equal parameters and MAdds."
-    return "The variants are NOT matched: parameters or MAdds differ, as the table shows."
+        levels.setdefault(variant["levels"][facet] if facet else "", []).append(variant)
+    differ = [key for key in known if any(differing(group, key) for group in levels.values())]
+    equal = [key for key in known if key not in differ]
+    who = f"Variants of equal {facet}" if facet else "All variants"
+    if not differ:
+        return f"{who} have equal {_listed(equal)}."
+    which = f"variants of equal {facet}" if facet else "variants"
+    rest = f"; they have equal {_listed(equal)}" if equal else ""
+    return f"The {which} are NOT matched: they differ in {_listed(differ)}, as the table shows{rest}."
+
+
+def differing(variants: Sequence[dict[str, Any]], key: str) -> bool:
+    """Whether variants differ in a quantity."""
+    return len({variant[key] for variant in variants}) > 1
+
+
+def _listed(keys: Sequence[str]) -> str:
+    names = [MATCHED[key] for key in keys]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def unfinished(counts: dict[str, int]) -> str:

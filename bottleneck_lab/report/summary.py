@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from bottleneck_lab import extend
 from bottleneck_lab.report import format as fmt
-from bottleneck_lab.report.collect import Results
+from bottleneck_lab.report.collect import Results, Run
+from bottleneck_lab.report.examples import Answers, interval_over_examples
 from bottleneck_lab.stats import (
     Judgement,
     Question,
@@ -27,6 +30,11 @@ def summarise(results: Results) -> dict[str, Any]:
     Accuracies and their 95 % intervals are 0 to 1, estimates are differences of these; an interval over
     fewer than two seeds is null. The claims of all data sets are judged together (Holm), but for those that
     miss a pair that was planned: `reason` says which, and they are inconclusive whatever the others show.
+
+    Measures and claims about them have the measure's own unit; `share` says whether that is 0 to 1. What the
+    paper reports is in percent (`paper_top1`) and percentage points (`paper`), on `paper_data`.
+    `examples_low` and `examples_high` are the 95 % interval over held-out examples of a claim on accuracy;
+    null where a run has not left its `correct.npy`.
     """
     plan = results.plan
     return {
@@ -71,62 +79,135 @@ def _variant(results: Results, variant: dict[str, Any]) -> dict[str, Any]:
     tests = [run.test_accuracy for run in runs if run.test_accuracy is not None]
     all_tested = len(tests) == len(runs) > 0
     interval = accuracy_interval(accuracies) if accuracies else None
+    part = results.plan["ablation"]["parts"][variant["part"]]
+    paper = part["paper"] or {"top1": {}, "data": None}
     return {
         "name": variant["name"],
         "dataset": variant["dataset"],
         "levels": variant["levels"],
         "params": variant["params"],
         "madds": variant["madds"],
+        "shortcuts": variant["shortcuts"],
+        "depthwise": variant["depthwise"],
         "n_seeds": len(accuracies),
         "mean": interval and interval.estimate,
         "ci_low": interval and interval.low,
         "ci_high": interval and interval.high,
         "test_mean": sum(tests) / len(tests) if all_tested else None,
+        "paper_top1": paper["top1"].get(variant["name"]),
+        "paper_data": paper["data"],
+        "measures": {name: _measure(name, runs) for name in part["measures"]},
     }
 
 
+def _measure(name: str, runs: Sequence[Run]) -> dict[str, Any]:
+    """Mean and 95 % interval over the seeds that have the measure."""
+    values = [run.measures[name] for run in runs if name in run.measures]
+    known = _known(name)
+    interval = mean_interval(values) if values else None
+    return {
+        "label": known.label,
+        "share": known.share,
+        "n_seeds": len(values),
+        "mean": interval and interval.estimate,
+        "ci_low": interval and interval.low,
+        "ci_high": interval and interval.high,
+    }
+
+
+def _known(name: str) -> extend.Measure:
+    """What a claim is of; a measure that nobody has added here is called by its name."""
+    if name == "accuracy":
+        return extend.Measure("accuracy", True)
+    if name in extend.MEASURE_NAMES:
+        return extend.measure_named(name)
+    return extend.Measure(name.replace("_", " "), False)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A claim on one data set, and what the runs have to say of it."""
+
+    claim: dict[str, Any]
+    dataset: str
+    paper_data: str | None
+    question: Question
+    missing: str | None
+    over_examples: tuple[float | None, float | None]
+
+
 def _claims(results: Results) -> list[dict[str, Any]]:
-    asked: list[tuple[dict[str, Any], str, str | None]] = []
-    questions = []
-    for dataset in results.plan["datasets"]:
-        variants = [variant for variant in results.plan["variants"] if variant["dataset"] == dataset]
-        accuracies = {
-            variant["name"]: {
-                run.seed: run.accuracy
-                for run in results.of(variant["name"], dataset)
-                if run.accuracy is not None
-            }
-            for variant in variants
-        }
-        for claim in results.plan["ablation"]["parts"][variants[0]["part"]]["claims"]:
-            values = tuple(paired_contrast(accuracies, claim["contrast"]).values())
-            asked.append((claim, dataset, _incomplete(results, claim, dataset, len(values))))
-            questions.append(Question(values, claim["kind"], claim["margin"]))
-    return [
-        {
-            "id": claim["id"],
-            "statement": claim["statement"],
-            "source": claim["source"],
-            "dataset": dataset,
-            "kind": claim["kind"],
-            "margin": claim["margin"],
-            "contrast": claim["contrast"],
-            "estimate": judged.estimate,
-            "ci_low": judged.ci_low,
-            "ci_high": judged.ci_high,
-            "p_value": judged.p_value,
-            "p_holm": judged.p_holm,
-            "n_seeds": judged.n_seeds,
-            "n_planned": len(_planned(results, claim, dataset)),
-            "detectable": judged.detectable,
-            "seeds_for_half_interval": _seeds_for_half_interval(question.values),
-            "verdict": judged.verdict,
-            "reason": missing,
-        }
-        for (claim, dataset, missing), question, judged in zip(
-            asked, questions, _judge_complete(questions, [missing for _, _, missing in asked]), strict=True
+    asked = [one for dataset in results.plan["datasets"] for one in _asked(results, dataset)]
+    judgements = _judge_complete([one.question for one in asked], [one.missing for one in asked])
+    return [_claim(results, one, judged) for one, judged in zip(asked, judgements, strict=True)]
+
+
+def _asked(results: Results, dataset: str) -> Iterator[_Asked]:
+    part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
+    described = results.plan["ablation"]["parts"][part]
+    answers = Answers(results, dataset)
+    for claim in described["claims"]:
+        pairs = paired_contrast(_values(results, dataset, claim), claim["contrast"])
+        over_examples = (
+            interval_over_examples(claim["contrast"], list(pairs), answers)
+            if claim["measure"] == "accuracy"
+            else (None, None)
         )
-    ]
+        yield _Asked(
+            claim=claim,
+            dataset=dataset,
+            paper_data=described["paper"] and described["paper"]["data"],
+            question=Question(tuple(pairs.values()), claim["kind"], claim["margin"]),
+            missing=_incomplete(results, claim, dataset, len(pairs)),
+            over_examples=over_examples,
+        )
+
+
+def _claim(results: Results, asked: _Asked, judged: Judgement) -> dict[str, Any]:
+    claim, known = asked.claim, _known(asked.claim["measure"])
+    return {
+        "id": claim["id"],
+        "statement": claim["statement"],
+        "source": claim["source"],
+        "dataset": asked.dataset,
+        "measure": claim["measure"],
+        "label": known.label,
+        "share": known.share,
+        "kind": claim["kind"],
+        "margin": claim["margin"],
+        "contrast": claim["contrast"],
+        "estimate": judged.estimate,
+        "ci_low": judged.ci_low,
+        "ci_high": judged.ci_high,
+        "examples_low": asked.over_examples[0],
+        "examples_high": asked.over_examples[1],
+        "paper": claim["paper"],
+        "paper_data": asked.paper_data,
+        "p_value": judged.p_value,
+        "p_holm": judged.p_holm,
+        "n_seeds": judged.n_seeds,
+        "n_planned": len(_planned(results, claim, asked.dataset)),
+        "detectable": judged.detectable,
+        "seeds_for_half_interval": _seeds_for_half_interval(asked.question.values),
+        "verdict": judged.verdict,
+        "reason": asked.missing,
+    }
+
+
+def _values(results: Results, dataset: str, claim: dict[str, Any]) -> dict[str, dict[int, float]]:
+    """What a claim is about, by variant and seed, as far as finished runs have it."""
+    return {
+        name: {
+            run.seed: value
+            for run in results.of(name, dataset)
+            if (value := _value(run, claim["measure"])) is not None
+        }
+        for name in claim["contrast"]
+    }
+
+
+def _value(run: Run, measure: str) -> float | None:
+    return run.accuracy if measure == "accuracy" else run.measures.get(measure)
 
 
 def _planned(results: Results, claim: dict[str, Any], dataset: str) -> set[int]:
@@ -137,7 +218,11 @@ def _planned(results: Results, claim: dict[str, Any], dataset: str) -> set[int]:
 def _incomplete(results: Results, claim: dict[str, Any], dataset: str, n_pairs: int) -> str | None:
     """Which of a claim's pairs are missing and why: `5 of 10 pairs: 5 diverged`; None if none is."""
     runs = [run for run in results.runs if run.dataset == dataset and run.variant in claim["contrast"]]
-    lost = [run.status for run in runs if run.status != "done"]
+    lost = [
+        run.status if run.status != "done" else f"without {claim['measure']}"
+        for run in runs
+        if run.status != "done" or _value(run, claim["measure"]) is None
+    ]
     if not lost:
         return None
     return f"{n_pairs} of {len(_planned(results, claim, dataset))} pairs: {fmt.counts(lost)}"

@@ -44,6 +44,10 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
         tier_text=TIERS[summary["tier"]],
         parts=parts,
         troubled=results.troubled(),
+        beside_paper=any(claim["paper"] is not None for claim in summary["claims"]),
+        points_drawn=any(_draws_points(results, dataset) for dataset in summary["datasets"]),
+        matched=fmt.MATCHED,
+        papers=_papers(results),
         cost=_cost(results.runs),
         changed=fmt.changed(summary["overrides"]),
         environment={key: value for key, value in environment.items() if key not in (*_PER_RUN, *ORIGIN)},
@@ -66,24 +70,35 @@ def _template() -> jinja2.Template:
         autoescape=False,  # Markdown, not HTML
     )
     environment.filters.update(
+        amount=fmt.amount,
+        aligned=fmt.aligned,
         cell=fmt.cell,
         contrast=fmt.contrast,
+        estimate=fmt.estimate,
+        in_paper=fmt.in_paper,
         interval=fmt.interval,
+        measured=fmt.measured,
         oneline=lambda text: " ".join(text.split()),
+        over_examples=fmt.over_examples,
         p=fmt.p_value,
         percent=fmt.percent,
         points=fmt.points,
         small=fmt.small,
         tested=fmt.tested,
+        top1=fmt.top1,
     )
     return environment.get_template("report.md.j2")
 
 
 def _csv(runs: tuple[Run, ...]) -> str:
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, [field.name for field in dataclasses.fields(Run)], lineterminator="\n")
+    columns = [field.name for field in dataclasses.fields(Run) if field.name != "measures"]
+    taken = dict.fromkeys(f"measures.{name}" for run in runs for name in run.measures)
+    writer = csv.DictWriter(stream, [*columns, *taken], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(dataclasses.asdict(run) for run in runs)
+    for run in runs:
+        row = {column: getattr(run, column) for column in columns}
+        writer.writerow(row | {f"measures.{name}": value for name, value in run.measures.items()})
     return stream.getvalue()
 
 
@@ -99,7 +114,7 @@ def _part(results: Results, summary: dict[str, Any], dataset: str) -> dict[str, 
         )
     save(accuracy_curves(results, dataset), results.folder / f"curves-{dataset}")
     figures.append({"file": f"curves-{dataset}.svg", "alt": f"Accuracy on {dataset} by epoch"})
-    costs = {(variant["params"], variant["madds"]) for variant in variants}
+    finished = [run for run in results.runs if (run.dataset, run.status) == (dataset, "done")]
     return {
         "title": shape["title"],
         "dataset": dataset,
@@ -108,14 +123,40 @@ def _part(results: Results, summary: dict[str, Any], dataset: str) -> dict[str, 
         "settings": _shared_settings(
             [v["settings"] for v in results.plan["variants"] if v["dataset"] == dataset]
         ),
+        "levels": _levels(shape["axes"]),
+        "without": shape["without"],
         "tested": any(variant["test_mean"] is not None for variant in variants),
-        "matching": fmt.matching(variants, shape["facet"])
-        if len(costs) > 1
-        else "All variants have equal parameters and MAdds.",
-        "split": _split(
-            dataset, [run for run in results.runs if (run.dataset, run.status) == (dataset, "done")]
-        ),
+        "uneven": [key for key in ("shortcuts", "depthwise") if fmt.differing(variants, key)],
+        "matching": fmt.matching(variants, shape["facet"]),
+        "paper": shape["paper"] if any(variant["paper_top1"] is not None for variant in variants) else None,
+        "measures": shape["measures"],
+        "measures_missing": any(name not in run.measures for run in finished for name in shape["measures"]),
+        "split": _split(dataset, finished),
     }
+
+
+def _papers(results: Results) -> list[dict[str, Any]]:
+    """What the paper reports besides single variants, for the parts that were run."""
+    parts = dict.fromkeys(variant["part"] for variant in results.plan["variants"])
+    papers = [results.plan["ablation"]["parts"][part]["paper"] for part in parts]
+    return [paper for paper in papers if paper is not None and paper["tables"]]
+
+
+def _draws_points(results: Results, dataset: str) -> bool:
+    """Whether every seed has points of its own; networks for points are toys."""
+    first = next(v for v in results.plan["variants"] if v["dataset"] == dataset)
+    return bool(first["settings"]["model"].get("family") == "toy")
+
+
+def _set(overrides: dict[str, Any]) -> str:
+    return fmt.changed({section: values for section, values in overrides.items() if values}) or "nothing"
+
+
+def _levels(axes: dict[str, dict[str, dict[str, Any]]]) -> list[tuple[str, str, str]]:
+    """What every level of every axis sets: axis, level, settings in a line."""
+    return [
+        (axis, level, _set(overrides)) for axis, levels in axes.items() for level, overrides in levels.items()
+    ]
 
 
 def _shared_settings(variants: Sequence[dict[str, Any]]) -> dict[str, str]:

@@ -41,6 +41,15 @@ def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
     write_bytes(path, stream.getvalue())
 
 
+def read_array(path: Path) -> np.ndarray[Any, Any] | None:
+    """The array in a file of numpy's format; None where there is none, or it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file; None where there is none, or it cannot be read."""
     try:

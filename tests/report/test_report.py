@@ -228,7 +228,7 @@ def test_tables_in_the_report_have_no_gaps_and_no_ragged_rows(plan, tmp_path):
     lines = write_report(tmp_path)[0].read_text().splitlines()
     tables = "\n".join(line if line.startswith("|") else "" for line in lines).split("\n\n")
     tables = [table.strip().splitlines() for table in tables if table.strip()]
-    assert len(tables) == 5
+    assert len(tables) == 7
     for table in tables:
         assert len({row.count("|") for row in table}) == 1
         assert re.fullmatch(r"(\| -+:? )+\|", table[1])
