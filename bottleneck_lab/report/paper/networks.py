@@ -54,11 +54,11 @@ def cost(network: Network, edge: int = 224) -> int:
 @functools.lru_cache(maxsize=64)
 def bare(network: Network) -> Network:
     """The network without batch norms and activations, which count nothing but cost most of the time."""
-    bare = copy.deepcopy(network)
-    for layer in bare.modules():
+    stripped = copy.deepcopy(network)
+    for layer in stripped.modules():
         if isinstance(layer, ConvNorm):
             layer.norm = layer.activation = nn.Identity()
-    return bare
+    return stripped
 
 
 @functools.lru_cache(maxsize=256)
