@@ -44,7 +44,7 @@ def optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimi
 def _decays(module: nn.Module, name: str, settings: TrainSettings) -> bool:
     if isinstance(module, nn.BatchNorm2d) or name == "bias":
         return settings.decay_norm
-    if isinstance(module, nn.Conv2d) and module.groups > 1:
+    if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
         return settings.decay_depthwise
     return True
 

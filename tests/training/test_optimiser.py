@@ -54,6 +54,13 @@ def test_depthwise_weights_and_batch_norm_decay_when_asked_to():
     assert decayed(decay_norm=True) == [2, 4, 4, 8, 8, 16, 32]
 
 
+def test_a_convolution_in_groups_is_not_depthwise_and_decays():
+    layer = ConvNorm(4, 8, groups=2)
+    settings = TrainSettings(epochs=1, weight_decay=1e-4)
+    decayed = [group["params"] for group in optimiser(layer, settings).param_groups if group["weight_decay"]]
+    assert [p.numel() for p in decayed[0]] == [8 * 2]
+
+
 def test_every_parameter_is_trained_exactly_once():
     model = network()
     groups = optimiser(model, TrainSettings(epochs=1)).param_groups
