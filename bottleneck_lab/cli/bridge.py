@@ -62,7 +62,11 @@ def bridge(
             images,
             lambda done, of: progress.update(task, completed=done, total=of),
         )
-    contents = {"rows": found.rows(), "comparisons": [asdict(compared) for compared in found.comparisons()]}
+    contents = {
+        "rows": found.rows(),
+        "comparisons": [asdict(compared) for compared in found.comparisons()],
+        "course": [asdict(moment) for moment in found.course],
+    }
     written = _write(out or results_folder, found, {"images": images, **contents})
     if json_:
         print(json.dumps(contents, allow_nan=False))
@@ -111,9 +115,17 @@ def _print(found: Bridge) -> None:
         "channels clipped. rank: effective rank before and after the activation. affine: error of the best "
         "affine map back through it. probe: % a linear probe gets right on the block's output. shift, scale: "
         "batch norm of the projection. An arrow leads from the network before training to the trained one; "
-        "all else is of the trained one. Epochs in between are not stored.",
+        "all else is of the trained one.",
         style="dim",
     )
+    if found.course:
+        console.print()
+        console.print(_course_table(found))
+        say(
+            "Share of bottleneck pre-activations below 0 and above 6 after each epoch, mean over blocks and "
+            "seeds: whether training moves batch norm into the linear range of a ReLU6.",
+            style="dim",
+        )
     comparisons = found.comparisons()
     if comparisons:
         console.print()
@@ -146,6 +158,29 @@ def _blocks_table(rows: list[dict[str, Any]]) -> Table:
                 f"{round(row['norm_bias'], 2) + 0.0:.2f}",  # no -0.00
                 f"{row['norm_scale']:.2f}",
             )
+    return table
+
+
+MOST_EPOCHS = 6  # columns of a table
+
+
+def _course_table(found: Bridge) -> Table:
+    """A row for each variant, a column for each of at most `MOST_EPOCHS` epochs, evenly chosen."""
+    epochs = sorted({moment.epoch for moment in found.course})
+    most = min(MOST_EPOCHS, len(epochs)) - 1
+    shown = sorted(
+        {epochs[round(place * (len(epochs) - 1) / most)] if most else epochs[-1] for place in range(most + 1)}
+    )
+    table = _table("", *(f"epoch {epoch}" for epoch in shown))
+    for dataset, variant in found.settings:
+        shares = {m.epoch: m for m in found.course if (m.dataset, m.variant) == (dataset, variant)}
+        cells = (
+            f"{100 * shares[epoch].below_zero:.0f}, {100 * shares[epoch].above_six:.1f} %"
+            if epoch in shares
+            else "-"
+            for epoch in shown
+        )
+        table.add_row(f"{dataset}: {variant}", *cells)
     return table
 
 

@@ -1,6 +1,7 @@
 """The bridge from Lemma 2 to accuracy: what is lost in every bottleneck of the networks of a results folder.
 
-Epochs in between leave no weights, so networks are looked at as they started and as they ended.
+Epochs in between leave no weights, so blocks are looked at as they started and as they ended. What is known
+of the epochs between is what the runs themselves measured: where bottleneck pre-activations lay.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bottleneck_lab import extend
 from bottleneck_lab.config import MobileNetV2Settings, RunSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.layers import Bottleneck, measure_bottlenecks, pooled_outputs, probe_accuracy
-from bottleneck_lab.report.collect import collect
+from bottleneck_lab.report.collect import Run, collect
 from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.trained import State, TrainedRun, open_run
 from bottleneck_lab.stats import mean_interval, paired_contrast
@@ -118,11 +119,31 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """Where the bottleneck pre-activations of a variant lay after an epoch.
+
+    Args:
+        below_zero: share below 0, mean over blocks and seeds, 0 to 1; a ReLU clips them.
+        above_six: share above 6; a ReLU6 clips them, too.
+    """
+
+    dataset: str
+    variant: str
+    epoch: int
+    below_zero: float
+    above_six: float
+
+
+@dataclass(frozen=True)
 class Bridge:
-    """All blocks of all finished runs on images of a results folder, and the settings of each variant."""
+    """All blocks of all finished runs on images of a results folder, and the settings of each variant.
+
+    `course` holds the moments of each variant whose runs have measured them over training, in order.
+    """
 
     blocks: tuple[Block, ...]
     settings: dict[tuple[str, str], RunSettings]  # by data set and variant
+    course: tuple[Moment, ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """A flat row for each data set, variant, state and block: means over `seeds` seeds.
@@ -260,7 +281,21 @@ def build_bridge(
             f"{folder}: the networks of its runs have no projections to look at (t = 0 everywhere, or blocks "
             "that were added)"
         )
-    return Bridge(tuple(blocks), settings)
+    return Bridge(tuple(blocks), settings, _course(folder, finished))
+
+
+def _course(folder: Path, runs: Iterable[Run]) -> tuple[Moment, ...]:
+    """What runs have measured of their bottlenecks, epoch by epoch; means over the seeds of each variant."""
+    found: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
+    for run in runs:
+        for record in RunFolder(folder, run.run).records():
+            below, above = (record.get("measures", {}).get(name) for name in ("below_zero", "above_six"))
+            if below is not None and above is not None:
+                found.setdefault((run.dataset, run.variant, record["epoch"]), []).append((below, above))
+    return tuple(
+        Moment(*key, *(fmean(values) for values in zip(*shares, strict=True)))
+        for key, shares in found.items()
+    )
 
 
 def _on_points(dataset: str) -> bool:

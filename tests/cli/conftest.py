@@ -18,7 +18,8 @@ model.network = "mobilenet_v2_digits"
 model.expansion = 3
 model.head_width = 16
 model.stages = [{ t = 1, c = 4, n = 1, s = 2 }, { c = 8, n = 2, s = 2 }]
-train = { batch_size = 32, learning_rate = 0.1 }
+train = { batch_size = 32, learning_rate = 0.1, measure_every = 1 }
+measures = ["below_zero", "above_six"]
 axes.projection.linear = { model.projection_activation = "linear" }
 axes.projection.relu6 = { model.projection_activation = "relu6" }
 datasets.digits.data = { crop_padding = 1, flip = false, train_images = 160, held_out_images = 100 }

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import statistics
 import subprocess
 import sys
 
@@ -72,6 +73,17 @@ def test_before_training_relu6_clips_half_of_the_channels(shown):
             assert row["lost"] > 1 - 2.0 ** -row["width"] - 0.1
 
 
+def test_the_course_of_training_ends_where_the_trained_blocks_are(shown):
+    """What runs measure of themselves and what the bridge measures are counted by different code."""
+    for variant in ("linear", "relu6"):
+        course = [moment for moment in shown["course"] if moment["variant"] == variant]
+        assert [moment["epoch"] for moment in course] == [1, 2, 3]
+        assert all(0.2 < moment["below_zero"] < 0.8 for moment in course)
+    trained = [row for row in shown["rows"] if (row["variant"], row["state"]) == ("relu6", "trained")]
+    assert course[-1]["below_zero"] == pytest.approx(statistics.mean(row["clipped_low"] for row in trained))
+    assert course[-1]["above_six"] == pytest.approx(statistics.mean(row["clipped_high"] for row in trained))
+
+
 def test_the_accuracy_is_that_of_the_runs_and_their_difference_is_compared(shown, digits_results):
     runs = collect(digits_results).runs
     accuracies = {name: [r.accuracy for r in runs if r.variant == name] for name in ("linear", "relu6")}
@@ -124,7 +136,7 @@ def test_the_tables_fit_80_columns(digits_results, tmp_path):
     words = " ".join(" ".join(table).split())
     assert "digits: relu6:" in words
     assert "(mean of 2 seeds)" in words
-    assert "Epochs in between are not stored" in words
+    assert "below 0 and above 6 after each epoch" in words
 
 
 def test_the_same_runs_give_the_same_bridge(digits_results):
