@@ -13,6 +13,7 @@ from bottleneck_lab.cli.convert import convert
 from bottleneck_lab.cli.data import data_app
 from bottleneck_lab.cli.explore import explore
 from bottleneck_lab.cli.inspect import describe, list_ablations, status
+from bottleneck_lab.cli.new import new
 from bottleneck_lab.cli.paper import paper
 from bottleneck_lab.cli.patterns import patterns
 from bottleneck_lab.cli.run import run
@@ -24,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Experiments on linear bottlenecks.
 app.command("run", short_help="Run an ablation: train, judge its claims, report.")(run)
 app.command("list", short_help="List the ablations that come with the project.")(list_ablations)
 app.command("describe", short_help="Explain an ablation and draw its blocks.")(describe)
+app.command("new", short_help="Write an experiment file to start from.")(new)
 app.command("status", short_help="Tell how far the ablations in a folder are.")(status)
 app.command("collapse", short_help="Measure what ReLU loses of a manifold (Fig. 1).")(collapse)
 app.command("explore", short_help="Write a page on which Fig. 1 moves.")(explore)
