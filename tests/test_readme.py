@@ -1,4 +1,8 @@
+import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,13 +18,27 @@ def text():
     return README.read_text()
 
 
-def test_the_example_of_an_own_ablation_runs_as_it_stands(text, tmp_path):
-    path = tmp_path / "leaky.toml"
-    path.write_text(re.search(r"```toml\n(.*?)```", text, re.DOTALL).group(1))
-    faster = ["--seeds", "3", "--set", "train.epochs=40", "--workers", "1", "--out", str(tmp_path)]
-    result = CliRunner().invoke(run_app, [str(path), *faster], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    assert "In two channels, leaky ReLU loses less than ReLU." in result.output
+def test_what_it_adds_in_under_30_lines_runs_by_the_command_it_shows(text, tmp_path):
+    section = text.partition("## Add your own")[2].partition("\n## ")[0]
+    blocks = re.findall(r"`(mine\.\w+)`:\n\n```\w+\n(.*?)```", section, re.DOTALL)
+    assert [name for name, _ in blocks] == ["mine.py", "mine.toml"]
+    assert sum(content.count("\n") for _, content in blocks) < 30
+    for name, content in blocks:
+        (tmp_path / name).write_text(content)
+    program, *arguments = shlex.split(re.search(r"```sh\n(.*?)\n```", section).group(1))
+    assert program == "run-ablation"
+    command = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
+    done = subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "SiLU loses less than ReLU." in done.stdout
+    summary = json.loads((tmp_path / "results" / "mine" / "quick" / "summary.json").read_text())
+    assert summary["datasets"] == ["rings"]
+    assert {variant["name"]: variant["n_seeds"] for variant in summary["variants"]} == {
+        "relu": 8,
+        "silu": 8,
+        "mish": 8,
+    }
+    assert min(variant["mean"] for variant in summary["variants"]) > 0.5  # of two classes
 
 
 def test_every_picture_and_file_it_names_is_there(text):
