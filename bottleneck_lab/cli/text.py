@@ -43,9 +43,7 @@ def cost_table(plan: Plan) -> None:
     from bottleneck_lab.models import cost_of
 
     for name in plan.data.names:
-        table = _table(
-            f"{name}: variant", ("parameters", "right"), ("MAdds", "right"), ("runs", "right"), fold=True
-        )
+        table = _table(f"{name}: variant", ("parameters", "right"), ("MAdds", "right"), ("runs", "right"))
         for variant in plan.variants:
             if variant.dataset == name:
                 cost = cost_of(variant.settings)
@@ -96,7 +94,7 @@ def _listed(dataset: str, variants: list[dict[str, Any]]) -> list[Noted]:
     columns = [(_COST_COLUMNS[key], "right") for key in costs]
     columns += [("accuracy", "right")] if together else [("accuracy", "right"), ("95 % interval", "left")]
     columns += [(f"paper\n({variants[0]['paper_data']})", "right")] if paper else []
-    table = _table(dataset, *columns, fold=True)
+    table = _table(dataset, *columns)
     for v in variants:
         cells = [fmt.DASH if v[key] is None else f"{v[key]:,}" for key in costs]
         cells += [fmt.half_width(v)] if together else [fmt.percent(v["mean"]), fmt.interval(v, sign=False)]
@@ -124,7 +122,7 @@ def _measured(variants: list[dict[str, Any]]) -> list[Noted]:
     measures = variants[0]["measures"]
     if not measures or sum(max(len(name), 8) + 1 for name in measures) > 64:
         return []
-    table = _table("measures", *((name, "right") for name in measures), fold=True)
+    table = _table("measures", *((name, "right") for name in measures))
     for v in variants:
         table.add_row(Text(v["name"]), *(fmt.half_width(v["measures"][name]) for name in measures))
     labels = (f"{name}: {of['label']}{' (%)' if of['share'] else ''}" for name, of in measures.items())
@@ -145,7 +143,7 @@ def _grid(
     title: str, variants: list[dict[str, Any]], axis: str, show: Callable[[dict[str, Any]], str]
 ) -> Table:
     columns = list(dict.fromkeys(v["levels"][axis] for v in variants))
-    table = _table(title, *((column, "right") for column in columns), fold=len(columns) <= 4)
+    table = _table(title, *((column, "right") for column in columns))
     rows: dict[str, dict[str, str]] = {}
     for v in variants:
         label = ", ".join(level for name, level in v["levels"].items() if name != axis)
@@ -182,10 +180,9 @@ def _print_claim(claim: dict[str, Any]) -> None:
     _console.print(head + Text(("\n" + " " * 14).join(lines)))
 
 
-def _table(first: str, *columns: tuple[str, str], fold: bool) -> Table:
-    """A table whose first column is folded, or else keeps its lines whole."""
+def _table(first: str, *columns: tuple[str, str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column(Text(first), no_wrap=not fold, overflow="fold")
+    table.add_column(Text(first), overflow="fold")
     for name, justify in columns:
         table.add_column(Text(name), justify=justify, no_wrap=True)  # type: ignore[arg-type]
     return table

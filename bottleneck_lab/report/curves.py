@@ -2,53 +2,69 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.report.collect import Results
-from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, styled
+from bottleneck_lab.report.lines import (
+    MOST_LINES,
+    Variant,
+    legend,
+    levels_of,
+    look,
+    mean_line,
+    number,
+    others,
+    panel_axis,
+    panel_grid,
+)
+from bottleneck_lab.report.style import styled
 from bottleneck_lab.stats import accuracy_interval
-
-BAND = 0.18  # opacity of an interval's band
 
 
 def accuracy_curves(results: Results, dataset: str) -> Figure:
     """Held-out accuracy against epochs: a line for each variant's mean over seeds, a band for its interval.
 
-    Where the part has a facet, each of its levels has a panel of its own.
+    Where the part has a facet, or many variants, each level of an axis has a panel of its own, as
+    `panel_axis` says.
     """
     variants = [v for v in results.plan["variants"] if v["dataset"] == dataset]
-    facet = _facet(results, variants)
-    levels = list(dict.fromkeys(v["levels"][facet] for v in variants)) if facet else [""]
-    columns = min(3, len(levels))
-    rows = -(-len(levels) // columns)
-    size = (6.6, 2.2 * rows + 0.7) if facet else (5.4, 3.6)
+    axis = panel_axis(variants, _facet(results, variants))
+    levels = levels_of(variants, axis)
     with styled():
-        figure, axes = plt.subplots(
-            rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
-        )
-        for place, level in enumerate(levels):
-            panel = axes.flat[place]
-            panel.set_title(level, fontsize=9)
+        figure, panels = panel_grid(levels, alone=(5.4, 3.6), height=2.2)
+        for panel, level in zip(panels, levels, strict=True):
             for variant in variants:
-                if not facet or variant["levels"][facet] == level:
-                    _curve(panel, results, variant, facet, variants)
-        for panel in axes.flat[len(levels) :]:
-            panel.set_visible(False)
-        axes.flat[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+                if not axis or variant["levels"][axis] == level:
+                    mean_line(
+                        panel,
+                        _accuracies(results, variant),
+                        accuracy_interval,
+                        look(variant, variants, axis),
+                        ", ".join(others(variant, axis)),
+                        scale=100,
+                    )
+        panels[0].xaxis.set_major_locator(MaxNLocator(integer=True))
         toy = variants[0]["settings"]["model"]["family"] == "toy"
         figure.supxlabel("full-batch steps" if toy else "epochs", fontsize=9)
         figure.supylabel("held-out accuracy (%)", fontsize=9)
-        _legend(figure, axes.flat[0])
+        legend(figure, panels)
         plt.close(figure)
     return figure
+
+
+def _accuracies(results: Results, variant: Variant) -> dict[int, list[float]]:
+    """The accuracies of a variant's finished runs (0 to 1), by epoch."""
+    by_epoch: dict[int, list[float]] = {}
+    for run in results.of(variant["name"], variant["dataset"]):
+        for record in results.records(run):
+            by_epoch.setdefault(record["epoch"], []).append(record["accuracy"])
+    return by_epoch
 
 
 def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
@@ -61,29 +77,31 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
     facet = _facet(results, planned)
     if facet is None or not variants or (numbered := _numbers(planned, facet)) is None:
         return None
-    label, number = numbered
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for variant in sorted(variants, key=lambda v: number[v["name"]]):
-        groups.setdefault(_others(variant, facet), []).append(variant)
+    label, at = numbered
+    groups: dict[tuple[str, ...], list[Variant]] = {}
+    for variant in sorted(variants, key=lambda v: at[v["name"]]):
+        groups.setdefault(others(variant, facet), []).append(variant)
     with styled():
         figure, panel = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
-        for names in dict.fromkeys(_others(v, facet) for v in variants):
+        for names in dict.fromkeys(others(v, facet) for v in variants):
             group = groups[names]
-            x = [number[v["name"]] for v in group]
-            colour, line, marker = _look(group[0], facet, variants)
+            x = [at[v["name"]] for v in group]
+            colour, line, marker, band = look(group[0], variants, facet)
             means = np.array([v["mean"] for v in group]) * 100
             panel.plot(x, means, line, color=colour, marker=marker, label=", ".join(names))
             if all(v["ci_low"] is not None for v in group):
                 low, high = (np.array([v[end] for v in group]) * 100 for end in ("ci_low", "ci_high"))
-                panel.fill_between(x, low, high, color=colour, alpha=BAND, linewidth=0)
-        ticks = sorted({number[v["name"]] for v in variants})
+                panel.fill_between(x, low, high, color=colour, alpha=band, linewidth=0)
+        ticks = sorted({at[v["name"]] for v in variants})
         if ticks[0] > 0:
             panel.set_xscale("log", base=2)
         panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         panel.minorticks_off()
         panel.set_xlabel(label)
         panel.set_ylabel("held-out accuracy (%)")
-        if any(groups):
+        if len(groups) > MOST_LINES:
+            legend(figure, [panel])
+        elif any(groups):
             panel.legend(fontsize=8)
         plt.close(figure)
     return figure
@@ -92,7 +110,7 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
 LABELS = {"width": "bottleneck width d (channels)", "expansion": "expansion ratio t"}
 
 
-def _numbers(variants: Sequence[dict[str, Any]], facet: str) -> tuple[str, dict[str, float]] | None:
+def _numbers(variants: Sequence[Variant], facet: str) -> tuple[str, dict[str, float]] | None:
     """What a facet's levels stand for, and each variant's number of it; None if they are no numbers.
 
     It is the one numeric setting that differs between the levels, or else what their names say.
@@ -100,7 +118,7 @@ def _numbers(variants: Sequence[dict[str, Any]], facet: str) -> tuple[str, dict[
     settings = {v["name"]: _numeric_settings(v["settings"]) for v in variants}
     fixed: dict[tuple[str, ...], list[str]] = {}
     for variant in variants:
-        fixed.setdefault(_others(variant, facet), []).append(variant["name"])
+        fixed.setdefault(others(variant, facet), []).append(variant["name"])
     keys = dict.fromkeys(key for found in settings.values() for key in found)
     differing = [
         key
@@ -110,8 +128,8 @@ def _numbers(variants: Sequence[dict[str, Any]], facet: str) -> tuple[str, dict[
     if len(differing) == 1 and all(differing[0] in found for found in settings.values()):
         _, name = key = differing[0]
         return LABELS.get(name, name.replace("_", " ")), {v: found[key] for v, found in settings.items()}
-    named = {v["name"]: _number(v["levels"][facet]) for v in variants}
-    numbers = {name: number for name, number in named.items() if number is not None}
+    named = {v["name"]: number(v["levels"][facet]) for v in variants}
+    numbers = {name: found for name, found in named.items() if found is not None}
     return (facet, numbers) if len(numbers) == len(named) else None
 
 
@@ -124,66 +142,6 @@ def _numeric_settings(settings: dict[str, Any]) -> dict[tuple[str, str], float]:
     }
 
 
-def _facet(results: Results, variants: Sequence[dict[str, Any]]) -> str | None:
+def _facet(results: Results, variants: Sequence[Variant]) -> str | None:
     facet: str | None = results.plan["ablation"]["parts"][variants[0]["part"]]["facet"]
     return facet
-
-
-def _curve(
-    panel: Axes,
-    results: Results,
-    variant: dict[str, Any],
-    facet: str | None,
-    variants: Sequence[dict[str, Any]],
-) -> None:
-    by_epoch: dict[int, list[float]] = {}
-    for run in results.of(variant["name"], variant["dataset"]):
-        for record in results.records(run):
-            by_epoch.setdefault(record["epoch"], []).append(100 * record["accuracy"])
-    if not by_epoch:
-        return
-    colour, line, _ = _look(variant, facet, variants)
-    epochs = sorted(by_epoch)
-    means = [float(np.mean(by_epoch[epoch])) for epoch in epochs]
-    marker = "o" if len(epochs) == 1 else ""
-    panel.plot(epochs, means, line, color=colour, label=", ".join(_others(variant, facet)), marker=marker)
-    intervals = [accuracy_interval([a / 100 for a in by_epoch[epoch]]) for epoch in epochs]
-    if all(interval.low is not None for interval in intervals):
-        low = [100 * (interval.low or 0.0) for interval in intervals]
-        high = [100 * (interval.high or 0.0) for interval in intervals]
-        panel.fill_between(epochs, low, high, color=colour, alpha=BAND, linewidth=0)
-
-
-def _others(variant: dict[str, Any], facet: str | None) -> tuple[str, ...]:
-    """The variant's levels on all axes but the facet."""
-    return tuple(level for axis, level in variant["levels"].items() if axis != facet)
-
-
-def _look(
-    variant: dict[str, Any], facet: str | None, variants: Sequence[dict[str, Any]]
-) -> tuple[str, str, str]:
-    """Colour by the level on the first axis, line and marker by that on the others."""
-    others = [_others(v, facet) for v in variants]
-    mine = _others(variant, facet)
-    firsts = list(dict.fromkeys(names[:1] for names in others))
-    rests = list(dict.fromkeys(names[1:] for names in others))
-    place = rests.index(mine[1:])
-    return (
-        COLOURS[firsts.index(mine[:1]) % len(COLOURS)],
-        LINES[place % len(LINES)],
-        MARKERS[place % len(MARKERS)],
-    )
-
-
-def _number(level: str) -> float | None:
-    """The number in a level's name: 2 in `d=2`."""
-    found = re.search(r"-?\d+(\.\d+)?", level)
-    return float(found.group()) if found else None
-
-
-def _legend(figure: Figure, panel: Axes) -> None:
-    handles, labels = panel.get_legend_handles_labels()
-    if handles:
-        figure.legend(
-            handles, labels, loc="outside upper center", ncols=2 if len(labels) <= 4 else 3, fontsize=8
-        )

@@ -14,8 +14,11 @@ import jinja2
 from bottleneck_lab.config import TIERS
 from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.collect import Results, Run, collect
+from bottleneck_lab.report.cost_curves import accuracy_against_madds
 from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
 from bottleneck_lab.report.explorer import explorer_page
+from bottleneck_lab.report.heat_map import accuracy_map
+from bottleneck_lab.report.measure_curves import measure_curves
 from bottleneck_lab.report.style import save
 from bottleneck_lab.report.summary import ORIGIN, summarise
 from bottleneck_lab.runs import files
@@ -106,20 +109,12 @@ def _part(results: Results, summary: dict[str, Any], dataset: str) -> dict[str, 
     variants = [variant for variant in summary["variants"] if variant["dataset"] == dataset]
     part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
     shape = results.plan["ablation"]["parts"][part]
-    figures = []
-    if (facet := accuracy_against_facet(results, summary, dataset)) is not None:
-        save(facet, results.folder / f"accuracy-{dataset}")
-        figures.append(
-            {"file": f"accuracy-{dataset}.svg", "alt": f"Accuracy on {dataset} by {shape['facet']}"}
-        )
-    save(accuracy_curves(results, dataset), results.folder / f"curves-{dataset}")
-    figures.append({"file": f"curves-{dataset}.svg", "alt": f"Accuracy on {dataset} by epoch"})
     finished = [run for run in results.runs if (run.dataset, run.status) == (dataset, "done")]
     return {
         "title": shape["title"],
         "dataset": dataset,
         "variants": variants,
-        "figures": figures,
+        "figures": _figures(results, summary, dataset, shape["facet"]),
         "settings": _shared_settings(
             [v["settings"] for v in results.plan["variants"] if v["dataset"] == dataset]
         ),
@@ -133,6 +128,25 @@ def _part(results: Results, summary: dict[str, Any], dataset: str) -> dict[str, 
         "measures_missing": any(name not in run.measures for run in finished for name in shape["measures"]),
         "split": _split(dataset, finished),
     }
+
+
+def _figures(
+    results: Results, summary: dict[str, Any], dataset: str, facet: str | None
+) -> list[dict[str, str]]:
+    """Draw and save what there is to show of a data set: for each figure its file and what it shows."""
+    drawn = {
+        "accuracy": (accuracy_against_facet(results, summary, dataset), f"Accuracy on {dataset} by {facet}"),
+        "heatmap": (accuracy_map(results, summary, dataset), f"Map of accuracy on {dataset}"),
+        "madds": (accuracy_against_madds(results, summary, dataset), f"Accuracy on {dataset} by MAdds"),
+        "curves": (accuracy_curves(results, dataset), f"Accuracy on {dataset} by epoch"),
+        "measures": (measure_curves(results, summary, dataset), f"Measures on {dataset} by epoch"),
+    }
+    shown = []
+    for name, (figure, alt) in drawn.items():
+        if figure is not None:
+            save(figure, results.folder / f"{name}-{dataset}")
+            shown.append({"file": f"{name}-{dataset}.svg", "alt": alt})
+    return shown
 
 
 def _papers(results: Results) -> list[dict[str, Any]]:

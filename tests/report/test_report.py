@@ -219,7 +219,7 @@ def test_the_report_shows_the_notice_every_variant_every_verdict_and_its_figures
     assert all(f"| {variant['name']} |" in text for variant in summary["variants"])
     assert all(f"**{c['verdict']}**" in text for c in summary["claims"])
     linked = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
-    assert linked == ["accuracy-spiral.svg", "curves-spiral.svg", "curves-digits.svg"]
+    assert linked == ["accuracy-spiral.svg", "madds-spiral.svg", "curves-spiral.svg", "curves-digits.svg"]
     assert all((tmp_path / name).exists() for name in linked)
 
 

@@ -1,0 +1,116 @@
+"""Accuracy against what a network costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator
+
+from bottleneck_lab.report.collect import Results
+from bottleneck_lab.report.lines import Look, Variant, legend, levels_of, look, others, panel_axis, panel_grid
+from bottleneck_lab.report.style import styled
+
+MATCHED_WITHIN = 1.05  # the largest ratio of MAdds at which variants still cost the same
+_APART = 0.012  # of the logarithmic axis, from one line to the next
+
+
+def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
+    """Final held-out accuracy against MAdds of one example, a point a variant with its 95 % interval.
+
+    Points are joined along the axis that changes MAdds most, if its levels set nothing but numbers: a width
+    or an expansion ratio has values in between, a placement has none. Where variants of one panel cost the
+    same, its lines stand a little apart, so that no bar hides another.
+
+    None where all variants cost the same, to 5 %, or before any run is finished.
+    """
+    variants = [v for v in summary["variants"] if v["dataset"] == dataset and v["mean"] is not None]
+    if not variants or _spread(variants) <= MATCHED_WITHIN:
+        return None
+    part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
+    along = _along(variants, results.plan["ablation"]["parts"][part]["axes"])
+    axis = panel_axis(variants, along=along)
+    levels = levels_of(variants, axis)
+    with styled():
+        figure, panels = panel_grid(levels, alone=(5.4, 3.8), height=2.4)
+        for panel, level in zip(panels, levels, strict=True):
+            here = [v for v in variants if not axis or v["levels"][axis] == level]
+            lines = _lines(here, along)
+            apart = len({v["madds"] for v in here}) < len(here)
+            for index, line in enumerate(lines):
+                aside = _spread(variants) ** (_APART * (index - (len(lines) - 1) / 2)) if apart else 1.0
+                _draw(panel, line, aside, look(line[0], variants, along, axis), others(line[0], along, axis))
+        _scale(panels[0], _spread(variants), narrow=axis is not None)
+        figure.supxlabel("MAdds", fontsize=9)
+        figure.supylabel("held-out accuracy (%)", fontsize=9)
+        legend(figure, panels)
+        plt.close(figure)
+    return figure
+
+
+def _spread(variants: list[Variant]) -> float:
+    """The largest number of MAdds over the smallest."""
+    madds = [v["madds"] for v in variants]
+    return float(max(madds) / max(min(madds), 1))
+
+
+def _along(variants: list[Variant], axes: dict[str, dict[str, Any]]) -> str | None:
+    """The axis of numbers that changes MAdds most, all else being equal; None where none does."""
+    spreads = {
+        axis: max(map(_spread, _lines(variants, axis)))
+        for axis, levels in axes.items()
+        if all(_is_number(value) for level in levels.values() for value in _leaves(level))
+    }
+    most = max(spreads, key=spreads.__getitem__, default=None)
+    return most if most is not None and spreads[most] > MATCHED_WITHIN else None
+
+
+def _leaves(settings: Any) -> Iterator[Any]:
+    if isinstance(settings, dict):
+        for value in settings.values():
+            yield from _leaves(value)
+    else:
+        yield settings
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _lines(variants: list[Variant], along: str | None) -> list[list[Variant]]:
+    """The variants that differ `along` an axis alone, the cheapest first; each by itself for None."""
+    groups: dict[tuple[str, ...], list[Variant]] = {}
+    for variant in sorted(variants, key=lambda v: v["madds"]):
+        groups.setdefault(others(variant, along), []).append(variant)
+    return [groups[key] for key in dict.fromkeys(others(v, along) for v in variants)]
+
+
+def _draw(panel: Axes, line: list[Variant], aside: float, look: Look, names: tuple[str, ...]) -> None:
+    means = 100 * np.array([v["mean"] for v in line])
+    ends = [(v["mean"], v["mean"]) if v["ci_low"] is None else (v["ci_low"], v["ci_high"]) for v in line]
+    low, high = 100 * np.array(ends).T
+    panel.errorbar(
+        [aside * v["madds"] for v in line],
+        means,
+        (means - low, high - means),
+        linestyle=look.line,
+        marker=look.marker,
+        color=look.colour,
+        elinewidth=0.8,
+        capsize=2,
+        label=", ".join(names),
+    )
+
+
+def _scale(panel: Axes, spread: float, narrow: bool) -> None:
+    """A logarithmic axis with few and round numbers, also over less than a decade."""
+    panel.set_xscale("log")
+    dense = spread < (3 if narrow else 10)
+    steps = (1, 1.5, 2, 3, 4, 5, 6, 8) if dense else (1, 2, 5) if spread < 40 else (1,)
+    panel.xaxis.set_major_locator(LogLocator(subs=steps))
+    panel.xaxis.set_major_formatter(EngFormatter(sep=""))
+    panel.minorticks_off()

@@ -1,0 +1,52 @@
+"""Accuracy over two axes of an ablation, as a map with a number in every cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from bottleneck_lab.report.collect import Results
+from bottleneck_lab.report.format import half_width
+from bottleneck_lab.report.style import styled
+
+
+def accuracy_map(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
+    """Mean final held-out accuracy of every variant, in percent, with half its 95 % interval.
+
+    The part's `heat_map` says which axis goes down and which across; combinations that were left out, or of
+    which no run is finished, stay empty. None for a part without it, or before any run is finished.
+    """
+    variants = [v for v in summary["variants"] if v["dataset"] == dataset]
+    part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
+    axes = results.plan["ablation"]["parts"][part]["heat_map"]
+    if axes is None or all(v["mean"] is None for v in variants):
+        return None
+    down, across = (list(dict.fromkeys(v["levels"][axis] for v in variants)) for axis in axes)
+    means = np.full((len(down), len(across)), np.nan)
+    texts = {}
+    for variant in variants:
+        cell = down.index(variant["levels"][axes[0]]), across.index(variant["levels"][axes[1]])
+        if variant["mean"] is not None:
+            means[cell] = 100 * variant["mean"]
+            texts[cell] = half_width(variant).replace("±", "\n±")
+    with styled():
+        size = 1.9 + 0.72 * len(across), 1.1 + 0.46 * len(down)
+        figure, panel = plt.subplots(figsize=size, layout="constrained")
+        image = panel.imshow(means, cmap="viridis", aspect="auto")
+        for (row, column), text in texts.items():
+            red, green, blue, _ = image.to_rgba(means[row, column])
+            dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5  # luma, Rec. 709
+            ink = "white" if dark else "black"
+            panel.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
+        panel.set_xticks(range(len(across)), across)
+        panel.set_yticks(range(len(down)), down)
+        panel.set_xlabel(axes[1].replace("_", " "))
+        panel.set_ylabel(axes[0].replace("_", " "))
+        panel.tick_params(length=0)
+        panel.grid(visible=False)
+        figure.colorbar(image, label="held-out accuracy (%)")
+        plt.close(figure)
+    return figure

@@ -1,0 +1,149 @@
+"""Which colour, line, marker and panel stands for which variant, however many there are; and their legend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from bottleneck_lab.report.style import COLOURS, LINES, MARKERS
+from bottleneck_lab.stats import Interval
+
+BAND = 0.18
+MOST_LINES = 8  # that an eye follows in one panel
+
+Variant = dict[str, Any]
+
+
+class Look(NamedTuple):
+    """How a variant is drawn, everywhere in one figure."""
+
+    colour: str
+    line: str
+    marker: str
+    band: float  # opacity of its interval
+
+
+def others(variant: Variant, *axes: str | None) -> tuple[str, ...]:
+    """The variant's levels on all axes but these."""
+    return tuple(level for axis, level in variant["levels"].items() if axis not in axes)
+
+
+def look(variant: Variant, variants: Sequence[Variant], *axes: str | None) -> Look:
+    """Colour by the first of the axes that are not among `axes`, line and marker by the rest.
+
+    It is as many first axes as it takes for the rest to have no more levels than there are lines. More levels
+    than there are colours are shades from dark to light if they are numbers on one axis, and else begin the
+    colours anew with other lines.
+    """
+    names = [others(other, *axes) for other in variants]
+    mine = others(variant, *axes)
+    band = BAND if len(set(names)) <= MOST_LINES else BAND / 3  # many lie over each other
+    split = next(n for n in range(1, len(mine) + 2) if len({name[n:] for name in names}) <= len(LINES))
+    firsts = list(dict.fromkeys(name[:split] for name in names))
+    rests = list(dict.fromkeys(name[split:] for name in names))
+    first, rest = firsts.index(mine[:split]), rests.index(mine[split:])
+    if len(firsts) > len(COLOURS) and split == 1 and all(number(level) is not None for level, *_ in firsts):
+        shade = to_hex(mpl.colormaps["viridis"](0.92 * first / (len(firsts) - 1)))
+        return Look(shade, LINES[rest], MARKERS[rest], band)
+    again, colour = divmod(first, len(COLOURS))
+    rest += again * len(rests)
+    return Look(COLOURS[colour], LINES[rest % len(LINES)], MARKERS[rest % len(MARKERS)], band)
+
+
+def number(level: str) -> float | None:
+    """The number in a level's name: 2 in `d=2`."""
+    found = re.search(r"-?\d+(\.\d+)?", level)
+    return float(found.group()) if found else None
+
+
+def levels_of(variants: Sequence[Variant], axis: str | None) -> list[str]:
+    """The levels on an axis in their order; one without a name for no axis."""
+    return list(dict.fromkeys(v["levels"][axis] for v in variants)) if axis else [""]
+
+
+def panel_axis(
+    variants: Sequence[Variant], facet: str | None = None, along: str | None = None, most: int | None = None
+) -> str | None:
+    """The axis that has a panel for each of its levels, so that no panel has more lines than an eye follows.
+
+    Lines run `along` an axis, or none. It is the `facet` if there is one, else the axis with the fewest
+    levels that are enough, else the one with the most; where there is room for `most` panels only, the best
+    that fits. None where one panel will do, and where a panel would have a single line or none would fit.
+    """
+    counts = {axis: len(levels_of(variants, axis)) for axis in variants[0]["levels"] if axis != along}
+    free = sorted((axis for axis, count in counts.items() if count > 1), key=lambda axis: counts[axis])
+    fit = [axis for axis in free if most is None or counts[axis] <= most]
+    lines = len({others(variant, along) for variant in variants})
+    if len(free) < 2 or not fit or (facet is None and lines <= MOST_LINES):
+        return None
+    enough = [axis for axis in fit if lines <= MOST_LINES * counts[axis]]
+    return facet if facet in fit else enough[0] if enough else fit[-1]
+
+
+def panel_grid(levels: Sequence[str], alone: tuple[float, float], height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with a panel for each level, titled by it, with common scales; `close` it when it is drawn.
+
+    Args:
+        levels: one for a single panel.
+        alone: width and height of a figure with one panel, in inches.
+        height: of a row of three panels, where there are more.
+    """
+    columns = min(3, len(levels))
+    rows = -(-len(levels) // columns)
+    size = alone if len(levels) == 1 else (6.6, height * rows + 0.7)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
+    )
+    panels = list(axes.flat)
+    for panel in panels[len(levels) :]:
+        panel.set_visible(False)
+    for place, (panel, level) in enumerate(zip(panels, levels, strict=False)):
+        panel.set_title(level, fontsize=9)
+        panel.tick_params(labelbottom=place + columns >= len(levels))
+    return figure, panels[: len(levels)]
+
+
+def mean_line(
+    panel: Axes,
+    values: Mapping[int, Sequence[float]],
+    interval: Callable[[Iterable[float]], Interval],
+    look: Look,
+    label: str,
+    scale: float = 1.0,
+) -> None:
+    """The mean of the `values` (one a seed) at every x, with a band for its interval; nothing for none."""
+    if not values:
+        return
+    x = sorted(values)
+    intervals = [interval(values[place]) for place in x]
+    marker = "o" if len(x) == 1 else ""
+    means = [scale * each.estimate for each in intervals]
+    panel.plot(x, means, look.line, color=look.colour, label=label, marker=marker)
+    if all(each.low is not None for each in intervals):
+        low, high = (scale * np.array([[e.low, e.high] for e in intervals], dtype=float)).T
+        panel.fill_between(x, low, high, color=look.colour, alpha=look.band, linewidth=0)
+
+
+def legend(figure: Figure, panels: Iterable[Axes]) -> None:
+    """One legend for all panels: above them, or to their right where that would take half the figure."""
+    named: dict[str, Any] = {}
+    for panel in panels:
+        handles, labels = panel.get_legend_handles_labels()
+        named = {**dict(zip(labels, handles, strict=True)), **named}
+    if not any(named):
+        return
+    if len(named) <= MOST_LINES:
+        columns = 2 if len(named) <= 4 else 3
+        figure.legend(named.values(), named, loc="outside upper center", ncols=columns, fontsize=8)
+        return
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width + 0.5 + 0.065 * max(map(len, named)), max(height, 0.4 + 0.16 * len(named)))
+    figure.legend(named.values(), named, loc="outside right upper", fontsize=8)

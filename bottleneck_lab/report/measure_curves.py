@@ -1,0 +1,72 @@
+"""What was measured of networks besides their accuracy, over training."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bottleneck_lab.report.collect import Results
+from bottleneck_lab.report.lines import Variant, legend, levels_of, look, mean_line, others, panel_axis
+from bottleneck_lab.report.style import styled
+from bottleneck_lab.stats import mean_interval
+
+_MOST_COLUMNS = 5
+
+
+def measure_curves(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
+    """Every measure against epochs: a line for each variant's mean over seeds, a band for its interval.
+
+    A row a measure; where the part has a facet, or many variants, a column for each level of an axis, as
+    `panel_axis` says. None where nothing was measured at more than one epoch.
+    """
+    variants = [v for v in results.plan["variants"] if v["dataset"] == dataset]
+    part = results.plan["ablation"]["parts"][variants[0]["part"]]
+    taken = {v["name"]: _by_epoch(results, v) for v in variants}
+    names = [name for name in part["measures"] if any(len(of.get(name, {})) > 1 for of in taken.values())]
+    if not names:
+        return None
+    known = next(v["measures"] for v in summary["variants"] if v["dataset"] == dataset)
+    axis = panel_axis(variants, part["facet"], most=_MOST_COLUMNS)
+    levels = levels_of(variants, axis)
+    size = (max(4.2, 0.9 + 1.9 * len(levels)), 0.8 + 1.7 * len(names))
+    with styled():
+        figure, panels = plt.subplots(
+            len(names), len(levels), figsize=size, sharex=True, sharey="row", squeeze=False,
+            layout="constrained",
+        )  # fmt: skip
+        for row, name in enumerate(names):
+            share = known[name]["share"]
+            label = f"{known[name]['label']}{' (%)' if share else ''}"
+            panels[row, 0].set_ylabel(textwrap.fill(label, 24), fontsize=8)
+            for column, level in enumerate(levels):
+                for variant in variants:
+                    if not axis or variant["levels"][axis] == level:
+                        mean_line(
+                            panels[row, column],
+                            taken[variant["name"]].get(name, {}),
+                            mean_interval,
+                            look(variant, variants, axis),
+                            ", ".join(others(variant, axis)),
+                            scale=100 if share else 1,
+                        )
+        for panel, level in zip(panels[0], levels, strict=True):
+            panel.set_title(level, fontsize=9)
+        panels[0, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
+        figure.supxlabel("epochs", fontsize=9)
+        legend(figure, panels.flat)
+        plt.close(figure)
+    return figure
+
+
+def _by_epoch(results: Results, variant: Variant) -> dict[str, dict[int, list[float]]]:
+    """The measures of a variant's finished runs by name and epoch, a number a run."""
+    found: dict[str, dict[int, list[float]]] = {}
+    for run in results.of(variant["name"], variant["dataset"]):
+        for epoch, numbers in results.measured(run).items():
+            for name, value in numbers.items():
+                found.setdefault(name, {}).setdefault(epoch, []).append(value)
+    return found

@@ -1,0 +1,127 @@
+"""Figures of many variants: a map, accuracy against MAdds, measures over training; of runs written by hand."""
+
+import pytest
+
+from bottleneck_lab.report.collect import collect
+from bottleneck_lab.report.cost_curves import accuracy_against_madds
+from bottleneck_lab.report.heat_map import accuracy_map
+from bottleneck_lab.report.measure_curves import measure_curves
+from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.write import write_report
+
+# Student's sleep data (1908), three patients, as accuracies around one half: mean 0.49633.
+SLEEP = (0.507, 0.484, 0.498)
+
+
+def slept(run):
+    return {"accuracy": SLEEP[run.seed] if run.variant == "t=2, bottlenecks" else 0.75}
+
+
+def measured_twice(run):
+    return [
+        {
+            "epoch": epoch,
+            "accuracy": 0.5,
+            "measures": {"below_zero": 0.25 * epoch, "lost_int8": SLEEP[run.seed]},
+        }
+        for epoch in (1, 2)
+    ]
+
+
+def drawn(folder, draw):
+    results = collect(folder)
+    return draw(results, summarise(results), "digits")
+
+
+def test_every_cell_of_the_map_has_its_number(leave_runs):
+    panel = drawn(leave_runs(slept), accuracy_map).axes[0]
+    assert (panel.get_ylabel(), panel.get_xlabel()) == ("expansion", "placement")
+    assert [label.get_text() for label in panel.get_yticklabels()] == ["t=2", "t=4"]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["bottlenecks", "nowhere", "sandglass"]
+    numbers = {text.get_position(): text.get_text().split("\n")[0] for text in panel.texts}
+    assert numbers[0, 0] == "49.6"  # (50.7 + 48.4 + 49.8) / 3
+    assert (1, 1) not in numbers  # left out by the experiment
+    assert {number for place, number in numbers.items() if place != (0, 0)} == {"75.0"}
+    shown = panel.get_images()[0].get_array()
+    assert shown.mask.tolist() == [[False, False, False], [False, True, False]]
+
+
+def test_numbers_are_black_on_light_and_white_on_dark(leave_runs):
+    panel = drawn(leave_runs(slept), accuracy_map).axes[0]
+    inks = {text.get_position(): text.get_color() for text in panel.texts}
+    assert inks[0, 0] == "white"  # the least accurate: the dark end of viridis
+    assert {ink for place, ink in inks.items() if place != (0, 0)} == {"black"}
+
+
+def test_without_two_axes_or_a_finished_run_there_is_no_map(leave_runs):
+    assert drawn(leave_runs(lambda run: {"status": "failed"}), accuracy_map) is None
+    folder = leave_runs()
+    plan = folder / "plan.json"
+    plan.write_text(plan.read_text().replace('"heat_map": [\n', '"hidden": [\n'))
+    assert drawn(folder, accuracy_map) is None
+
+
+def bars(panel):
+    """The x and y of every line of a figure with error bars, by its name."""
+    return {bar.get_label(): bar.lines[0].get_xydata() for bar in panel.containers}
+
+
+def test_accuracy_is_joined_along_the_expansion_ratio_against_its_madds(leave_runs):
+    folder = leave_runs(slept)
+    costs = {v["name"]: v["madds"] for v in collect(folder).plan["variants"]}
+    panel = drawn(folder, accuracy_against_madds).axes[0]
+    lines = bars(panel)
+    assert panel.get_xscale() == "log"
+    assert set(lines) == {"bottlenecks", "nowhere", "sandglass"}
+    assert lines["bottlenecks"][:, 1] == pytest.approx([100 * sum(SLEEP) / 3, 75])
+    for name, line in lines.items():
+        madds = [cost for variant, cost in sorted(costs.items()) if variant.endswith(name)]
+        assert line[:, 0] == pytest.approx(madds, rel=0.05)
+    # Shortcuts cost no MAdds, so these two stand apart, or their bars would hide each other.
+    assert lines["bottlenecks"][0, 0] < lines["nowhere"][0, 0]
+
+
+def test_placements_have_nothing_in_between_and_are_not_joined(leave_runs):
+    folder = leave_runs()
+    plan = folder / "plan.json"
+    plan.write_text(plan.read_text().replace('"expansion": 2\n', '"kernel": "x"\n'))  # no axis of numbers
+    lines = bars(drawn(folder, accuracy_against_madds).axes[0])
+    assert [len(line) for line in lines.values()] == [1] * 5
+
+
+def test_variants_of_equal_cost_have_no_figure_of_it(leave_runs):
+    folder = leave_runs()
+    results = collect(folder)
+    summary = summarise(results)
+    for factor, drawn in ((1.04, False), (1.06, True)):
+        for place, variant in enumerate(summary["variants"]):
+            variant["madds"] = 1_000_000 if place else 1_000_000 * factor
+        assert (accuracy_against_madds(results, summary, "digits") is not None) == drawn
+
+
+def test_measures_have_a_row_each_and_a_line_a_variant(leave_runs):
+    figure = drawn(leave_runs(slept, measured_twice), measure_curves)
+    below, lost = figure.axes
+    assert below.get_ylabel().replace("\n", " ").startswith("bottleneck pre- activations below 0 (%)")
+    assert lost.get_ylabel().replace("\n", " ") == "accuracy lost with 8 bits (%)"
+    assert [len(panel.get_lines()) for panel in figure.axes] == [5, 5]
+    assert below.get_lines()[0].get_xydata().tolist() == [[1, 25], [2, 50]]
+    band = lost.collections[0].get_paths()[0].vertices[:, 1]
+    # Student's t for 2 degrees of freedom is 4.302653; the standard deviation of these three is 1.159.
+    assert (band.max() - band.min()) / 2 == pytest.approx(4.302653 * 1.159023 / 3**0.5, rel=1e-5)
+
+
+def test_what_was_measured_at_the_end_only_is_no_curve(leave_runs):
+    assert drawn(leave_runs(records=lambda run: measured_twice(run)[1:]), measure_curves) is None
+    assert drawn(leave_runs(), measure_curves) is None
+
+
+def test_the_report_shows_them_and_the_same_folder_gives_the_same_bytes(leave_runs):
+    folder = leave_runs(slept, measured_twice)
+    names = [f"{figure}-digits.svg" for figure in ("heatmap", "madds", "measures")]
+    text = write_report(folder)[0].read_text()
+    assert all(f"]({name})" in text for name in names)
+    first = [(folder / name).read_bytes() for name in names]
+    assert all((folder / name).with_suffix(".png").exists() for name in names)
+    write_report(folder)
+    assert first == [(folder / name).read_bytes() for name in names]
