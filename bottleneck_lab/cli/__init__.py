@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from bottleneck_lab.cli.bench import bench_app
 from bottleneck_lab.cli.bridge import bridge
 from bottleneck_lab.cli.collapse import collapse
 from bottleneck_lab.cli.convert import convert
@@ -33,6 +34,7 @@ app.command("paper", short_help="Set the paper's numbers beside ours.")(paper)
 app.command("patterns", short_help="Count the positive channels of a run (Fig. 7).")(patterns)
 app.command("convert", short_help="Bring in a network of torchvision or timm.")(convert)
 app.command("bridge", short_help="Set collapse beside accuracy, layer by layer.")(bridge)
+app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 
 run_app = typer.Typer(**_LOOKS)  # type: ignore[arg-type]

@@ -72,26 +72,15 @@ def operations(
     """
     if parts is not None and parts < 1:
         raise LabError(f"parts = {parts}: a block is split into 1 part or more")
-    weights = {
-        name: weight.to("meta")
-        for name, weight in itertools.chain(network.named_parameters(), network.named_buffers())
-    }
-    recorder = _Recorder(network, weights.values())
-    was_training = network.training
-    network.eval()
-    try:
-        with torch.no_grad(), recorder:
-            functional_call(network, weights, (torch.empty(input_shape, device="meta"),))
-    finally:
-        recorder.remove_hooks()
-        network.train(was_training)
+    steps, blocks = _record(network, input_shape)
     if parts is None:
-        return [step.operation(element_size) for step in recorder.steps]
-    if not recorder.block_names:
+        return [step.operation(element_size) for step in steps]
+    if not blocks:
         raise LabError("this network has no `blocks` that could count as single operations")
-    if opened := recorder.block_names - recorder.blocks.keys():
-        raise LabError(f"{min(opened)} is no single operation: its inner tensors are used outside of it")
-    return list(_with_blocks(recorder, parts, element_size))
+    for name, block in blocks.items():
+        if block is None:
+            raise LabError(f"{name} is no single operation: its inner tensors are used outside of it")
+    return list(_with_blocks(steps, blocks, parts, element_size))
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +108,28 @@ class _Step:
         return Operation(self.name, *(element_size * _elements(of) for of in (self.reads, self.makes)))
 
 
+# What a block reads and makes, or None if it was not executed as a whole.
+_Ends = tuple[list[_Activation], list[_Activation]] | None
+
+
+def _record(network: nn.Module, input_shape: Sequence[int]) -> tuple[list[_Step], dict[str, _Ends]]:
+    """Steps and blocks, in order, of a forward pass in evaluation on tensors without memory."""
+    named = itertools.chain(network.named_parameters(), network.named_buffers())
+    weights = {name: weight.detach().to("meta") for name, weight in named}
+    was_training = network.training
+    network.eval()
+    recorder = _Recorder(network, weights.values())
+    try:
+        # In inference mode torch would show some operators whole that are others together.
+        with torch.inference_mode(False), torch.no_grad(), recorder:
+            images = torch.empty(tuple(input_shape), device="meta")
+            functional_call(network, weights, (images,))
+    finally:
+        recorder.remove_hooks()
+        network.train(was_training)
+    return recorder.steps, recorder.blocks
+
+
 class _Recorder(TorchDispatchMode):
     """Notes which operation reads and makes which activations, and in which module."""
 
@@ -126,8 +137,8 @@ class _Recorder(TorchDispatchMode):
         super().__init__()
         self.steps: list[_Step] = []
         blocks = getattr(network, "blocks", None)
-        self.block_names = {f"blocks.{name}" for name, _ in blocks.named_children()} if blocks else set()
-        self.blocks: dict[str, tuple[list[_Activation], list[_Activation]]] = {}  # what they read and make
+        names = [f"blocks.{name}" for name, _ in blocks.named_children()] if blocks else []
+        self.blocks: dict[str, _Ends] = dict.fromkeys(names)
         self._known: dict[int, _Activation | None] = {_storage(weight): None for weight in weights}
         self._kept: list[Tensor] = []  # else a new tensor could get the storage of one that is gone
         self._modules: list[str] = []
@@ -145,7 +156,7 @@ class _Recorder(TorchDispatchMode):
 
     def _leave(self, name: str, module: nn.Module, inputs: Any, output: Any) -> None:
         self._modules.pop()
-        if name in self.block_names:
+        if name in self.blocks:
             self.blocks[name] = self._activations(inputs), self._activations(output)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -169,7 +180,7 @@ class _Recorder(TorchDispatchMode):
             makes.append(new)
         if reads and made and (makes or len(reads) > 1):
             module = next(reversed(self._modules), "")
-            block = next((name for name in self._modules if name in self.block_names), None)
+            block = next((name for name in self._modules if name in self.blocks), None)
             operator = func.overloadpacket.__name__
             self.steps.append(
                 _Step(f"{module}: {operator}", block, reads, makes, _mixes_channels(func, args))
@@ -190,12 +201,15 @@ def _mixes_channels(func: Any, args: Any) -> bool:
     return func.overloadpacket in (torch.ops.aten.mm, torch.ops.aten.addmm)
 
 
-def _with_blocks(recorder: _Recorder, parts: int, element_size: int) -> Iterator[Operation]:
-    for block, group in itertools.groupby(recorder.steps, key=lambda step: step.block):
-        if block is None:
+def _with_blocks(
+    steps: Iterable[_Step], blocks: dict[str, _Ends], parts: int, element_size: int
+) -> Iterator[Operation]:
+    for block, group in itertools.groupby(steps, key=lambda step: step.block):
+        ends_of_block = None if block is None else blocks[block]
+        if block is None or ends_of_block is None:
             yield from (step.operation(element_size) for step in group)
             continue
-        reads, makes = recorder.blocks[block]
+        reads, makes = ends_of_block
         ends = {*reads, *makes}
         internal = 0
         for step in group:

@@ -259,7 +259,8 @@ def split(network: MobileNetV2, parts: int, rows: int | None = None, fused: int 
     Args:
         network: in evaluation; is copied.
         parts: into how many the inner channels of each block are split.
-        rows: output rows of a tile of the fused layers; without it nothing is fused.
+        rows: output rows of a tile of the fused layers; without it nothing is fused. Fused blocks are not
+            split as well: a tile holds only its rows of their expansion.
         fused: how many blocks are fused with the stem. In MobileNetV2 two, up to the first block that reduces
             the image, take the largest tensors away.
 
@@ -273,10 +274,11 @@ def split(network: MobileNetV2, parts: int, rows: int | None = None, fused: int 
     blocks = _splittable(network)
     if not 0 <= fused <= len(blocks):
         raise LabError(f"fused = {fused}: the network has {len(blocks)} blocks to fuse with the stem")
-    first: list[RowwiseLayer] = [FoldedConv(network.stem), *_rowwise(blocks[:fused], parts)]
-    layers = first if rows is None else [FusedRows(first, rows)]
+    stem = FoldedConv(network.stem)
+    first = [stem] if rows is None else [FusedRows([stem, *_rowwise(blocks[:fused], 1)], rows)]
+    rest = _rowwise(blocks if rows is None else blocks[fused:], parts)
     head = Pooled(FoldedConv(network.head), copy.deepcopy(network.classifier))
-    return nn.Sequential(*layers, *_rowwise(blocks[fused:], parts), head).eval()
+    return nn.Sequential(*first, *rest, head).eval()
 
 
 def plain(network: MobileNetV2) -> nn.Sequential:

@@ -1,0 +1,216 @@
+"""Time and memory of inference on this machine: of networks, and of one network executed in parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bottleneck_lab.config import MobileNetV2Settings
+from bottleneck_lab.models.allocation import allocator_peak, live_peak
+from bottleneck_lab.models.cost import madds, parameters
+from bottleneck_lab.models.family import ImageNetworkSettings, image_network
+from bottleneck_lab.models.folding import fold_norms
+from bottleneck_lab.models.initial import initialise
+from bottleneck_lab.models.memory import operations, peak
+from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
+from bottleneck_lab.models.split import plain, split
+
+# Ways to execute a network; see `SplitCost`.
+AS_BUILT, PLAIN, CHANNELS, CHANNELS_AND_ROWS = "as built", "plain", "channels", "channels, rows"
+Way = tuple[str, int | None]  # and the number of parts
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """That of some values."""
+        low, median, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+        return cls(median, low, high)
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """What one forward pass of a network takes.
+
+    Args:
+        name: of the network.
+        width: its width multiplier.
+        resolution: edge of the images, in pixels.
+        batch: images at once.
+        parameters: of the network, batch norms not yet folded.
+        madds: for one image.
+        allocator_bytes: peak of what torch's allocator gives out, images and weights excepted.
+        seconds: of the whole batch.
+    """
+
+    name: str
+    width: float
+    resolution: int
+    batch: int
+    parameters: int
+    madds: int
+    allocator_bytes: int
+    seconds: Spread
+
+
+@dataclass(frozen=True)
+class SplitCost:
+    """What one forward pass takes, executed one way.
+
+    Args:
+        way: `as built`: the modules as they are trained. `plain`: batch norms folded, activations in place.
+            `channels`: each block in parts of its channels. `channels, rows`: and the first layers fused over
+            rows.
+        parts: into how many each block is split; None where it is not.
+        allocator_bytes: peak of what torch's allocator gives out, images and weights excepted.
+        live_bytes: peak of the tensors alive, without what kernels need for themselves.
+        equation_bytes: eq. (2), which counts the images too; None where it says nothing of that way.
+        seconds: of the pass.
+        times_plain: time as a multiple of plain's in the same round.
+        error: largest difference from the logits of the network as built, over its largest logit.
+    """
+
+    way: str
+    parts: int | None
+    allocator_bytes: int
+    live_bytes: int
+    equation_bytes: int | None
+    seconds: Spread
+    times_plain: Spread
+    error: float
+
+
+def interleaved(calls: Mapping[Any, Callable[[], object]], rounds: int) -> dict[Any, list[float]]:
+    """Seconds of each call in each round.
+
+    A round is every call once, one after another, so that whatever else the machine is doing touches all of
+    them; ratios are best taken within rounds. One round before the first is not counted.
+    """
+    seconds: dict[Any, list[float]] = {name: [] for name in calls}
+    for number in range(rounds + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if number > 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+@torch.inference_mode()
+def measure_networks(
+    settings: Sequence[ImageNetworkSettings], resolutions: Sequence[int], batches: Sequence[int], rounds: int
+) -> list[NetworkCost]:
+    """Time and memory of every network at every resolution and batch size, in rounds through all of them.
+
+    Batch norms are folded and activations in place, numbers are float32, the layout is channels-last, and
+    torch has the threads that it has. Weights are initial ones, for time does not depend on them.
+
+    Args:
+        settings: of networks for 1000 classes and images of three channels.
+        resolutions: edges of the images, in pixels.
+        batches: images at once.
+        rounds: how often everything is timed.
+    """
+    networks = [_network(one) for one in settings]
+    inferences = [fold_norms(network) for network in networks]
+    calls = {
+        (index, resolution, batch): partial(inference, _images(batch, resolution))
+        for index, inference in enumerate(inferences)
+        for resolution in resolutions
+        for batch in batches
+    }
+    seconds = interleaved(calls, rounds)
+    return [
+        NetworkCost(
+            name=settings[index].network,
+            width=settings[index].width_multiplier,
+            resolution=resolution,
+            batch=batch,
+            parameters=parameters(networks[index]),
+            madds=madds(inferences[index], 1, 3, resolution, resolution),
+            allocator_bytes=allocator_peak(call),
+            seconds=Spread.of(seconds[index, resolution, batch]),
+        )
+        for (index, resolution, batch), call in calls.items()
+    ]
+
+
+@torch.inference_mode()
+def measure_split(
+    settings: MobileNetV2Settings,
+    resolution: int,
+    batch: int,
+    parts: Sequence[int],
+    rows: int,
+    fused: int,
+    rounds: int,
+) -> list[SplitCost]:
+    """Time and memory of one network as built, plain, and split in both ways into each number of parts.
+
+    Args:
+        settings: of a network of inverted residual blocks; it gets initial weights.
+        resolution: edge of the images, in pixels.
+        batch: images at once.
+        parts: the numbers of parts.
+        rows: rows of a tile of the fused layers, see `split`.
+        fused: blocks that are fused with the stem, see `split`.
+        rounds: how often everything is timed.
+
+    Raises:
+        LabError: the network's blocks cannot be split, or a number is out of range.
+    """
+    network, images = _network(settings), _images(batch, resolution)
+    assert isinstance(network, MobileNetV2)
+    memory_of = partial(operations, network, *images.shape, element_size=images.element_size())
+    ways: dict[Way, nn.Module] = {(AS_BUILT, None): network, (PLAIN, None): plain(network)}
+    equation: dict[Way, int | None] = {(AS_BUILT, None): None, (PLAIN, None): peak(memory_of()).memory}
+    for number in parts:
+        ways[CHANNELS, number] = split(network, number)
+        equation[CHANNELS, number] = peak(memory_of(parts=number)).memory
+    for number in parts:
+        ways[CHANNELS_AND_ROWS, number] = split(network, number, rows, fused)
+        equation[CHANNELS_AND_ROWS, number] = None  # fused layers are no operation of the paper's
+    ways = {way: module.to(memory_format=torch.channels_last) for way, module in ways.items()}  # type: ignore[call-overload]
+    calls = {way: partial(module, images) for way, module in ways.items()}
+    seconds = interleaved(calls, rounds)
+    logits = network(images)
+    return [
+        SplitCost(
+            way=way,
+            parts=number,
+            allocator_bytes=allocator_peak(call),
+            live_bytes=live_peak(call),
+            equation_bytes=equation[way, number],
+            seconds=Spread.of(seconds[way, number]),
+            times_plain=Spread.of(
+                [a / b for a, b in zip(seconds[way, number], seconds[PLAIN, None], strict=True)]
+            ),
+            error=float((call() - logits).abs().max() / logits.abs().max()),
+        )
+        for (way, number), call in calls.items()
+    ]
+
+
+def _network(settings: ImageNetworkSettings) -> nn.Module:
+    network = image_network(settings).eval()
+    initialise(network, seed=0)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _images(batch: int, resolution: int) -> Tensor:
+    images = torch.randn(batch, 3, resolution, resolution, generator=torch.Generator().manual_seed(0))
+    return images.to(memory_format=torch.channels_last)

@@ -1,0 +1,156 @@
+"""Figures of `bench`: memory and time of a split network (Sec. 5), and of networks against their MAdds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from bottleneck_lab.models.benchmark import (
+    AS_BUILT,
+    CHANNELS,
+    CHANNELS_AND_ROWS,
+    PLAIN,
+    NetworkCost,
+    SplitCost,
+)
+from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, styled
+
+MEMORY_ALLOWED, TIME_ALLOWED = 0.4, 1.5  # of plain's: what a split is asked to keep to
+
+_LABELS = {CHANNELS: "blocks in s parts", CHANNELS_AND_ROWS: "and first layers fused over rows"}
+
+
+def draw_split(costs: Sequence[SplitCost]) -> Figure:
+    """Peak activation memory and time against the number of parts s, beside the plain network's.
+
+    Left, in MB (10^6 bytes): what the allocator gave out. Right, as a multiple of the plain network's time in
+    the same round: median, and bars from the first to the third quartile. Dotted: the plain network, the
+    memory of the network as built, and the most that a split may take.
+    """
+    plain = next(cost for cost in costs if cost.way == PLAIN)
+    with styled():
+        figure = Figure(figsize=(6.6, 2.9))
+        memory, times = figure.subplots(1, 2)
+        for colour, line, marker, (way, label) in zip(COLOURS, LINES, MARKERS, _LABELS.items(), strict=False):
+            of_way = [cost for cost in costs if cost.way == way and cost.parts is not None]
+            parts = [cost.parts for cost in of_way if cost.parts is not None]
+            memory.plot(
+                parts,
+                [cost.allocator_bytes / 1e6 for cost in of_way],
+                line,
+                marker=marker,
+                color=colour,
+                label=label,
+            )
+            spreads = [cost.times_plain for cost in of_way]
+            times.errorbar(
+                parts,
+                [spread.median for spread in spreads],
+                [
+                    [spread.median - spread.low for spread in spreads],
+                    [spread.high - spread.median for spread in spreads],
+                ],
+                fmt=line,
+                marker=marker,
+                color=colour,
+                capsize=2,
+            )
+        share = MEMORY_ALLOWED * plain.allocator_bytes / 1e6
+        _mark(memory, plain.allocator_bytes / 1e6, "plain", "right")
+        _mark(memory, share, f"{100 * MEMORY_ALLOWED:.0f} % of plain", "left")
+        _mark(times, 1, "plain", "right")
+        _mark(times, TIME_ALLOWED, f"{TIME_ALLOWED:g} times plain", "left")
+        as_built = next(cost for cost in costs if cost.way == AS_BUILT)
+        _mark(memory, as_built.allocator_bytes / 1e6, "as built", "right")
+        memory.set_ylabel("peak activation memory (MB)")
+        times.set_ylabel("time (multiple of plain)")
+        for axes in (memory, times):
+            axes.set_ylim(bottom=0)
+            axes.set_xticks(sorted({cost.parts for cost in costs if cost.parts is not None}))
+            axes.set_xlabel("parts s of each block")
+        figure.legend(loc="outside upper center", ncols=2, fontsize=8)
+    return figure
+
+
+def _mark(axes: Axes, height: float, text: str, side: Literal["left", "right"]) -> None:
+    """A dotted line across, its name above it at the right or below it at the left, where no curve is."""
+    axes.axhline(height, color=COLOURS[-1], linestyle=":", linewidth=1)
+    axes.annotate(
+        text,
+        (0.02 if side == "left" else 1, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 2 if side == "right" else -2),
+        textcoords="offset points",
+        ha=side,
+        va="bottom" if side == "right" else "top",
+        fontsize=7,
+    )
+
+
+def draw_networks(costs: Sequence[NetworkCost]) -> Figure:
+    """Time for one image and peak memory against MAdds, a column for each batch size.
+
+    A line joins the resolutions of one network at one width. Dashed: time in proportion to MAdds, through the
+    network that needs most of them; what lies above it is paid for something else.
+    """
+    batches = sorted({cost.batch for cost in costs})
+    with styled():
+        figure = Figure(figsize=(3.3 * max(len(batches), 1.4), 5.2))
+        grid = figure.subplots(2, len(batches), sharex=True, sharey="row", squeeze=False)
+        for column, batch in enumerate(batches):
+            of_batch = [cost for cost in costs if cost.batch == batch]
+            upper, lower = grid[0][column], grid[1][column]
+            _lines(upper, of_batch, _milliseconds)
+            _lines(lower, of_batch, lambda cost: cost.allocator_bytes / 1e6 / cost.batch)
+            most, least = (choose(of_batch, key=lambda cost: cost.madds) for choose in (max, min))
+            per_madd = _milliseconds(most) / most.madds
+            upper.plot(
+                [least.madds / 1e6, most.madds / 1e6],
+                [per_madd * least.madds, per_madd * most.madds],
+                "--",
+                color="grey",
+                linewidth=1,
+                label="in proportion to MAdds",
+            )
+            upper.set_title(f"batch {batch}", fontsize=9)
+            lower.set_xlabel("million MAdds an image")
+            for axes in (upper, lower):
+                _plain_logarithms(axes)
+        grid[0][0].set_ylabel("ms an image")
+        grid[1][0].set_ylabel("peak memory (MB an image)")
+        handles, labels = grid[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=7)
+    return figure
+
+
+def _milliseconds(cost: NetworkCost) -> float:
+    return 1000 * cost.seconds.median / cost.batch
+
+
+def _lines(axes: Axes, costs: Sequence[NetworkCost], height: Callable[[NetworkCost], float]) -> None:
+    kinds = list(dict.fromkeys((cost.name, cost.width) for cost in costs))
+    for index, (name, width) in enumerate(kinds):
+        of_kind = sorted(
+            (cost for cost in costs if (cost.name, cost.width) == (name, width)), key=lambda cost: cost.madds
+        )
+        axes.plot(
+            [cost.madds / 1e6 for cost in of_kind],
+            [height(cost) for cost in of_kind],
+            marker=MARKERS[index % len(MARKERS)],
+            linestyle=LINES[index // len(COLOURS) % len(LINES)],
+            color=COLOURS[index % len(COLOURS)],
+            label=f"{name} x{width:g}",
+        )
+
+
+def _plain_logarithms(axes: Axes) -> None:
+    """Logarithmic axes that read 10 and 100, not powers of ten."""
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
