@@ -14,8 +14,8 @@ from bottleneck_lab.cli.options import make_folder
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
+    from bottleneck_lab.models import ImageNetworkSettings
     from bottleneck_lab.models.benchmark import NetworkCost, SplitCost, Spread
-    from bottleneck_lab.models.family import ImageNetworkSettings
 
 Number = TypeVar("Number", int, float)
 
@@ -107,7 +107,7 @@ def split(
         "rounds": rounds,
         "load": _load(),
     }
-    costs = measure_split(settings, resolution, batch, chosen_parts, rows, fused, rounds)  # type: ignore[arg-type]
+    costs = measure_split(settings, resolution, batch, chosen_parts, rows, fused, rounds)
     if out is not None:
         from bottleneck_lab.report.bench_figure import draw_split
 
@@ -147,11 +147,13 @@ def _settings(name: str, width: float) -> ImageNetworkSettings:
     from bottleneck_lab.config.problems import nearest
     from bottleneck_lab.config.settings import ModelSettings
 
-    if name not in NETWORKS:
-        raise LabError(f"{name}: no such network; {nearest(name, NETWORKS)}")
-    content = {"family": "mobilenet_v2", "network": name, **NETWORKS[name], "width_multiplier": width}
-    settings: Any = TypeAdapter[Any](ModelSettings).validate_json(json.dumps(content))
-    return settings  # type: ignore[no-any-return]
+    for_images = [network for network, table in NETWORKS.items() if table["family"] != "toy"]
+    if name not in for_images:
+        raise LabError(f"{name}: no such network; {nearest(name, for_images)}")
+    content = {**NETWORKS[name], "network": name, "width_multiplier": width}
+    settings: ModelSettings = TypeAdapter(ModelSettings).validate_json(json.dumps(content))
+    assert settings.family != "toy"
+    return settings
 
 
 def _settle() -> None:

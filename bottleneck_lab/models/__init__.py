@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cost",
+    "ImageNetworkSettings",
     "InvertedResidual",
     "MobileNetV1",
     "MobileNetV2",
@@ -43,6 +44,7 @@ __all__ = [
     "ToyNetworks",
     "build",
     "cost_of",
+    "image_network",
     "initialise",
     "initialise_batch",
     "madds",
@@ -50,6 +52,9 @@ __all__ = [
     "parameters",
     "toy_shape",
 ]
+
+
+ImageNetworkSettings = MobileNetV1Settings | MobileNetV2Settings | ResNetSettings | ShuffleNetSettings
 
 
 @dataclass(frozen=True)
@@ -72,17 +77,21 @@ class Cost:
 def build(model: ModelSettings, data: DataSettings) -> nn.Module:
     """The network for images or (one network in the batch) points of this kind, on the default device."""
     if isinstance(data, ImageSettings):
-        channels, classes = data.shape[0], data.classes
-        if isinstance(model, MobileNetV1Settings):
-            return MobileNetV1(model, channels, classes)
-        if isinstance(model, ResNetSettings):
-            return ResNet(model, channels, classes)
-        if isinstance(model, ShuffleNetSettings):
-            return ShuffleNet(model, channels, classes)
-        assert isinstance(model, MobileNetV2Settings)
-        return MobileNetV2(model, channels, classes)
+        assert not isinstance(model, ToyNetworkSettings)
+        return image_network(model, data.shape[0], data.classes)
     assert isinstance(model, ToyNetworkSettings)
     return ToyNetworks([model], data.coordinates, data.classes)
+
+
+def image_network(model: ImageNetworkSettings, channels: int = 3, classes: int = 1000) -> nn.Module:
+    """The network of these settings: `[N, channels, H, W]` to logits `[N, classes]`, weights as created."""
+    if isinstance(model, MobileNetV1Settings):
+        return MobileNetV1(model, channels, classes)
+    if isinstance(model, ResNetSettings):
+        return ResNet(model, channels, classes)
+    if isinstance(model, ShuffleNetSettings):
+        return ShuffleNet(model, channels, classes)
+    return MobileNetV2(model, channels, classes)
 
 
 def cost_of(run: RunSettings) -> Cost:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from bottleneck_lab.config import MobileNetV2Settings
+from bottleneck_lab.models import ImageNetworkSettings, image_network
 from bottleneck_lab.models.allocation import allocator_peak, live_peak
 from bottleneck_lab.models.cost import madds, parameters
-from bottleneck_lab.models.family import ImageNetworkSettings, image_network
 from bottleneck_lab.models.folding import fold_norms
 from bottleneck_lab.models.initial import initialise
 from bottleneck_lab.models.memory import operations, peak

@@ -18,10 +18,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bottleneck_lab import extend
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.models.activations import ACTIVATIONS
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual
 from bottleneck_lab.models.folding import fold_norms, folded, in_place
 from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
+
+# What acts on each channel by itself, or is taken apart here.
+_BY_CHANNEL = {nn.Conv2d, nn.BatchNorm2d, *(type(make()) for make in ACTIVATIONS.values())}
 
 
 class RowwiseLayer(nn.Module):
@@ -145,7 +150,8 @@ class SplitBlock(RowwiseLayer):
         parts: into how many the inner channels are split; more than there are channels is one channel each.
 
     Raises:
-        LabError: the block is being trained, has no inner channels, or `parts` is not positive.
+        LabError: the block is being trained, has no inner channels, or an activation that was added and may
+            need all channels together; or `parts` is not positive.
     """
 
     projection_bias: Tensor
@@ -158,6 +164,11 @@ class SplitBlock(RowwiseLayer):
             raise LabError("only a block in evaluation can be split, for batch norms are folded: call eval()")
         if block.inner == 0:
             raise LabError("a block of expansion 0 has no inner channels to split")
+        for step in block.modules():
+            if not (isinstance(step, ConvNorm | InvertedResidual) or type(step) in _BY_CHANNEL):
+                raise LabError(
+                    f"{type(step).__name__}: an added activation may join channels: cannot be split"
+                )
         assert isinstance(block.projection, ConvNorm)
         most = -(-block.inner // parts)
         starts = range(0, block.inner, most)
@@ -303,9 +314,15 @@ def _splittable(network: MobileNetV2) -> list[InvertedResidual]:
         raise LabError(
             "residual = expansion: its shortcuts join the expanded tensors, so these cannot be split"
         )
-    blocks = [block for block in network.blocks if isinstance(block, InvertedResidual)]
-    if len(blocks) < len(network.blocks):
-        raise LabError("residual = sandglass: its wide tensors lie between blocks, so these cannot be split")
+    if network.settings.residual in extend.RESIDUALS.added:
+        raise LabError(
+            f"residual = {network.settings.residual}: what it joins is not known, so nothing is split"
+        )
+    blocks = []
+    for block in network.blocks:
+        if type(block) is not InvertedResidual:
+            raise LabError(f"{type(block).__name__}: only the inverted residual block can be split")
+        blocks.append(block)
     return blocks
 
 

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bottleneck_lab.cli.bench import bench_app
+from bottleneck_lab.config import NETWORKS
 from bottleneck_lab.errors import LabError
 
 SMALL = ("--network", "mobilenet_v2_small", "--resolution", "32", "--rounds", "2", "--parts", "1,3")
@@ -44,9 +45,17 @@ def test_out_holds_the_figure_and_all_numbers(command, options, tmp_path):
     assert len(json.loads((folder / f"{command}.json").read_text())["rows"]) in (4, 6)
 
 
+def test_networks_of_every_family_can_be_measured():
+    names = [name for name in NETWORKS if name.endswith("_small")]
+    assert len(names) == len({NETWORKS[name]["family"] for name in names}) >= 4
+    out = run("networks", "--networks", ",".join(names), *FEW[2:], "--json").stdout
+    assert list(dict.fromkeys(row["name"] for row in json.loads(out)["rows"])) == names
+
+
 def test_what_a_user_gets_wrong_is_said_in_a_sentence():
     for arguments, reason in (
         (("split", "--network", "mobilenet_v3"), "did you mean 'mobilenet_v2'"),
+        (("split", "--network", "resnet_small"), "only networks of inverted residual blocks"),
         (("split", "--parts", "1;2"), "--parts 1;2: give numbers"),
         (("split", "--parts", "0"), "between 1 and"),
         ((*("split", *SMALL), "--fused", "99"), "fused = 99"),

@@ -76,7 +76,7 @@ def test_a_split_network_is_measured_beside_itself(mobilenet: Settings) -> None:
 
 
 def test_networks_that_cannot_be_split_are_refused(mobilenet: Settings) -> None:
-    with pytest.raises(LabError, match="residual = sandglass"):
+    with pytest.raises(LabError, match="Sandglass: only"):
         measure_split(mobilenet("mobilenet_v2_small", residual="sandglass"), 32, 1, [2], 4, 2, 1)
 
 

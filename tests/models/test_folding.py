@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from torch import nn
 from bottleneck_lab.config import Activation, MobileNetV2Settings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import MobileNetV2
-from bottleneck_lab.models.activations import activation
+from bottleneck_lab.models.activations import ACTIVATIONS, activation
 from bottleneck_lab.models.block import ConvNorm
 from bottleneck_lab.models.folding import fold_norms, folded, in_place
 
@@ -43,7 +43,7 @@ def test_scale_and_shift_are_those_of_the_running_statistics(depthwise: bool, li
         torch.testing.assert_close(bias[channel], norm.bias[channel] - norm.running_mean[channel] * scale)
 
 
-@pytest.mark.parametrize("name", get_args(Activation))
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations_in_place_overwrite_their_input(name: Activation) -> None:
     x = torch.linspace(-9, 9, 37)
     expected = activation(name)(x)

@@ -259,6 +259,10 @@ def test_what_cannot_be_split_is_refused_in_a_sentence(mobilenet: Settings) -> N
     ):
         with pytest.raises(LabError, match=reason):
             act()
-    for residual in ("expansion", "sandglass"):
-        with pytest.raises(LabError, match=f"residual = {residual}"):
+    block = InvertedResidual(4, 4).eval()
+    block.output = nn.Softmax(1)  # as an activation that was added could do
+    with pytest.raises(LabError, match="Softmax: an added activation may join channels"):
+        SplitBlock(block, 2)
+    for residual, reason in (("expansion", "residual = expansion"), ("sandglass", "Sandglass: only")):
+        with pytest.raises(LabError, match=reason):
             split(MobileNetV2(mobilenet("mobilenet_v2_small", residual=residual)).eval(), 2)
