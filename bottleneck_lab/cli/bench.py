@@ -30,7 +30,7 @@ OutFolder = Annotated[
 Rounds = Annotated[int, typer.Option(min=1, max=100_000, help="How often everything is timed, in turn.")]
 
 
-@bench_app.command()
+@bench_app.command(short_help="Time networks and measure their memory: MAdds are not time.")
 def networks(
     names: Annotated[
         str, typer.Option("--networks", help="Tables of networks, with commas between.")
@@ -69,7 +69,7 @@ def networks(
     _print_networks(costs, how)
 
 
-@bench_app.command()
+@bench_app.command(short_help="Execute a network in parts, and measure what that takes (Sec. 5).")
 def split(
     network: Annotated[str, typer.Option(help="Table of a network of inverted residuals.")] = "mobilenet_v2",
     width: Annotated[float, typer.Option(min=0.01, max=8, help="Width multiplier.")] = 1.0,

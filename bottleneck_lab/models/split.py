@@ -271,7 +271,7 @@ def split(network: MobileNetV2, parts: int, rows: int | None = None, fused: int 
         network: in evaluation; is copied.
         parts: into how many the inner channels of each block are split.
         rows: output rows of a tile of the fused layers; without it nothing is fused. Fused blocks are not
-            split as well: a tile holds only its rows of their expansion.
+            split into channels as well: a tile holds no more than its rows of their expansion.
         fused: how many blocks are fused with the stem. In MobileNetV2 two, up to the first block that reduces
             the image, take the largest tensors away.
 
@@ -303,7 +303,10 @@ def plain(network: MobileNetV2) -> nn.Sequential:
     """
     blocks = _splittable(network)
     layers = fold_norms(nn.ModuleList([network.stem, *blocks, network.head]))
-    *inner, head = layers.children()
+    for layer in layers:
+        if isinstance(layer, InvertedResidual):
+            layer.output = in_place(layer.output)  # over the sum, which nothing else reads
+    *inner, head = layers
     return nn.Sequential(*inner, Pooled(head, copy.deepcopy(network.classifier))).eval()
 
 
