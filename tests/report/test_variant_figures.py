@@ -1,4 +1,4 @@
-"""Figures of many variants: a map, accuracy against MAdds, measures over training; of runs written by hand."""
+"""Figures of many variants: a map, accuracy against MAdds, measures over training; of runs made by hand."""
 
 import pytest
 
