@@ -152,9 +152,9 @@ def test_shapes_of_shufflenet_are_those_of_its_table() -> None:
 
 @pytest.mark.usefixtures("_meta")
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_small_network_costs_2_to_5_million_with_thin_tensors_of_8_to_48_channels(family: str) -> None:
+def test_the_small_network_costs_1_to_5_million_with_thin_tensors_of_8_to_48_channels(family: str) -> None:
     network = build(f"{family}_small", classes=10)
-    assert 2e6 <= madds(network, 1, 3, 32, 32) <= 5e6
+    assert 1e6 <= madds(network, 1, 3, 32, 32) <= 5e6
     thin = [block.projection.conv.out_channels for block in network.blocks]
     assert (min(thin), max(thin)) == (8, 48)
 
