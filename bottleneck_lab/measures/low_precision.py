@@ -21,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bottleneck_lab.data.images import ImageData, Images
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass
+from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
 
 SMALLEST = torch.finfo(torch.float32).eps  # step of a grid for tensors that are 0 everywhere
 CALIBRATION, BATCH = 500, 250  # the first training images, and how many at a time
@@ -69,7 +70,8 @@ def _fold_norms(network: nn.Module) -> None:
 def _tensors_between_layers(network: nn.Module) -> Iterator[nn.Module]:
     """The modules whose outputs are stored: convolutions with what follows them, and sums at shortcuts."""
     yield from (module for module in network.modules() if isinstance(module, ConvNorm))
-    yield from network.get_submodule("joins").children()
+    if isinstance(network, MobileNetV2):
+        yield from network.joins
     for block in network.get_submodule("blocks").children():
         yield block.output if isinstance(block, InvertedResidual | Sandglass) else block
 

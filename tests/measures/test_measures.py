@@ -1,11 +1,17 @@
 """Measures by name, those of the project and those from outside."""
 
+import json
+
 import pytest
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 
 from bottleneck_lab import extend, measures
+from bottleneck_lab.config import NETWORKS, ImageSettings
+from bottleneck_lab.config.settings import ModelSettings
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.models import build, initialise
 
 
 def test_every_measure_that_the_names_promise_can_be_taken(network, digits):
@@ -71,3 +77,14 @@ def test_low_precision_can_be_measured_of_a_network_with_an_added_block(network,
     assert -1 <= measures.take(["lost_int8"], network(block="plain"), digits)["lost_int8"] <= 1
     with pytest.raises(LabError, match="no block of this network has a projection"):
         measures.take(["above_six"], network(block="plain"), digits)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v1_digits", "resnet_digits", "shufflenet_digits"])
+def test_every_measure_can_be_taken_of_the_other_architectures(digits, name):
+    content = {**NETWORKS[name], "network": name}
+    settings = TypeAdapter(ModelSettings).validate_json(json.dumps(content))
+    other = build(settings, ImageSettings(dataset="digits"))
+    initialise(other, seed=0)
+    found = measures.take(extend.MEASURES, other, digits)
+    assert 0.1 < found["below_zero"] < 0.9
+    assert all(-1 <= value <= 1 for value in found.values())
