@@ -21,6 +21,8 @@ from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, styled
 
 MEMORY_ALLOWED, TIME_ALLOWED = 0.4, 1.5  # of plain's: what a split is asked to keep to
 
+_Side = Literal["left", "right"]
+_Level = Literal["above", "below"]
 _LABELS = {CHANNELS: "blocks in s parts", CHANNELS_AND_ROWS: "and first layers fused over rows"}
 
 
@@ -60,12 +62,12 @@ def draw_split(costs: Sequence[SplitCost]) -> Figure:
                 capsize=2,
             )
         share = MEMORY_ALLOWED * plain.allocator_bytes / 1e6
-        _mark(memory, plain.allocator_bytes / 1e6, "plain", "right")
-        _mark(memory, share, f"{100 * MEMORY_ALLOWED:.0f} % of plain", "left")
-        _mark(times, 1, "plain", "right")
-        _mark(times, TIME_ALLOWED, f"{TIME_ALLOWED:g} times plain", "left")
+        _mark(memory, plain.allocator_bytes / 1e6, "plain")
+        _mark(memory, share, f"{100 * MEMORY_ALLOWED:.0f} % of plain", ("right", "below"))
+        _mark(times, 1, "plain")
+        _mark(times, TIME_ALLOWED, f"{TIME_ALLOWED:g} times plain", ("left", "below"))
         as_built = next(cost for cost in costs if cost.way == AS_BUILT)
-        _mark(memory, as_built.allocator_bytes / 1e6, "as built", "right")
+        _mark(memory, as_built.allocator_bytes / 1e6, "as built")
         memory.set_ylabel("peak activation memory (MB)")
         times.set_ylabel("time (multiple of plain)")
         for axes in (memory, times):
@@ -76,17 +78,18 @@ def draw_split(costs: Sequence[SplitCost]) -> Figure:
     return figure
 
 
-def _mark(axes: Axes, height: float, text: str, side: Literal["left", "right"]) -> None:
-    """A dotted line across, its name above it at the right or below it at the left, where no curve is."""
+def _mark(axes: Axes, height: float, text: str, place: tuple[_Side, _Level] = ("right", "above")) -> None:
+    """A dotted line across, and its name beside it where no curve is."""
+    side, level = place
     axes.axhline(height, color=COLOURS[-1], linestyle=":", linewidth=1)
     axes.annotate(
         text,
         (0.02 if side == "left" else 1, height),
         xycoords=("axes fraction", "data"),
-        xytext=(0, 2 if side == "right" else -2),
+        xytext=(0, 2 if level == "above" else -2),
         textcoords="offset points",
         ha=side,
-        va="bottom" if side == "right" else "top",
+        va="bottom" if level == "above" else "top",
         fontsize=7,
     )
 
