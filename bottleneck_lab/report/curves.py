@@ -49,7 +49,7 @@ def accuracy_curves(results: Results, dataset: str) -> Figure:
                         ", ".join(others(variant, axis)),
                         scale=100,
                     )
-        panels[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+        panels[0].xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         toy = variants[0]["settings"]["model"]["family"] == "toy"
         figure.supxlabel("full-batch steps" if toy else "epochs", fontsize=9)
         figure.supylabel("held-out accuracy (%)", fontsize=9)

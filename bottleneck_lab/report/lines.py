@@ -140,10 +140,11 @@ def legend(figure: Figure, panels: Iterable[Axes]) -> None:
         named = {**dict(zip(labels, handles, strict=True)), **named}
     if not any(named):
         return
+    width, height = figure.get_size_inches()
+    entry = 0.5 + 0.065 * max(map(len, named))  # inches
     if len(named) <= MOST_LINES:
-        columns = 2 if len(named) <= 4 else 3
+        columns = max(1, min(2 if len(named) <= 4 else 3, int(width / entry)))
         figure.legend(named.values(), named, loc="outside upper center", ncols=columns, fontsize=8)
         return
-    width, height = figure.get_size_inches()
-    figure.set_size_inches(width + 0.5 + 0.065 * max(map(len, named)), max(height, 0.4 + 0.16 * len(named)))
+    figure.set_size_inches(width + entry, max(height, 0.4 + 0.16 * len(named)))
     figure.legend(named.values(), named, loc="outside right upper", fontsize=8)

@@ -32,7 +32,7 @@ def measure_curves(results: Results, summary: dict[str, Any], dataset: str) -> F
     known = next(v["measures"] for v in summary["variants"] if v["dataset"] == dataset)
     axis = panel_axis(variants, part["facet"], most=_MOST_COLUMNS)
     levels = levels_of(variants, axis)
-    size = (max(4.2, 0.9 + 1.9 * len(levels)), 0.8 + 1.7 * len(names))
+    size = (max(5.4, 0.9 + 1.9 * len(levels)), 0.8 + 1.7 * len(names))
     with styled():
         figure, panels = plt.subplots(
             len(names), len(levels), figsize=size, sharex=True, sharey="row", squeeze=False,
@@ -55,7 +55,7 @@ def measure_curves(results: Results, summary: dict[str, Any], dataset: str) -> F
                         )
         for panel, level in zip(panels[0], levels, strict=True):
             panel.set_title(level, fontsize=9)
-        panels[0, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
+        panels[0, 0].xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
         figure.supxlabel("epochs", fontsize=9)
         legend(figure, panels.flat)
         plt.close(figure)
