@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
@@ -90,15 +91,18 @@ class MobileNetV2(nn.Module):
         return own + sum(self.expansions_joined)
 
     def forward(self, images: Tensor) -> Tensor:  # noqa: D102
-        x = self.stem(images)
-        if self.settings.residual in extend.RESIDUALS.added:
-            x = extend.RESIDUALS[self.settings.residual](self.blocks, x)
-        elif any(self.expansions_joined):
-            x = self._between_expansions(x)
-        else:
-            x = self._between_bottlenecks(x)
+        x = self._way()(
+            self.stem(images)
+        )  # no name holds the stem's output, so it goes when it has been read
         x = self.head(x).mean((2, 3))
         return self.classifier(self.dropout(x))  # type: ignore[no-any-return]
+
+    def _way(self) -> Callable[[Tensor], Tensor]:
+        """How the blocks are run: one after another, or as the placement of shortcuts wants it."""
+        residual = self.settings.residual
+        if residual in extend.RESIDUALS.added:
+            return functools.partial(extend.RESIDUALS[residual], self.blocks)
+        return self._between_expansions if any(self.expansions_joined) else self._between_bottlenecks
 
     def _between_bottlenecks(self, x: Tensor) -> Tensor:
         for block in self.blocks:
