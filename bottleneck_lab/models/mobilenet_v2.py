@@ -93,7 +93,7 @@ class MobileNetV2(nn.Module):
     def forward(self, images: Tensor) -> Tensor:  # noqa: D102
         x = self._way()(
             self.stem(images)
-        )  # no name holds the stem's output, so it goes when it has been read
+        )  # no name keeps the stem's output alive
         x = self.head(x).mean((2, 3))
         return self.classifier(self.dropout(x))  # type: ignore[no-any-return]
 
