@@ -91,9 +91,7 @@ class MobileNetV2(nn.Module):
         return own + sum(self.expansions_joined)
 
     def forward(self, images: Tensor) -> Tensor:  # noqa: D102
-        x = self._way()(
-            self.stem(images)
-        )  # no name keeps the stem's output alive
+        x = self._way()(self.stem(images))  # no name keeps the stem's output alive
         x = self.head(x).mean((2, 3))
         return self.classifier(self.dropout(x))  # type: ignore[no-any-return]
 
