@@ -95,6 +95,8 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
         ticks = sorted({at[v["name"]] for v in variants})
         if ticks[0] > 0:
             panel.set_xscale("log", base=2)
+        elif len(ticks) > 1:  # 0 has no logarithm: up to the smallest other number the scale is linear
+            panel.set_xscale("symlog", base=2, linthresh=ticks[1])
         panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         panel.minorticks_off()
         panel.set_xlabel(label)
