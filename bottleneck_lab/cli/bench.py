@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", int, float)
 
+ENVIRONMENT = ("bottleneck_lab", "commit", "python", "torch", "cpu", "threads")  # what times depend on
+
 bench_app = typer.Typer(
     no_args_is_help=True, help="Measure time and memory of inference here, on one thread."
 )
@@ -139,9 +141,9 @@ def _settings(name: str, width: float) -> ImageNetworkSettings:
     """The settings of a table at a width.
 
     Raises:
-        LabError: there is no such table.
+        LabError: there is no such table, or it cannot be that narrow.
     """
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
     from bottleneck_lab.config import NETWORKS
     from bottleneck_lab.config.problems import nearest
@@ -151,7 +153,11 @@ def _settings(name: str, width: float) -> ImageNetworkSettings:
     if name not in for_images:
         raise LabError(f"{name}: no such network; {nearest(name, for_images)}")
     content = {**NETWORKS[name], "network": name, "width_multiplier": width}
-    settings: ModelSettings = TypeAdapter(ModelSettings).validate_json(json.dumps(content))
+    try:
+        settings: ModelSettings = TypeAdapter(ModelSettings).validate_json(json.dumps(content))
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise LabError(f"{name} at width {width:g}: {problem}") from None
     assert settings.family != "toy"
     return settings
 
@@ -171,7 +177,7 @@ def _contents(costs: Iterable[Any], how: dict[str, Any]) -> dict[str, Any]:
 
     return {
         "settings": how,
-        "environment": {key: value for key, value in environment("cpu").items() if key != "host"},
+        "environment": {key: environment("cpu")[key] for key in ENVIRONMENT},
         "rows": [asdict(cost) for cost in costs],
     }
 
