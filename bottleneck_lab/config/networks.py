@@ -136,6 +136,8 @@ class MobileNetV2Settings(BlockKnobs):
             raise ValueError("expansion = 0 leaves no expanded tensors to put a shortcut between")
         if self.shortcuts != "all" and self.residual != "bottleneck":
             raise ValueError(f"shortcuts = {self.shortcuts!r} is a choice among those between bottlenecks")
+        if self.shortcuts != "all" and self.block != "inverted_residual":
+            raise ValueError(f"shortcuts = {self.shortcuts!r} is known for inverted residual blocks only")
         if self.block != "inverted_residual" and self.residual in ("expansion", "sandglass"):
             raise ValueError(
                 f"block = {self.block!r} has no expanded tensors for residual = {self.residual!r}"

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bottleneck_lab.data.images import ImageData, Images
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass
+from bottleneck_lab.models.folding import fold_norms
 from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
 
 SMALLEST = torch.finfo(torch.float32).eps  # step of a grid for tensors that are 0 everywhere
@@ -44,8 +44,7 @@ def quantised(network: nn.Module, data: ImageData, bits: int) -> nn.Module:
 
     The grids of activations are calibrated on the first `CALIBRATION` training images, not augmented.
     """
-    copied = copy.deepcopy(network).eval()
-    _fold_norms(copied)
+    copied = fold_norms(network.eval())
     grids = [_Grid(module, bits) for module in _tensors_between_layers(copied)]
     for batch in data.train.pixels[:CALIBRATION].split(BATCH):
         copied(data.normalised(batch))
@@ -55,16 +54,6 @@ def quantised(network: nn.Module, data: ImageData, bits: int) -> nn.Module:
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.weight.copy_(_on_grid_by_channel(module.weight, bits))
     return copied
-
-
-def _fold_norms(network: nn.Module) -> None:
-    for layer in network.modules():
-        if isinstance(layer, ConvNorm):
-            conv, norm = layer.get_submodule("conv"), layer.get_submodule("norm")
-            assert isinstance(conv, nn.Conv2d)
-            assert isinstance(norm, nn.BatchNorm2d)
-            layer.conv = fuse_conv_bn_eval(conv, norm)
-            layer.norm = nn.Identity()
 
 
 def _tensors_between_layers(network: nn.Module) -> Iterator[nn.Module]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 
 from bottleneck_lab.config import MobileNetV2Settings
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.models.block import inner_width
 
 NARROWEST, WIDEST = 1 / 64, 64.0  # factors that a match is sought between
+FARTHEST = 0.05  # share of the cost that a match may miss
 STEPS = 1000  # factors tried around the best one, since widths are whole numbers
 
 
@@ -33,6 +35,9 @@ def bottleneck_widths(settings: MobileNetV2Settings) -> tuple[int, ...]:
 
     With `madds_of_expansion` they are scaled by the one factor, and then rounded to whole channels, that
     brings the cost of the convolutions closest to that of the network with that expansion and its own widths.
+
+    Raises:
+        LabError: no widths come close.
     """
     if settings.madds_of_expansion is None:
         return tuple(
@@ -48,7 +53,13 @@ def bottleneck_widths(settings: MobileNetV2Settings) -> tuple[int, ...]:
         below = relative_madds(settings, _scaled(settings, middle)) < target
         low, high = (middle, high) if below else (low, middle)
     candidates = (_scaled(settings, low * (0.95 + 0.1 * step / STEPS)) for step in range(STEPS + 1))
-    return min(candidates, key=lambda widths: abs(relative_madds(settings, widths) - target))
+    best = min(candidates, key=lambda widths: abs(relative_madds(settings, widths) - target))
+    if abs(relative_madds(settings, best) - target) > FARTHEST * target:
+        raise LabError(
+            f"with expansion {settings.expansion:g} no bottleneck widths cost as much as with "
+            f"{settings.madds_of_expansion:g}: choose ratios that are closer"
+        )
+    return best
 
 
 def _scaled(settings: MobileNetV2Settings, factor: float) -> tuple[int, ...]:

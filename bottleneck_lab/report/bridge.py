@@ -21,7 +21,7 @@ from bottleneck_lab import extend
 from bottleneck_lab.config import MobileNetV2Settings, RunSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.layers import Bottleneck, measure_bottlenecks, pooled_outputs, probe_accuracy
-from bottleneck_lab.report.collect import Run, collect
+from bottleneck_lab.report.collect import Results, Run, collect
 from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.trained import State, TrainedRun, open_run
 from bottleneck_lab.stats import mean_interval, paired_contrast
@@ -258,7 +258,8 @@ def build_bridge(
     Raises:
         LabError: not a results folder, no finished run on images in it, or one that cannot be opened.
     """
-    finished = [run for run in collect(folder).runs if run.status == "done" and not _on_points(run.dataset)]
+    results = collect(folder)
+    finished = [run for run in results.runs if run.status == "done" and not _on_points(run.dataset)]
     if not finished:
         raise LabError(f"{folder}: holds no finished run on images; the bridge needs at least one")
 
@@ -281,17 +282,17 @@ def build_bridge(
             f"{folder}: the networks of its runs have no projections to look at (t = 0 everywhere, or blocks "
             "that were added)"
         )
-    return Bridge(tuple(blocks), settings, _course(folder, finished))
+    return Bridge(tuple(blocks), settings, _course(results, finished))
 
 
-def _course(folder: Path, runs: Iterable[Run]) -> tuple[Moment, ...]:
+def _course(results: Results, runs: Iterable[Run]) -> tuple[Moment, ...]:
     """What runs have measured of their bottlenecks, epoch by epoch; means over the seeds of each variant."""
     found: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
     for run in runs:
-        for record in RunFolder(folder, run.run).records():
-            below, above = (record.get("measures", {}).get(name) for name in ("below_zero", "above_six"))
-            if below is not None and above is not None:
-                found.setdefault((run.dataset, run.variant, record["epoch"]), []).append((below, above))
+        for epoch, measured in results.measured(run).items():
+            if "below_zero" in measured and "above_six" in measured:
+                shares = measured["below_zero"], measured["above_six"]
+                found.setdefault((run.dataset, run.variant, epoch), []).append(shares)
     return tuple(
         Moment(*key, *(fmean(values) for values in zip(*shares, strict=True)))
         for key, shares in found.items()

@@ -62,6 +62,7 @@ def test_what_a_user_gets_wrong_is_said_in_a_sentence():
         (("networks", "--networks", "toy"), "no such network"),
         (("networks", "--widths", "wide"), "--widths wide"),
         (("networks", "--widths", "nan"), "must be between"),
+        (("networks", "--networks", "shufflenet", "--widths", "0.03"), "shufflenet at width 0.03: a stage"),
         (("networks", "--resolutions", "1.5"), "--resolutions 1.5"),
         ((*("networks", *FEW), "--out", __file__), "File exists"),
     ):

@@ -145,15 +145,6 @@ def test_it_computes_what_the_arithmetic_written_out_does(network, digits, knobs
     assert np.abs(fast - expected).mean() < 0.05 * changed
 
 
-@pytest.mark.parametrize("knobs", SHAPES)
-def test_folding_batch_norm_into_convolutions_changes_nothing(network, digits, knobs):
-    made, folded = network(**knobs), network(**knobs)
-    low_precision._fold_norms(folded)
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
-    batch = images(digits, "held_out", 50)
-    torch.testing.assert_close(folded(batch), made(batch), rtol=1e-4, atol=1e-4)
-
-
 @pytest.mark.parametrize("bits", [2, 4, 6, 8])
 @pytest.mark.parametrize("knobs", SHAPES)
 def test_every_stored_tensor_and_weight_has_at_most_as_many_values_as_its_bits_have(

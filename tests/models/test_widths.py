@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottleneck_lab.config import MobileNetV2Settings, RunSettings, ToyNetworkSettings
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.models.widths import bottleneck_widths, head_width, relative_madds, stem_width
 
@@ -33,6 +34,11 @@ def test_with_any_expansion_a_network_costs_within_2_percent_of_the_reference(
     wanted = cost_of(run(mobilenet(network), **data)).madds  # t = 6
     matched = cost_of(run(mobilenet(network, expansion=t, madds_of_expansion=6.0), **data)).madds
     assert matched == pytest.approx(wanted, rel=0.02)
+
+
+def test_a_cost_that_no_width_can_meet_is_refused(mobilenet: Settings) -> None:
+    with pytest.raises(LabError, match="with expansion 64 no bottleneck widths cost as much"):
+        bottleneck_widths(mobilenet("mobilenet_v2_small", expansion=64, madds_of_expansion=0.1))
 
 
 @every_network

@@ -5,17 +5,16 @@ from __future__ import annotations
 import copy
 import functools
 import json
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 
-from bottleneck_lab.config import NETWORKS, MobileNetV2Settings
-from bottleneck_lab.config.architectures import ARCHITECTURES, MobileNetV1Settings, ShuffleNetSettings
-from bottleneck_lab.models import MobileNetV2, madds, parameters
+from bottleneck_lab.config import NETWORKS
+from bottleneck_lab.config.settings import ModelSettings
+from bottleneck_lab.models import MobileNetV1, MobileNetV2, ShuffleNet, image_network, madds, parameters
 from bottleneck_lab.models.block import ConvNorm
-from bottleneck_lab.models.mobilenet_v1 import MobileNetV1
-from bottleneck_lab.models.shufflenet import ShuffleNet
 
 Network = MobileNetV1 | MobileNetV2 | ShuffleNet
 TITLES = {"mobilenet_v1": "MobileNetV1", "mobilenet_v2": "MobileNetV2", "shufflenet": "ShuffleNet"}
@@ -30,14 +29,11 @@ class Shapes(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def _build(network: str, classes: int, knobs: str) -> Network:
-    rows: dict[str, Any] = {"family": network, **{**NETWORKS, **ARCHITECTURES}[network]}
-    text = json.dumps({**rows, "network": network, **json.loads(knobs)})
+    content = {**NETWORKS[network], "network": network, **json.loads(knobs)}
+    settings: ModelSettings = TypeAdapter(ModelSettings).validate_json(json.dumps(content))
+    assert settings.family != "toy"
     with torch.device("meta"):
-        if network == "mobilenet_v1":
-            return MobileNetV1(MobileNetV1Settings.model_validate_json(text), 3, classes)
-        if network == "shufflenet":
-            return ShuffleNet(ShuffleNetSettings.model_validate_json(text), 3, classes)
-        return MobileNetV2(MobileNetV2Settings.model_validate_json(text), 3, classes)
+        return cast(Network, image_network(settings, 3, classes))
 
 
 def build(network: str, classes: int = 1000, **knobs: Any) -> Network:
