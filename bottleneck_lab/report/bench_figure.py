@@ -7,6 +7,7 @@ from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bottleneck_lab.models.benchmark import (
@@ -97,8 +98,9 @@ def _mark(axes: Axes, height: float, text: str, place: tuple[_Side, _Level] = ("
 def draw_networks(costs: Sequence[NetworkCost]) -> Figure:
     """Time for one image and peak memory against MAdds, a column for each batch size.
 
-    A line joins the resolutions of one network at one width. Dashed: time in proportion to MAdds, through the
-    network that needs most of them; what lies above it is paid for something else.
+    A line joins the resolutions of one network at one width; its colour says which network, its marker
+    which width. Dashed: time in proportion to MAdds, through the network that needs most of them; what lies
+    above it is paid for something else.
     """
     batches = sorted({cost.batch for cost in costs})
     with styled():
@@ -117,7 +119,6 @@ def draw_networks(costs: Sequence[NetworkCost]) -> Figure:
                 "--",
                 color="grey",
                 linewidth=1,
-                label="in proportion to MAdds",
             )
             upper.set_title(f"batch {batch}", fontsize=9)
             lower.set_xlabel("million MAdds an image")
@@ -125,9 +126,29 @@ def draw_networks(costs: Sequence[NetworkCost]) -> Figure:
                 _plain_logarithms(axes)
         grid[0][0].set_ylabel("ms an image")
         grid[1][0].set_ylabel("peak memory (MB an image)")
-        handles, labels = grid[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=7)
+        networks, widths = _names_and_widths(costs)
+        handles = [
+            *(Line2D([], [], color=_colour(networks, name), label=name) for name in networks),
+            Line2D([], [], color="grey", linestyle="--", linewidth=1, label="in proportion to MAdds"),
+            *(
+                Line2D([], [], color="black", marker=_marker(widths, width), ls="none", label=f"x{width:g}")
+                for width in widths
+            ),
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=5, fontsize=7)
     return figure
+
+
+def _names_and_widths(costs: Sequence[NetworkCost]) -> tuple[list[str], list[float]]:
+    return list(dict.fromkeys(cost.name for cost in costs)), sorted({cost.width for cost in costs})
+
+
+def _colour(networks: Sequence[str], name: str) -> str:
+    return COLOURS[networks.index(name) % len(COLOURS)]
+
+
+def _marker(widths: Sequence[float], width: float) -> str:
+    return MARKERS[widths.index(width) % len(MARKERS)]
 
 
 def _milliseconds(cost: NetworkCost) -> float:
@@ -135,18 +156,16 @@ def _milliseconds(cost: NetworkCost) -> float:
 
 
 def _lines(axes: Axes, costs: Sequence[NetworkCost], height: Callable[[NetworkCost], float]) -> None:
-    kinds = list(dict.fromkeys((cost.name, cost.width) for cost in costs))
-    for index, (name, width) in enumerate(kinds):
+    networks, widths = _names_and_widths(costs)
+    for name, width in dict.fromkeys((cost.name, cost.width) for cost in costs):
         of_kind = sorted(
             (cost for cost in costs if (cost.name, cost.width) == (name, width)), key=lambda cost: cost.madds
         )
         axes.plot(
             [cost.madds / 1e6 for cost in of_kind],
             [height(cost) for cost in of_kind],
-            marker=MARKERS[index % len(MARKERS)],
-            linestyle=LINES[index // len(COLOURS) % len(LINES)],
-            color=COLOURS[index % len(COLOURS)],
-            label=f"{name} x{width:g}",
+            marker=_marker(widths, width),
+            color=_colour(networks, name),
         )
 
 
