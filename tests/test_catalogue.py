@@ -147,3 +147,11 @@ def test_what_cannot_be_meant_of_all_is_refused_before_any_is_trained(arguments,
     assert done.returncode == 2
     assert sentence in " ".join(done.stderr.split())
     assert not (tmp_path / "results").exists()
+
+
+def test_a_dry_run_downloads_nothing(tmp_path):
+    run = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
+    asked = [*run, "linear_vs_relu", "--dataset", "cifar10", "--dry-run"]
+    done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "CIFAR-10 is not at hand, and --dry-run downloads nothing" in " ".join(done.stderr.split())

@@ -65,11 +65,17 @@ def status(
 ) -> None:
     """Tell how far the ablations in a results folder are."""
     from bottleneck_lab.cli.text import say
+    from bottleneck_lab.config.problems import nearest
     from bottleneck_lab.errors import LabError
     from bottleneck_lab.report.collect import collect
     from bottleneck_lab.report.format import counts, trouble
 
-    plans = [path for path in sorted(out.glob("*/*/plan.json")) if name in (None, path.parts[-3])]
+    every = sorted(out.glob("*/*/plan.json"))
+    plans = [path for path in every if name in (None, path.parts[-3])]
+    if every and not plans:
+        raise LabError(
+            f"{out} has no results of {name!r}; {nearest(name or '', [p.parts[-3] for p in every])}"
+        )
     if not plans:
         raise LabError(f"{out}: there is nothing here; results are made by `run-ablation NAME --out {out}`")
     for path in plans:

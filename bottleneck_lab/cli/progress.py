@@ -81,6 +81,7 @@ class _Lines:
     def __init__(self, state: _State) -> None:
         self._state = state
         self._last = time.monotonic()
+        self._printed = ""
 
     def __call__(self, event: Event) -> None:
         self._state.note(event)
@@ -88,5 +89,8 @@ class _Lines:
         if now - self._last < SECONDS_BETWEEN_LINES and self._state.share < 1:
             return
         self._last = now
-        left = self._state.left()
-        print(f"{self._state.counts()}, {self._state.share:.0%}{', ' + left if left else ''}", flush=True)
+        left = self._state.left() if self._state.share < 1 else ""
+        line = f"{self._state.counts()}, {int(100 * self._state.share)}%{', ' + left if left else ''}"
+        if line != self._printed:
+            print(line, flush=True)
+            self._printed = line

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bottleneck_lab.config import Ablation, Tier
+    from bottleneck_lab.data.cifar import CifarLayout
     from bottleneck_lab.runs.jobs import Job
     from bottleneck_lab.runs.plan import Data, Plan
     from bottleneck_lab.runs.work import Workplace
@@ -134,7 +135,8 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
     from bottleneck_lab.training import find_device
 
     device = str(find_device(order.device))
-    data = choose_data(ablation, asked, order.data_dir, order.tier, fetch_with_progress)
+    fetch = _no_fetch if order.dry_run else fetch_with_progress
+    data = choose_data(ablation, asked, order.data_dir, order.tier, fetch)
     plan = make_plan(ablation, order.tier, data, order.seeds, order.overrides)
     results = order.out / ablation.name / order.tier
     jobs = plan_jobs(plan.runs())
@@ -155,6 +157,13 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
         print(f"Interrupted. What is finished is kept; to go on: {_same_command(data)}", file=sys.stderr)
         raise typer.Exit(130)
     return failed, answer
+
+
+def _no_fetch(layout: CifarLayout, deadline_s: float | None) -> Path:
+    raise LabError(
+        f"{layout.title} is not at hand, and --dry-run downloads nothing: give its folder as --data-dir, or "
+        f"get it by: bottleneck-lab data fetch {layout.name}"
+    )
 
 
 def _default_workers(device: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -116,7 +116,7 @@ class Paper(Settings):
 
     data: str
     source: str
-    top1: dict[str, float] = Field(default_factory=dict)
+    top1: dict[str, Annotated[float, Field(ge=0, le=100)]] = Field(default_factory=dict)
     tables: tuple[PaperTable, ...] = ()
 
 

@@ -21,7 +21,9 @@ def _known(registry: extend.Registry[Any]) -> AfterValidator:
 
     def check(name: str) -> str:
         if name not in registry:
-            raise ValueError(f"{name!r} is not known; {nearest(name, registry.names)}")
+            hint = nearest(name, registry.names)
+            further = ", or --include the file that adds it" if hint.startswith("valid names") else ""
+            raise ValueError(f"{name!r} is not known; {hint}{further}")
         return name
 
     return AfterValidator(check)

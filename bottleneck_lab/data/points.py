@@ -40,7 +40,7 @@ def draw_points(
             f"the data set {settings.dataset!r} must return {count} x {added.dimensions} points and {count} "
             f"classes, not arrays of shape {points.shape} and {classes.shape}"
         )
-    if points.dtype.kind not in "fiu" or not np.isfinite(points).all():
-        raise LabError(f"the data set {settings.dataset!r} must return points of finite numbers")
+    if points.dtype.kind not in "fiu" or not (np.abs(points) <= np.finfo(np.float32).max).all():
+        raise LabError(f"the data set {settings.dataset!r} must return points of finite numbers (of 32 bits)")
     check_classes(settings.dataset, classes, added.classes)
     return torch.from_numpy(points.astype(np.float32)), torch.from_numpy(classes.astype(np.int64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import nn
 
 from bottleneck_lab import extend
@@ -38,4 +39,23 @@ def activation(name: Activation) -> nn.Module:
             f"the activation {name!r} works in place, and measurements look at what goes into it: "
             "leave inplace=True out"
         )
+    _check_on_a_few_numbers(name, made)
     return made
+
+
+@torch.no_grad()
+def _check_on_a_few_numbers(name: str, made: nn.Module) -> None:
+    """Refuse what changes its input or its shape; whatever else it does shows when a network is counted."""
+    numbers = torch.linspace(-3, 3, 48, device="cpu").view(1, 3, 4, 4)
+    given = numbers.clone()
+    try:
+        returned = made.eval()(given)
+    except Exception:  # it may want other numbers than these
+        return
+    finally:
+        made.train()
+    shape = tuple(returned.shape) if isinstance(returned, torch.Tensor) else type(returned).__name__
+    if shape != tuple(numbers.shape):
+        raise LabError(f"the activation {name!r} must keep the shape: {tuple(numbers.shape)} became {shape}")
+    if not torch.equal(given, numbers):
+        raise LabError(f"the activation {name!r} changes its input, which others read: return a new tensor")

@@ -54,6 +54,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise LabError(f"{path}: holds no plain state_dict; save that of the network and nothing else")
     if all(name.startswith("module.") for name in weights):
         weights = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise LabError(f"{path}: {name} holds numbers that are not finite; the network is damaged")
     return weights
 
 

@@ -163,7 +163,7 @@ def _data(settings: ImageSettings, data_dir: Path | None) -> ImageData:
     folder = cifar.find_named(layout, data_dir)
     if folder is None:
         raise LabError(
-            f"{layout.title}, which the run was trained on, is not at hand: give its folder as --data-dir, "
-            f"or get it by: bottleneck-lab data fetch {layout.name}"
+            f"{layout.title}, whose images this run goes with, is not at hand: give its folder as "
+            f"--data-dir, or get it by: bottleneck-lab data fetch {layout.name}"
         )
     return load_images(settings, folder)

@@ -185,7 +185,7 @@ def test_a_run_whose_images_are_gone_is_named(digits_results, tmp_path):
     config = copy / "runs" / collect(copy).runs[0].run / "config.json"
     content = json.loads(config.read_text())
     config.write_text(json.dumps({**content, "data": {**content["data"], "dataset": "cifar10"}}))
-    assert "CIFAR-10, which the run was trained on, is not at hand" in refusal(copy, "--images", 20)
+    assert "CIFAR-10, whose images this run goes with, is not at hand" in refusal(copy, "--images", 20)
 
 
 def test_help_loads_neither_torch_nor_matplotlib():

@@ -107,6 +107,13 @@ def test_status_of_a_name_that_is_a_path_finds_nothing(tmp_path):
         invoke("status", tmp_path)
 
 
+def test_status_of_a_name_without_results_tells_those_that_have_some(tmp_path):
+    (tmp_path / "mini" / "smoke").mkdir(parents=True)
+    (tmp_path / "mini" / "smoke" / "plan.json").write_text("{}")
+    with pytest.raises(LabError, match=r"has no results of 'minni'; did you mean 'mini'\?"):
+        invoke("status", "minni", "--out", tmp_path)
+
+
 def test_status_names_a_plan_it_cannot_read(tmp_path):
     plan = tmp_path / "mini" / "smoke" / "plan.json"
     plan.parent.mkdir(parents=True)

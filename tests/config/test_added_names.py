@@ -9,7 +9,14 @@ import pydantic
 import pytest
 
 from bottleneck_lab import extend
-from bottleneck_lab.config import NETWORKS, ImageSettings, PointSettings, RunSettings, load
+from bottleneck_lab.config import (
+    NETWORKS,
+    ImageSettings,
+    PointSettings,
+    RunSettings,
+    ToyNetworkSettings,
+    load,
+)
 from bottleneck_lab.errors import LabError
 
 ACTIVATION = """
@@ -183,3 +190,8 @@ def test_an_added_data_set_takes_only_the_settings_of_its_kind(write: Callable[.
     path.write_text(path.read_text().replace("arms = 4", "points = 4"))
     [first, *_] = load(str(path)).variants("smoke", ["moons"])
     assert (first.settings.data.points, first.settings.data.classes) == (4, 2)
+
+
+def test_a_name_that_nobody_knows_may_be_in_a_file_that_was_not_included() -> None:
+    with pytest.raises(ValueError, match=r"'zzz' is not known; .*, or --include the file that adds it"):
+        ToyNetworkSettings(family="toy", network="toy", width=2, projection_activation="zzz")

@@ -70,6 +70,7 @@ def test_tensors_and_lists_will_do():
         (lambda n, g: (np.zeros((n, 2)), np.zeros(n - 1, int)), r"and \(19,\)"),
         (lambda n, g: (np.zeros((5, 2)), np.zeros(5, int)), r"20 x 2 points"),
         (lambda n, g: (np.full((n, 2), np.nan), np.zeros(n, int)), "points of finite numbers"),
+        (lambda n, g: (np.full((n, 2), 1e300), np.zeros(n, int)), "points of finite numbers"),
         (lambda n, g: (np.full((n, 2), "x"), np.zeros(n, int)), "points of finite numbers"),
         (lambda n, g: (np.zeros((n, 2)), np.arange(n)), "whole numbers from 0 to 1, not 0 to 19"),
         (lambda n, g: (np.zeros((n, 2)), -np.ones(n, int)), "whole numbers from 0 to 1, not -1 to -1"),

@@ -25,6 +25,16 @@ def small(mobilenet: Settings, **knobs: Any) -> MobileNetV2Settings:
     return mobilenet("mobilenet_v2_digits", stages=STAGES, channel_multiple=2, head_width=16, **knobs)
 
 
+class Half(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., :1]
+
+
+class Doubling(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mul_(2)
+
+
 class Plain(nn.Module):
     """A 3x3 convolution with a scale of its own, and a shortcut where one fits."""
 
@@ -67,6 +77,8 @@ def test_every_place_has_a_module_of_its_own(mobilenet: Settings) -> None:
     [
         (lambda: None, "the activation 'odd' must return a torch.nn.Module, not None"),
         (lambda: torch.relu, "must return a torch.nn.Module"),
+        (Half, r"'odd' must keep the shape: \(1, 3, 4, 4\) became \(1, 3, 4, 1\)"),
+        (Doubling, "'odd' changes its input, which others read: return a new tensor"),
         (lambda slope: nn.ReLU(), "the activation 'odd' cannot be made: TypeError"),
         (nn.ReLU(), "the activation 'odd' cannot be made: TypeError"),  # a module, not its class
         (lambda: 1 / 0, "the activation 'odd' cannot be made: ZeroDivisionError: division by zero"),

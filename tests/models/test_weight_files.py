@@ -120,3 +120,9 @@ def test_a_file_that_is_missing_or_a_folder_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "net.pth", tmp_path / "net.safetensors", tmp_path):
         with pytest.raises(LabError, match="cannot be read"):
             read_weights(path)
+
+
+def test_numbers_that_are_not_finite_are_refused_by_the_tensors_name(tmp_path: Path) -> None:
+    torch.save({"good": torch.ones(2), "bad": torch.tensor([1.0, torch.nan])}, tmp_path / "nan.pth")
+    with pytest.raises(LabError, match="bad holds numbers that are not finite"):
+        read_weights(tmp_path / "nan.pth")

@@ -146,7 +146,7 @@ def test_images_that_are_not_at_hand_are_asked_for(folder, tmp_path):
     change(folder / "config.json", data={**config["data"], "dataset": "cifar10"})
     assert f"--data-dir {tmp_path}: CIFAR-10 is not in it" in refusal(folder, tmp_path)
     message = refusal(folder)
-    assert "CIFAR-10, which the run was trained on, is not at hand" in message
+    assert "CIFAR-10, whose images this run goes with, is not at hand" in message
     assert "bottleneck-lab data fetch cifar10" in message
 
 
