@@ -1,7 +1,7 @@
 """What a trained network loses when its weights and activations are kept in few bits.
 
-The paper prefers ReLU6 "because of its robustness when used with low-precision computation" (Sec. 4): its
-output fills a range that is known beforehand, where a ReLU's largest value stretches the grid.
+The paper prefers ReLU6 because it is robust in low precision (Sec. 4): its output fills a range that is known
+beforehand, where a ReLU's largest value stretches the grid.
 
 Integers are simulated as they are deployed (Jacob et al. 2018): batch norm is folded into the convolution
 before it; weights have a symmetric grid for each output channel; every tensor that a layer or an addition
