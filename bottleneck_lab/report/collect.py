@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -120,9 +121,20 @@ class Results:
     plan: dict[str, Any]
     runs: tuple[Run, ...]
 
+    def planned(self, variant: str, dataset: str) -> list[Run]:
+        """The runs of one variant on one data set, whatever has become of them."""
+        return self._by_variant.get((variant, dataset), [])
+
     def of(self, variant: str, dataset: str) -> list[Run]:
         """The finished runs of one variant on one data set."""
-        return [r for r in self.runs if (r.variant, r.dataset, r.status) == (variant, dataset, "done")]
+        return [run for run in self.planned(variant, dataset) if run.status == "done"]
+
+    @cached_property
+    def _by_variant(self) -> dict[tuple[str, str], list[Run]]:
+        found: dict[tuple[str, str], list[Run]] = {}
+        for run in self.runs:
+            found.setdefault((run.variant, run.dataset), []).append(run)
+        return found
 
     def troubled(self) -> list[Run]:
         """The runs that did not end well, and that a new start may or may not mend."""

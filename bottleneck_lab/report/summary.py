@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from bottleneck_lab import extend
 from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.collect import Results, Run
 from bottleneck_lab.report.examples import Answers, interval_over_examples
+from bottleneck_lab.runs.folder import FINAL
 from bottleneck_lab.stats import (
     Judgement,
     Question,
@@ -35,6 +36,10 @@ def summarise(results: Results) -> dict[str, Any]:
     paper reports is in percent (`paper_top1`) and percentage points (`paper`), on `paper_data`.
     `examples_low` and `examples_high` are the 95 % interval over held-out examples of a claim on accuracy;
     null where a run has not left its `correct.npy`.
+
+    `complete` says that nothing of an entry may change any more: every run it rests on has ended for good, as
+    `FINAL` has it. A claim rests on the runs of all claims, since Holm's correction does; `estimate_complete`
+    says it of its estimate and intervals alone. `missing` names the runs that are not done.
     """
     plan = results.plan
     return {
@@ -44,6 +49,7 @@ def summarise(results: Results) -> dict[str, Any]:
         "notices": plan["notices"],
         "overrides": plan["overrides"],
         "runs": _count(results),
+        "missing": _missing(results),
         "origins": _origins(results),
         "variants": [_variant(results, variant) for variant in plan["variants"]],
         "claims": _claims(results),
@@ -55,6 +61,18 @@ def _count(results: Results) -> dict[str, int]:
     for run in results.runs:
         counts[run.status] = counts.get(run.status, 0) + 1
     return counts
+
+
+def _missing(results: Results) -> list[dict[str, Any]]:
+    """The seeds of every variant that are not done, and what has become of them instead."""
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for run in results.runs:
+        if run.status != "done":
+            found.setdefault((run.dataset, run.variant, run.status), []).append(run.seed)
+    return [
+        {"dataset": dataset, "variant": variant, "seeds": seeds, "status": status}
+        for (dataset, variant, status), seeds in found.items()
+    ]
 
 
 ORIGIN = ("bottleneck_lab", "commit", "torch", "device", "cpu")
@@ -74,6 +92,7 @@ def _origins(results: Results) -> list[dict[str, Any]]:
 
 
 def _variant(results: Results, variant: dict[str, Any]) -> dict[str, Any]:
+    planned = results.planned(variant["name"], variant["dataset"])
     runs = results.of(variant["name"], variant["dataset"])
     accuracies = [run.accuracy for run in runs if run.accuracy is not None]
     tests = [run.test_accuracy for run in runs if run.test_accuracy is not None]
@@ -90,6 +109,8 @@ def _variant(results: Results, variant: dict[str, Any]) -> dict[str, Any]:
         "shortcuts": variant["shortcuts"],
         "depthwise": variant["depthwise"],
         "n_seeds": len(accuracies),
+        "n_planned": len(planned),
+        "complete": _are_final(planned),
         "mean": interval and interval.estimate,
         "ci_low": interval and interval.low,
         "ci_high": interval and interval.high,
@@ -98,6 +119,10 @@ def _variant(results: Results, variant: dict[str, Any]) -> dict[str, Any]:
         "paper_data": paper["data"],
         "measures": {name: _measure(name, runs) for name in part["measures"]},
     }
+
+
+def _are_final(runs: Iterable[Run]) -> bool:
+    return all(run.status in FINAL for run in runs)
 
 
 def _measure(name: str, runs: Sequence[Run]) -> dict[str, Any]:
@@ -131,6 +156,7 @@ class _Asked:
     claim: dict[str, Any]
     dataset: str
     paper_data: str | None
+    runs: list[Run]
     question: Question
     missing: str | None
     over_examples: tuple[float | None, float | None]
@@ -139,7 +165,8 @@ class _Asked:
 def _claims(results: Results) -> list[dict[str, Any]]:
     asked = [one for dataset in results.plan["datasets"] for one in _asked(results, dataset)]
     judgements = _judge_complete([one.question for one in asked], [one.missing for one in asked])
-    return [_claim(results, one, judged) for one, judged in zip(asked, judgements, strict=True)]
+    complete = all(_are_final(one.runs) for one in asked)
+    return [_claim(one, judged, complete) for one, judged in zip(asked, judgements, strict=True)]
 
 
 def _asked(results: Results, dataset: str) -> Iterator[_Asked]:
@@ -147,6 +174,7 @@ def _asked(results: Results, dataset: str) -> Iterator[_Asked]:
     described = results.plan["ablation"]["parts"][part]
     answers = Answers(results, dataset)
     for claim in described["claims"]:
+        runs = [run for name in claim["contrast"] for run in results.planned(name, dataset)]
         pairs = paired_contrast(_values(results, dataset, claim), claim["contrast"])
         over_examples = (
             interval_over_examples(claim["contrast"], list(pairs), answers)
@@ -157,13 +185,14 @@ def _asked(results: Results, dataset: str) -> Iterator[_Asked]:
             claim=claim,
             dataset=dataset,
             paper_data=described["paper"] and described["paper"]["data"],
+            runs=runs,
             question=Question(tuple(pairs.values()), claim["kind"], claim["margin"]),
-            missing=_incomplete(results, claim, dataset, len(pairs)),
+            missing=_incomplete(runs, claim["measure"], len(pairs)),
             over_examples=over_examples,
         )
 
 
-def _claim(results: Results, asked: _Asked, judged: Judgement) -> dict[str, Any]:
+def _claim(asked: _Asked, judged: Judgement, complete: bool) -> dict[str, Any]:
     claim, known = asked.claim, _known(asked.claim["measure"])
     return {
         "id": claim["id"],
@@ -186,7 +215,9 @@ def _claim(results: Results, asked: _Asked, judged: Judgement) -> dict[str, Any]
         "p_value": judged.p_value,
         "p_holm": judged.p_holm,
         "n_seeds": judged.n_seeds,
-        "n_planned": len(_planned(results, claim, asked.dataset)),
+        "n_planned": _planned(asked.runs),
+        "complete": complete,
+        "estimate_complete": _are_final(asked.runs),
         "detectable": judged.detectable,
         "seeds_for_half_interval": _seeds_for_half_interval(asked.question.values),
         "verdict": judged.verdict,
@@ -210,22 +241,19 @@ def _value(run: Run, measure: str) -> float | None:
     return run.accuracy if measure == "accuracy" else run.measures.get(measure)
 
 
-def _planned(results: Results, claim: dict[str, Any], dataset: str) -> set[int]:
-    """The seeds for which a claim's variants were to be run."""
-    return {run.seed for run in results.runs if run.dataset == dataset and run.variant in claim["contrast"]}
+def _planned(runs: Iterable[Run]) -> int:
+    """For how many seeds the variants of a claim were to be run."""
+    return len({run.seed for run in runs})
 
 
-def _incomplete(results: Results, claim: dict[str, Any], dataset: str, n_pairs: int) -> str | None:
+def _incomplete(runs: Sequence[Run], measure: str, n_pairs: int) -> str | None:
     """Which of a claim's pairs are missing and why: `5 of 10 pairs: 5 diverged`; None if none is."""
-    runs = [run for run in results.runs if run.dataset == dataset and run.variant in claim["contrast"]]
     lost = [
-        run.status if run.status != "done" else f"without {claim['measure']}"
+        run.status if run.status != "done" else f"without {measure}"
         for run in runs
-        if run.status != "done" or _value(run, claim["measure"]) is None
+        if run.status != "done" or _value(run, measure) is None
     ]
-    if not lost:
-        return None
-    return f"{n_pairs} of {len(_planned(results, claim, dataset))} pairs: {fmt.counts(lost)}"
+    return f"{n_pairs} of {_planned(runs)} pairs: {fmt.counts(lost)}" if lost else None
 
 
 def _judge_complete(questions: Sequence[Question], missing: Sequence[str | None]) -> list[Judgement]:
