@@ -45,17 +45,25 @@ def styled() -> Iterator[None]:
         yield
 
 
+def drawn_bytes(figure: Figure) -> dict[str, bytes]:
+    """What `save` writes, by suffix. The same figure gives the same bytes (same matplotlib)."""
+    found = {}
+    with styled():
+        for suffix, metadata in ((".svg", {"Date": None, "Creator": None}), (".png", {"Software": None})):
+            stream = io.BytesIO()
+            figure.savefig(stream, format=suffix[1:], metadata=metadata)
+            found[suffix] = stream.getvalue()
+    return found
+
+
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Write `figure` as `stem`.svg and `stem`.png, without dates, each whole or not at all.
 
-    Returns the two paths. The same figure gives the same bytes (same matplotlib version).
+    Returns the two paths.
     """
     written = []
-    with styled():
-        for suffix, metadata in ((".svg", {"Date": None, "Creator": None}), (".png", {"Software": None})):
-            path = stem.with_name(stem.name + suffix)
-            stream = io.BytesIO()
-            figure.savefig(stream, format=suffix[1:], metadata=metadata)
-            files.write_bytes(path, stream.getvalue())
-            written.append(path)
+    for suffix, content in drawn_bytes(figure).items():
+        path = stem.with_name(stem.name + suffix)
+        files.write_bytes(path, content)
+        written.append(path)
     return written

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,8 @@ import jinja2
 from bottleneck_lab.config import TIERS
 from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.collect import Results, Run, collect
-from bottleneck_lab.report.cost_curves import accuracy_against_madds
-from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
 from bottleneck_lab.report.explorer import explorer_page
-from bottleneck_lab.report.heat_map import accuracy_map
-from bottleneck_lab.report.measure_curves import measure_curves
+from bottleneck_lab.report.figures import Drawn, figures_of
 from bottleneck_lab.report.style import save
 from bottleneck_lab.report.summary import ORIGIN, summarise
 from bottleneck_lab.runs import files
@@ -114,7 +111,9 @@ def _part(results: Results, summary: dict[str, Any], dataset: str) -> dict[str, 
         "title": shape["title"],
         "dataset": dataset,
         "variants": variants,
-        "figures": _figures(results, summary, dataset, shape["facet"]),
+        "figures": [
+            {"file": f"{drawn.stem}.svg", "alt": drawn.alt} for drawn in _save(results, summary, dataset)
+        ],
         "settings": _shared_settings(
             [v["settings"] for v in results.plan["variants"] if v["dataset"] == dataset]
         ),
@@ -130,23 +129,10 @@ def _part(results: Results, summary: dict[str, Any], dataset: str) -> dict[str, 
     }
 
 
-def _figures(
-    results: Results, summary: dict[str, Any], dataset: str, facet: str | None
-) -> list[dict[str, str]]:
-    """Draw and save what there is to show of a data set: for each figure its file and what it shows."""
-    drawn = {
-        "accuracy": (accuracy_against_facet(results, summary, dataset), f"Accuracy on {dataset} by {facet}"),
-        "heatmap": (accuracy_map(results, summary, dataset), f"Map of accuracy on {dataset}"),
-        "madds": (accuracy_against_madds(results, summary, dataset), f"Accuracy on {dataset} by MAdds"),
-        "curves": (accuracy_curves(results, dataset), f"Accuracy on {dataset} by epoch"),
-        "measures": (measure_curves(results, summary, dataset), f"Measures on {dataset} by epoch"),
-    }
-    shown = []
-    for name, (figure, alt) in drawn.items():
-        if figure is not None:
-            save(figure, results.folder / f"{name}-{dataset}")
-            shown.append({"file": f"{name}-{dataset}.svg", "alt": alt})
-    return shown
+def _save(results: Results, summary: dict[str, Any], dataset: str) -> Iterator[Drawn]:
+    for drawn in figures_of(results, summary, dataset):
+        save(drawn.figure, results.folder / drawn.stem)
+        yield drawn
 
 
 def _papers(results: Results) -> list[dict[str, Any]]:

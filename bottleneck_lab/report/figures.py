@@ -1,0 +1,40 @@
+"""Every figure of a results folder, drawn from what is on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from bottleneck_lab.report.collect import Results
+from bottleneck_lab.report.cost_curves import accuracy_against_madds
+from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
+from bottleneck_lab.report.heat_map import accuracy_map
+from bottleneck_lab.report.measure_curves import measure_curves
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure, the stem of its files (`curves-cifar10`), and what it shows for those who cannot see it."""
+
+    stem: str
+    alt: str
+    figure: Figure
+
+
+def figures_of(results: Results, summary: dict[str, Any], dataset: str) -> Iterator[Drawn]:
+    """What there is to show of one data set of an ablation, in the order of a report."""
+    part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
+    facet = results.plan["ablation"]["parts"][part]["facet"]
+    drawn = {
+        "accuracy": (accuracy_against_facet(results, summary, dataset), f"Accuracy on {dataset} by {facet}"),
+        "heatmap": (accuracy_map(results, summary, dataset), f"Map of accuracy on {dataset}"),
+        "madds": (accuracy_against_madds(results, summary, dataset), f"Accuracy on {dataset} by MAdds"),
+        "curves": (accuracy_curves(results, dataset), f"Accuracy on {dataset} by epoch"),
+        "measures": (measure_curves(results, summary, dataset), f"Measures on {dataset} by epoch"),
+    }
+    for name, (figure, alt) in drawn.items():
+        if figure is not None:
+            yield Drawn(f"{name}-{dataset}", alt, figure)
