@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,7 +19,7 @@ from bottleneck_lab.config import Claim, Tier
 from bottleneck_lab.config.ablation import Paper
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
-from bottleneck_lab.runs.folder import RunFolder, Status
+from bottleneck_lab.runs.folder import Status
 
 # A run is damaged if its result cannot be what a training has left: nothing of it is counted.
 Condition = Literal[Status, "damaged"]
@@ -41,6 +44,23 @@ class Run:
     measures: dict[str, float]
 
 
+@dataclass(frozen=True, order=True)
+class Stray:
+    """A file of a results folder that is damaged, or not of its ablation: what is in it counts nowhere.
+
+    Args:
+        file: its path in the results folder, with `/` between.
+        why: it is left out, in words that go on from "FILE: ".
+    """
+
+    file: str
+    why: str
+
+
+Curves = dict[str, dict[int, np.ndarray[Any, np.dtype[np.float64]]]]
+"""Values by name (`accuracy`, or a measure) and epoch, one for each run that has it."""
+
+
 class _Ablation(BaseModel):
     name: str
     question: str
@@ -59,6 +79,11 @@ class _Part(BaseModel):
     heat_map: tuple[str, str] | None = None
     measures: list[str] = []
     paper: Paper | None = None
+    datasets: dict[str, Any] = {}
+
+    def names(self) -> set[str]:
+        """What variants may be called here."""
+        return {", ".join(levels) for levels in itertools.product(*self.axes.values())}
 
 
 class _Variant(BaseModel):
@@ -115,11 +140,16 @@ class Results:
         folder: of one ablation and tier.
         plan: what was to be run (`plan.json`).
         runs: every run of the plan, whatever has become of it.
+        other_plans: how many folders in `runs/` are of an earlier plan of this ablation, of other seeds or
+            settings.
     """
 
     folder: Path
     plan: dict[str, Any]
     runs: tuple[Run, ...]
+    other_plans: int = 0
+    _environments: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    _found: set[Stray] = field(default_factory=set, repr=False)
 
     def planned(self, variant: str, dataset: str) -> list[Run]:
         """The runs of one variant on one data set, whatever has become of them."""
@@ -140,56 +170,112 @@ class Results:
         """The runs that did not end well, and that a new start may or may not mend."""
         return [run for run in self.runs if run.status in ("failed", "diverged", "damaged")]
 
-    def records(self, run: Run) -> list[dict[str, Any]]:
-        """The evaluated epochs of a run, each with a number for `epoch` and a share for `accuracy`."""
-        found: list[Any] = list(RunFolder(self.folder, run.run).records())
-        return [
-            record
-            for record in found
-            if isinstance(record, dict)
-            and _number(record.get("epoch")) is not None
-            and _share(record.get("accuracy")) is not None
-        ]
+    @cached_property
+    def strays(self) -> tuple[Stray, ...]:
+        """The files that are damaged or foreign, by their paths. For this every file is looked into."""
+        for variant, dataset in self._by_variant:
+            self.curves(variant, dataset)
+        for run in self.runs:
+            if run.status == "done":
+                self.correct(run)
+            else:
+                self._history(run)
+        return tuple(sorted(self._found))
+
+    def curves(self, variant: str, dataset: str) -> Curves:
+        """What the finished runs of a variant have recorded: values by name and epoch, in their order."""
+        which = variant, dataset
+        if which not in self._curves:
+            self._curves[which] = _by_epoch(self._history(run) for run in self.of(*which))
+        return self._curves[which]
+
+    @cached_property
+    def _curves(self) -> dict[tuple[str, str], Curves]:
+        return {}
 
     def measured(self, run: Run) -> dict[int, dict[str, float]]:
         """The measures of a run, as far as they are numbers, by the epoch that they were taken after."""
-        found: list[Any] = list(RunFolder(self.folder, run.run).records())
-        taken = {}
-        for record in found:
-            epoch = _number(record.get("epoch")) if isinstance(record, dict) else None
-            if epoch is not None and (numbers := _numbers(record.get("measures"))):
-                taken[int(epoch)] = numbers
-        return taken
+        return {epoch: numbers for epoch, _, numbers in self._history(run) if numbers}
+
+    def _history(self, run: Run) -> list[_Epoch]:
+        path = self._path(run, "metrics.jsonl")
+        records, why = _json_lines(path)
+        history, others = _epochs(records)
+        if others:
+            why = f"{others} of {len(records)} lines are no records of an epoch"
+        if why:
+            self._found.add(_stray(self.folder, path, why))
+        return history
 
     def correct(self, run: Run) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
         """Whether a finished run is right about each held-out example, bool `[n]`.
 
         None where it has not said so, or says what does not agree with its accuracy.
         """
-        found = files.read_array(RunFolder(self.folder, run.run).path / "correct.npy")
-        if found is None or found.ndim != 1 or found.dtype != np.bool_ or run.accuracy is None:
+        path = self._path(run, "correct.npy")
+        if run.accuracy is None or (content := self._bytes(path)) is None:
             return None
-        agrees = found.size > 0 and math.isclose(found.mean(), run.accuracy, abs_tol=1e-6)
-        return found if agrees else None
+        found = files.booleans(content)
+        if found is None or found.size == 0:
+            self._found.add(_stray(self.folder, path, "is no vector of true and false"))
+            return None
+        if not math.isclose(np.count_nonzero(found) / found.size, run.accuracy, abs_tol=1e-6):
+            self._found.add(_stray(self.folder, path, "does not agree with the accuracy of the run"))
+            return None
+        return found
+
+    def _bytes(self, path: Path) -> bytes | None:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._found.add(_stray(self.folder, path, _refused(error)))
+            return None
 
     def environment(self, run: Run) -> dict[str, Any]:
         """Where a run was made, as far as it says."""
-        return _environment(self.folder, run.run)
+        seconds = {"wall_seconds": run.wall_seconds, "cpu_seconds": run.cpu_seconds}
+        known = {name: value for name, value in seconds.items() if value is not None}
+        return {**self._environments.get(run.run, {}), **known}
+
+    def _path(self, run: Run, name: str) -> Path:
+        return self.folder / "runs" / run.run / name
 
 
 def collect(folder: Path) -> Results:
     """Read the plan and the runs of a results folder.
 
+    What is damaged or foreign among the runs is left out, and named in the `strays` of what is returned.
+
     Raises:
         LabError: there is no plan in it, or none that a report could be made of.
     """
+    plan = _plan(folder)
+    strays: set[Stray] = set()
+    environments: dict[str, dict[str, Any]] = {}
+    distinct: dict[str, dict[str, Any]] = {}  # of which a thousand runs have one or two
+    runs = []
+    for variant in plan["variants"]:
+        for seed, run_id in variant["runs"].items():
+            environment = _object(folder, folder / "runs" / run_id / "environment.json", strays)
+            seconds = [environment.pop(name, None) for name in ("wall_seconds", "cpu_seconds")]
+            environments[run_id] = distinct.setdefault(json.dumps(environment), environment)
+            runs.append(_run(folder, variant, seed, run_id, seconds, strays))
+    others = _others(folder, plan, {run.run for run in runs}, strays)
+    return Results(folder, plan, tuple(runs), others, environments, strays)
+
+
+def _plan(folder: Path) -> dict[str, Any]:
     path = folder / "plan.json"
-    content = files.read_json(path)
+    content, why = _json(path)
+    if why:
+        raise LabError(f"{path}: {why}; start the run again to renew it")
     if content is None:
         raise LabError(f"{folder}: holds no plan.json; give the folder of one tier, as results/NAME/TIER")
     try:
         # As JSON, which has no tuples: where those are wanted, lists will do.
-        plan = _Plan.model_validate_json(json.dumps(content)).model_dump()
+        return _Plan.model_validate_json(json.dumps(content)).model_dump()
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
@@ -197,24 +283,27 @@ def collect(folder: Path) -> Results:
         raise LabError(
             f"{path}: is not a plan as a run writes it ({where}: {problem}); start the run again to renew it"
         ) from error
-    runs = [
-        _run(folder, variant, seed, run_id)
-        for variant in plan["variants"]
-        for seed, run_id in variant["runs"].items()
-    ]
-    return Results(folder, plan, tuple(runs))
 
 
-def _run(folder: Path, variant: dict[str, Any], seed: int, run_id: str) -> Run:
-    place = RunFolder(folder, run_id)
-    result = place.result() or {}
-    environment = _environment(folder, run_id)
+def _run(
+    folder: Path, variant: dict[str, Any], seed: int, run_id: str, seconds: list[Any], strays: set[Stray]
+) -> Run:
+    place = folder / "runs" / run_id
+    result = _object(folder, place / "result.json", strays)
+    if result and "status" not in result:
+        strays.add(_stray(folder, place / "result.json", "has no status"))
+        result = {}
     accuracy = _share(result.get("accuracy"))
-    status: Condition = place.status()
     reason = result.get("reason")
-    if status not in get_args(Status) or (status == "done" and accuracy is None):
+    status: Condition
+    if not result:
+        status = "unfinished" if place.exists() else "not started"
+    elif problem := _problem(result, variant, seed):
         status, accuracy = "damaged", None
-        reason = "no accuracy from 0 to 1 in result.json; delete the run's folder to train it again"
+        reason = f"{problem} in result.json; delete the run's folder to train it again"
+        strays.add(_stray(folder, place / "result.json", f"has {problem}"))
+    else:
+        status = result["status"]
     return Run(
         variant=variant["name"],
         dataset=variant["dataset"],
@@ -225,29 +314,179 @@ def _run(folder: Path, variant: dict[str, Any], seed: int, run_id: str) -> Run:
         loss=_number(result.get("loss")),
         test_accuracy=_share(result.get("test_accuracy")),
         epochs=None if (epochs := _number(result.get("epochs"))) is None else int(epochs),
-        wall_seconds=_number(environment.get("wall_seconds")),
-        cpu_seconds=_number(environment.get("cpu_seconds")),
+        wall_seconds=_time(seconds[0]),
+        cpu_seconds=_time(seconds[1]),
         reason=None if reason is None else str(reason),
         measures=_numbers(result.get("measures")) if status == "done" else {},
     )
 
 
-def _environment(folder: Path, run_id: str) -> dict[str, Any]:
-    found = files.read_json(folder / "runs" / run_id / "environment.json")
+def _problem(result: dict[str, Any], variant: dict[str, Any], seed: int) -> str | None:
+    """Why a result cannot be what training this run has left; None where it can."""
+    planned = {"variant": variant["name"], "dataset": variant["dataset"], "seed": seed}
+    if any(result.get(key, value) != value for key, value in planned.items()):
+        return "another run's variant, data set or seed"
+    if result["status"] not in get_args(Status):
+        return "no known status"
+    if result["status"] == "done" and _share(result.get("accuracy")) is None:
+        return "no accuracy from 0 to 1"
+    return None
+
+
+def _others(folder: Path, plan: dict[str, Any], planned: set[str], strays: set[Stray]) -> int:
+    """How many runs of other plans of this ablation there are; what else is in `runs/` goes to `strays`."""
+    try:
+        entries = sorted(entry.name for entry in os.scandir(folder / "runs"))
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        strays.add(Stray("runs", _refused(error)))
+        return 0
+    parts = [_Part.model_validate(part) for part in plan["ablation"]["parts"].values()]
+    names = {dataset: part.names() for part in parts for dataset in part.datasets}
+    count = 0
+    for path in (folder / "runs" / entry for entry in entries if entry not in planned):
+        if not path.is_dir():
+            strays.add(_stray(folder, path, "is not the folder of a run"))
+            continue
+        content, _ = _json(path / "config.json")
+        of = content if isinstance(content, dict) else {}
+        data = of.get("data")
+        dataset = data.get("dataset") if isinstance(data, dict) else None
+        variant = of.get("variant")
+        if not isinstance(variant, str) or not isinstance(dataset, str):
+            strays.add(_stray(folder, path, "is not the folder of a run: it has no settings in config.json"))
+        elif variant not in names.get(dataset, ()):
+            strays.add(_stray(folder, path, f"is a run of another ablation ({variant} on {dataset})"))
+        else:
+            count += 1
+    return count
+
+
+def _stray(folder: Path, path: Path, why: str) -> Stray:
+    file, reason = (
+        text.encode(errors="replace").decode() for text in (path.relative_to(folder).as_posix(), why)
+    )
+    return Stray(file, reason)
+
+
+def _refused(error: OSError) -> str:
+    return f"cannot be read ({error.strerror or error})"
+
+
+def _text(path: Path) -> tuple[str | None, str | None]:
+    """The text of a file; or None where there is none, and why where there is one and it is none."""
+    try:
+        return path.read_bytes().decode(), None
+    except (FileNotFoundError, NotADirectoryError):
+        return None, None
+    except OSError as error:
+        return None, _refused(error)
+    except ValueError:
+        return None, "is not text"
+
+
+def _json(path: Path) -> tuple[Any, str | None]:
+    """The content of a JSON file; or None where there is none, and why where there is one and it is none."""
+    text, why = _text(path)
+    if text is None:
+        return None, why
+    try:
+        found = json.loads(text)
+        if "\\u" in text:
+            json.dumps(found, ensure_ascii=False).encode()  # half a character could never be written again
+        return found, None
+    except (ValueError, RecursionError):
+        return None, "is not JSON"
+
+
+def _object(folder: Path, path: Path, strays: set[Stray]) -> dict[str, Any]:
+    """The JSON object in a file; an empty one where there is none, or nothing that could be one."""
+    found, why = _json(path)
+    if found is not None and not isinstance(found, dict):
+        why = "is no JSON object"
+    if why:
+        strays.add(_stray(folder, path, why))
     return found if isinstance(found, dict) else {}
+
+
+def _json_lines(path: Path) -> tuple[list[Any], str | None]:
+    """The lines of a JSON lines file; none where there is none, and why where a line is not JSON."""
+    text, why = _text(path)
+    if text is None:
+        return [], why
+    lines = text.splitlines()
+    try:
+        found = json.loads(f"[{','.join(lines)}]")  # at once is faster than one by one
+        if len(found) == len(lines):
+            return found, None
+        return [json.loads(line) for line in lines], None
+    except (ValueError, RecursionError):
+        return [], "is not JSON"
+
+
+_Epoch = tuple[int, float | None, dict[str, float]]  # its number, accuracy and measures
+
+
+def _epochs(records: Iterable[Any]) -> tuple[list[_Epoch], int]:
+    """The evaluated epochs of a run, and how many records are none."""
+    history: list[_Epoch] = []
+    others = last = 0
+    for record in records:
+        epoch = record.get("epoch") if isinstance(record, dict) else None
+        if type(epoch) is not int or not last < epoch < _MOST_EPOCHS:
+            others += 1
+            continue
+        last = epoch
+        told = record.get("accuracy")
+        accuracy = _share(told)
+        others += told is not None and accuracy is None
+        history.append((epoch, accuracy, _numbers(record.get("measures"))))
+    return history, others
+
+
+_MOST_EPOCHS = 10**9
+
+
+def _by_epoch(histories: Iterable[list[_Epoch]]) -> Curves:
+    found: dict[str, dict[int, list[float]]] = {}
+    accuracies = found.setdefault("accuracy", {})
+    for history in histories:
+        for epoch, accuracy, measures in history:
+            if accuracy is not None:
+                accuracies.setdefault(epoch, []).append(accuracy)
+            for name, value in measures.items():
+                found.setdefault(name, {}).setdefault(epoch, []).append(value)
+    return {
+        name: {epoch: np.array(values, dtype=np.float64) for epoch, values in by_epoch.items()}
+        for name, by_epoch in found.items()
+    }
 
 
 def _number(value: object) -> float | None:
     """A finite number, else None."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return value if is_number else None  # type: ignore[return-value]
+    if type(value) is not float and type(value) is not int:
+        return None
+    return value if abs(value) < _MOST else None
+
+
+_MOST = 1e100  # the square of what is much larger overflows
+
+
+def _time(value: object) -> float | None:
+    """Seconds, else None."""
+    number = _number(value)
+    return number if number is not None and 0 <= number < _MOST_SECONDS else None
+
+
+_MOST_SECONDS = 1e9  # thirty years
 
 
 def _numbers(values: object) -> dict[str, float]:
     """Those of named values that are finite numbers."""
-    named = values.items() if isinstance(values, dict) else ()
-    found = ((str(name), _number(value)) for name, value in named)
-    return {name: value for name, value in found if value is not None}
+    if not isinstance(values, dict):
+        return {}
+    return {name: found for name, value in values.items() if (found := _number(value)) is not None}
 
 
 def _share(value: object) -> float | None:

@@ -24,7 +24,7 @@ from bottleneck_lab.report.lines import (
     panel_grid,
 )
 from bottleneck_lab.report.style import styled
-from bottleneck_lab.stats import accuracy_interval
+from bottleneck_lab.stats import accuracy_band
 
 
 def accuracy_curves(results: Results, dataset: str) -> Figure:
@@ -43,8 +43,8 @@ def accuracy_curves(results: Results, dataset: str) -> Figure:
                 if not axis or variant["levels"][axis] == level:
                     mean_line(
                         panel,
-                        _accuracies(results, variant),
-                        accuracy_interval,
+                        results.curves(variant["name"], dataset)["accuracy"],
+                        accuracy_band,
                         look(variant, variants, axis),
                         ", ".join(others(variant, axis)),
                         scale=100,
@@ -56,15 +56,6 @@ def accuracy_curves(results: Results, dataset: str) -> Figure:
         legend(figure, panels)
         plt.close(figure)
     return figure
-
-
-def _accuracies(results: Results, variant: Variant) -> dict[int, list[float]]:
-    """The accuracies of a variant's finished runs (0 to 1), by epoch."""
-    by_epoch: dict[int, list[float]] = {}
-    for run in results.of(variant["name"], variant["dataset"]):
-        for record in results.records(run):
-            by_epoch.setdefault(record["epoch"], []).append(record["accuracy"])
-    return by_epoch
 
 
 def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:

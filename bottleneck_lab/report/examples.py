@@ -8,27 +8,39 @@ from typing import Any
 
 import numpy as np
 
-from bottleneck_lab.report.collect import Results
+from bottleneck_lab.report.collect import Results, Run
 from bottleneck_lab.stats import bootstrap_examples
 
-Correct = np.ndarray[Any, np.dtype[np.bool_]]
+Shares = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Answers:
-    """Whether the networks of one data set are right, bool `[n]`; each file is read once, when needed."""
+    """How often the networks of one data set are right about each example; what was read is kept as sums."""
 
     def __init__(self, results: Results, dataset: str) -> None:
         self._results = results
         done = (run for run in results.runs if (run.dataset, run.status) == (dataset, "done"))
         self._runs = {(run.variant, run.seed): run for run in done}
-        self._read: dict[tuple[str, int], Correct | None] = {}
+        self._read: dict[tuple[str, tuple[int, ...]], Shares | None] = {}
 
-    def correct(self, variant: str, seed: int) -> Correct | None:
-        """Example by example; None where the finished run has not left it, or what it left is damaged."""
-        which = variant, seed
+    def right(self, variant: str, seeds: Sequence[int]) -> Shares | None:
+        """The share of the networks of these seeds that are right, float `[n]`, example by example.
+
+        None where a run has not left its answers, or damaged ones, or where they are not equally many.
+        """
+        which = variant, tuple(seeds)
         if which not in self._read:
-            self._read[which] = self._results.correct(self._runs[which])
+            self._read[which] = self._mean([self._runs[variant, seed] for seed in seeds])
         return self._read[which]
+
+    def _mean(self, runs: Sequence[Run]) -> Shares | None:
+        total: np.ndarray[Any, np.dtype[np.int64]] | None = None
+        for run in runs:
+            correct = self._results.correct(run)
+            if correct is None or (total is not None and total.size != correct.size):
+                return None
+            total = correct.astype(np.int64) if total is None else total + correct
+        return None if total is None else total / len(runs)
 
 
 def interval_over_examples(
@@ -42,12 +54,12 @@ def interval_over_examples(
 
     None, None where a run has not left its answers, or where they are not equally many: they make no pairs.
     """
-    right: dict[str, np.ndarray[Any, np.dtype[np.float64]]] = {}
+    right: dict[str, Shares] = {}
     for name in contrast:
-        found = [answer for seed in seeds if (answer := answers.correct(name, seed)) is not None]
-        if not found or len(found) < len(seeds) or len({answer.size for answer in found}) > 1:
+        mean = answers.right(name, seeds)
+        if mean is None:
             return None, None
-        right[name] = np.mean(found, axis=0)
+        right[name] = mean
     if len({mean.size for mean in right.values()}) > 1:
         return None, None
     # The weights of a contrast sum to 0, so it is the common weight of its two sides times the difference of

@@ -14,12 +14,13 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from bottleneck_lab.report.style import COLOURS, LINES, MARKERS
-from bottleneck_lab.stats import Interval
 
 BAND = 0.18
 MOST_LINES = 8  # that an eye follows in one panel
 
 Variant = dict[str, Any]
+Values = np.ndarray[Any, np.dtype[np.float64]]  # of the seeds
+Band = np.ndarray[Any, np.dtype[np.float64]]  # means, lower and upper ends
 
 
 class Look(NamedTuple):
@@ -113,8 +114,8 @@ def panel_grid(levels: Sequence[str], alone: tuple[float, float], height: float)
 
 def mean_line(
     panel: Axes,
-    values: Mapping[int, Sequence[float]],
-    interval: Callable[[Iterable[float]], Interval],
+    values: Mapping[int, Values],
+    band: Callable[[Sequence[Values]], Band],
     look: Look,
     label: str,
     scale: float = 1.0,
@@ -123,12 +124,10 @@ def mean_line(
     if not values:
         return
     x = sorted(values)
-    intervals = [interval(values[place]) for place in x]
+    mean, low, high = scale * band([values[place] for place in x])
     marker = "o" if len(x) == 1 else ""
-    means = [scale * each.estimate for each in intervals]
-    panel.plot(x, means, look.line, color=look.colour, label=label, marker=marker)
-    if all(each.low is not None for each in intervals):
-        low, high = (scale * np.array([[e.low, e.high] for e in intervals], dtype=float)).T
+    panel.plot(x, mean, look.line, color=look.colour, label=label, marker=marker)
+    if np.isfinite(low).all():
         panel.fill_between(x, low, high, color=look.colour, alpha=look.band, linewidth=0)
 
 

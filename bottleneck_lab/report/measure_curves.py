@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.report.collect import Results
-from bottleneck_lab.report.lines import Variant, legend, levels_of, look, mean_line, others, panel_axis
+from bottleneck_lab.report.lines import legend, levels_of, look, mean_line, others, panel_axis
 from bottleneck_lab.report.style import styled
-from bottleneck_lab.stats import mean_interval
+from bottleneck_lab.stats import mean_band
 
 _MOST_COLUMNS = 5
 
@@ -25,7 +25,7 @@ def measure_curves(results: Results, summary: dict[str, Any], dataset: str) -> F
     """
     variants = [v for v in results.plan["variants"] if v["dataset"] == dataset]
     part = results.plan["ablation"]["parts"][variants[0]["part"]]
-    taken = {v["name"]: _by_epoch(results, v) for v in variants}
+    taken = {v["name"]: results.curves(v["name"], dataset) for v in variants}
     names = [name for name in part["measures"] if any(len(of.get(name, {})) > 1 for of in taken.values())]
     if not names:
         return None
@@ -48,7 +48,7 @@ def measure_curves(results: Results, summary: dict[str, Any], dataset: str) -> F
                         mean_line(
                             panels[row, column],
                             taken[variant["name"]].get(name, {}),
-                            mean_interval,
+                            mean_band,
                             look(variant, variants, axis),
                             ", ".join(others(variant, axis)),
                             scale=100 if share else 1,
@@ -60,13 +60,3 @@ def measure_curves(results: Results, summary: dict[str, Any], dataset: str) -> F
         legend(figure, panels.flat)
         plt.close(figure)
     return figure
-
-
-def _by_epoch(results: Results, variant: Variant) -> dict[str, dict[int, list[float]]]:
-    """The measures of a variant's finished runs by name and epoch, a number a run."""
-    found: dict[str, dict[int, list[float]]] = {}
-    for run in results.of(variant["name"], variant["dataset"]):
-        for epoch, numbers in results.measured(run).items():
-            for name, value in numbers.items():
-                found.setdefault(name, {}).setdefault(epoch, []).append(value)
-    return found

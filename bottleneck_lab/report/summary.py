@@ -6,7 +6,7 @@ import json
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bottleneck_lab import extend
@@ -39,7 +39,9 @@ def summarise(results: Results) -> dict[str, Any]:
 
     `complete` says that nothing of an entry may change any more: every run it rests on has ended for good, as
     `FINAL` has it. A claim rests on the runs of all claims, since Holm's correction does; `estimate_complete`
-    says it of its estimate and intervals alone. `missing` names the runs that are not done.
+    says it of its estimate and intervals alone. `missing` names the runs that are not done,
+    `strays` the damaged and foreign files that were left out (paths in the folder); `other_plans` counts the
+    runs in it that are of an earlier plan, of other seeds or settings.
     """
     plan = results.plan
     return {
@@ -50,6 +52,8 @@ def summarise(results: Results) -> dict[str, Any]:
         "overrides": plan["overrides"],
         "runs": _count(results),
         "missing": _missing(results),
+        "strays": [asdict(stray) for stray in results.strays],
+        "other_plans": results.other_plans,
         "origins": _origins(results),
         "variants": [_variant(results, variant) for variant in plan["variants"]],
         "claims": _claims(results),

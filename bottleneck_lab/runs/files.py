@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,29 @@ def read_array(path: Path) -> np.ndarray[Any, Any] | None:
         return None
 
 
+_BOOLEANS = re.compile(  # the header that numpy writes, and no other
+    rb"\x93NUMPY\x01\x00..\{'descr': '\|b1', 'fortran_order': False, 'shape': \((\d{1,18}),\), \} *\n",
+    re.DOTALL,
+)
+
+
+def booleans(content: bytes) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+    """The vector of booleans that `write_array` made this of; None for anything else.
+
+    Faster than `read_array`, and whatever a damaged header says, nothing is allocated for it.
+    """
+    header = _BOOLEANS.match(content)
+    if header is None or int(header[1]) != len(content) - header.end():
+        return None
+    values = np.frombuffer(content, np.uint8, offset=header.end())
+    return values.view(np.bool_) if values.max(initial=0) <= 1 else None
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file; None where there is none, or it cannot be read."""
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -62,7 +81,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """The lines of a JSON lines file; none where there is no file, or it cannot be read."""
     try:
         return [json.loads(line) for line in path.read_text().splitlines()]
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
 
 

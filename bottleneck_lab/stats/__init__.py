@@ -5,7 +5,13 @@ Everything is a pure function of numbers; nothing here knows of networks, runs o
 
 from bottleneck_lab.stats.bootstrap import bootstrap_examples
 from bottleneck_lab.stats.contrasts import paired_contrast
-from bottleneck_lab.stats.intervals import Interval, accuracy_interval, mean_interval
+from bottleneck_lab.stats.intervals import (
+    Interval,
+    accuracy_band,
+    accuracy_interval,
+    mean_band,
+    mean_interval,
+)
 from bottleneck_lab.stats.judgement import Judgement, Kind, Question, Verdict, judge
 from bottleneck_lab.stats.planning import detectable_effect, seeds_needed
 from bottleneck_lab.stats.significance import beyond_margin_test, equivalence_test, holm, t_test
@@ -16,6 +22,7 @@ __all__ = [
     "Kind",
     "Question",
     "Verdict",
+    "accuracy_band",
     "accuracy_interval",
     "beyond_margin_test",
     "bootstrap_examples",
@@ -23,6 +30,7 @@ __all__ = [
     "equivalence_test",
     "holm",
     "judge",
+    "mean_band",
     "mean_interval",
     "paired_contrast",
     "seeds_needed",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from bottleneck_lab.stats.sample import describe, finite
@@ -62,3 +64,32 @@ def accuracy_interval(values: Iterable[float], level: float = 0.95) -> Interval:
     if interval.low is None or interval.high is None:
         return interval
     return Interval(interval.estimate, max(0.0, interval.low), min(1.0, interval.high))
+
+
+def mean_band(groups: Sequence[ArrayLike], level: float = 0.95) -> NDArray[np.float64]:
+    """`mean_interval` of many groups of finite values: means, lower and upper ends, float `[3, n_groups]`.
+
+    In floats, so exact to rounding only, and many times as fast; groups of equal values have no width all the
+    same. A group of one value has NaN for its ends.
+
+    Raises ValueError for a group without values, and for a level outside (0, 1).
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"a level lies between 0 and 1, got {level}")
+    found = np.empty((3, len(groups)))
+    for place, group in enumerate(groups):
+        values = np.asarray(group, dtype=np.float64)
+        if values.size == 0:
+            raise ValueError("there are no values to take the mean of")
+        beyond = values - values[0]  # exactly 0 where values are equal
+        mean = values[0] + beyond.mean()
+        half_width = np.nan
+        if (n := values.size) > 1:
+            half_width = t_quantile((1 + level) / 2, n - 1) * beyond.std(ddof=1) / math.sqrt(n)
+        found[:, place] = mean, mean - half_width, mean + half_width
+    return found
+
+
+def accuracy_band(groups: Sequence[ArrayLike], level: float = 0.95) -> NDArray[np.float64]:
+    """`mean_band` of accuracies (fractions in [0, 1]) with the intervals cut to [0, 1]."""
+    return np.clip(mean_band(groups, level), 0.0, 1.0)
