@@ -10,6 +10,7 @@ import typer
 from bottleneck_lab.cli.bench import bench_app
 from bottleneck_lab.cli.bridge import bridge
 from bottleneck_lab.cli.collapse import collapse
+from bottleneck_lab.cli.compare import compare
 from bottleneck_lab.cli.convert import convert
 from bottleneck_lab.cli.data import data_app
 from bottleneck_lab.cli.explore import explore
@@ -17,6 +18,7 @@ from bottleneck_lab.cli.inspect import describe, list_ablations, status
 from bottleneck_lab.cli.new import new
 from bottleneck_lab.cli.paper import paper
 from bottleneck_lab.cli.patterns import patterns
+from bottleneck_lab.cli.report import report
 from bottleneck_lab.cli.run import run
 from bottleneck_lab.errors import LabError
 
@@ -28,6 +30,8 @@ app.command("list", short_help="List the ablations that come with the project.")
 app.command("describe", short_help="Explain an ablation and draw its blocks.")(describe)
 app.command("new", short_help="Write an experiment file to start from.")(new)
 app.command("status", short_help="Tell how far the ablations in a folder are.")(status)
+app.command("report", short_help="Make reports again, without training.")(report)
+app.command("compare", short_help="Set two results folders side by side.")(compare)
 app.command("collapse", short_help="Measure what ReLU loses of a manifold (Fig. 1).")(collapse)
 app.command("explore", short_help="Write a page on which Fig. 1 moves.")(explore)
 app.command("paper", short_help="Set the paper's numbers beside ours.")(paper)

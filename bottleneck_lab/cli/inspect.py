@@ -64,7 +64,7 @@ def status(
     out: Out = Path("results"),
 ) -> None:
     """Tell how far the ablations in a results folder are."""
-    from bottleneck_lab.cli.text import say
+    from bottleneck_lab.cli.text import left_out, say
     from bottleneck_lab.config.problems import nearest
     from bottleneck_lab.errors import LabError
     from bottleneck_lab.report.collect import collect
@@ -87,3 +87,4 @@ def status(
         say(f"{path.parent.relative_to(out)}: {counts([run.status for run in results.runs])}")
         for run in results.troubled():
             say(f"  {trouble(run)}")
+        left_out(results.strays, results.other_plans)

@@ -283,7 +283,7 @@ def _train(jobs: Sequence[Job], results: Path, data: Data, device: str, workers:
 
 def _report(plan: Plan, results: Path) -> tuple[bool, str]:
     """Write and print the report of this plan; whether some runs failed, and the answer in a sentence."""
-    from bottleneck_lab.cli.text import notice, print_summary, say
+    from bottleneck_lab.cli.text import left_out, notice, print_summary, say
     from bottleneck_lab.report.collect import collect
     from bottleneck_lab.report.format import answer, trouble
     from bottleneck_lab.report.write import write_report
@@ -294,11 +294,13 @@ def _report(plan: Plan, results: Path) -> tuple[bool, str]:
     print_summary(summary)
     for text in plan.data.notices:
         notice(text)
-    troubled = collect(results).troubled()
+    found = collect(results)
+    troubled = found.troubled()
     if troubled:
         notice(f"{len(troubled)} runs did not end well and count nowhere:")
     for each in troubled:
         say(trouble(each))
+    left_out(found.strays, found.other_plans)
     say(f"report: {path}")
     return bool(troubled), answer(summary["claims"])
 

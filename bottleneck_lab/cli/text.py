@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.text import Text
 from bottleneck_lab.report import format as fmt
 
 if TYPE_CHECKING:
+    from bottleneck_lab.report.collect import Stray
     from bottleneck_lab.runs.plan import Plan
 
 VERDICT_STYLES = {"supported": "green", "contradicted": "red", "equivalent": "cyan", "inconclusive": "yellow"}
@@ -36,6 +37,19 @@ def notice(text: str) -> None:
     lines = textwrap.wrap(text, min(_console.width, 80) - 4)
     rule = "!" * min(_console.width, 80)
     _console.print(Text("\n".join([rule, *(f"! {line}" for line in lines), rule]), style="bold yellow"))
+
+
+def left_out(strays: Sequence[Stray], other_plans: int) -> None:
+    """Say, in a few lines, which files of a results folder count nowhere; nothing where all do."""
+    for stray in strays[:_MOST_STRAYS]:
+        say(f"  left out: {stray.file}: {stray.why}")
+    if len(strays) > _MOST_STRAYS:
+        say(f"  and {len(strays) - _MOST_STRAYS} more that are damaged or foreign; summary.json names them")
+    if other_plans:
+        say(f"  {other_plans} runs of other plans")
+
+
+_MOST_STRAYS = 5
 
 
 def cost_table(plan: Plan) -> None:

@@ -15,6 +15,7 @@ from bottleneck_lab.stats.intervals import (
 from bottleneck_lab.stats.judgement import Judgement, Kind, Question, Verdict, judge
 from bottleneck_lab.stats.planning import detectable_effect, seeds_needed
 from bottleneck_lab.stats.significance import beyond_margin_test, equivalence_test, holm, t_test
+from bottleneck_lab.stats.welch import welch
 
 __all__ = [
     "Interval",
@@ -35,4 +36,5 @@ __all__ = [
     "paired_contrast",
     "seeds_needed",
     "t_test",
+    "welch",
 ]

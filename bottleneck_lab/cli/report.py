@@ -1,0 +1,92 @@
+"""`report`: make the reports of a results folder again from what is on disk."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bottleneck_lab.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def report(
+    results_folder: Annotated[
+        Path, typer.Argument(help="results/NAME/TIER, or a folder above: then all that are below.")
+    ],
+    watch: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Look again every so many seconds, until every run has ended."),
+    ] = None,
+) -> None:
+    """Make reports again from what is on disk, without training.
+
+    With --watch a report is made again whenever its runs or its plan have changed; Ctrl-C ends that, too.
+    Exit codes: 0 all reports are made, 2 there is a folder of which none can be made.
+    """
+    from bottleneck_lab.cli.text import say
+
+    folders = _folders(results_folder)
+    refused: dict[Path, str] = {}
+    seen: dict[Path, set[tuple[str, int, int]]] = {}
+    going_on = set(folders)
+    try:
+        while going_on:
+            for folder in [each for each in folders if each in going_on]:
+                state = set(_state(folder))
+                if state == seen.get(folder):
+                    continue
+                seen[folder] = state
+                try:
+                    line, goes_on = _report(folder)
+                    refused.pop(folder, None)
+                except LabError as error:
+                    line, goes_on = str(error), False
+                    refused[folder] = line
+                say(f"{time.strftime('%H:%M:%S')} {line}" if watch else line)
+                if not goes_on or watch is None:
+                    going_on.discard(folder)
+            if going_on and watch is not None:
+                time.sleep(watch)
+    except KeyboardInterrupt:
+        say("stopped watching; the reports are as of the last look")
+        return
+    if refused:
+        raise LabError(f"{len(refused)} of {len(folders)} reports could not be made, as said above")
+
+
+def _folders(folder: Path) -> list[Path]:
+    if (folder / "plan.json").exists():
+        return [folder]
+    found = sorted(path.parent for path in folder.glob("**/plan.json"))
+    if not found:
+        raise LabError(f"{folder}: holds no results; give results/NAME/TIER, or a folder above such folders")
+    return found
+
+
+def _state(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """What tells that something has changed: names, times and sizes of the plan and of the runs' files."""
+    for path in (folder / "plan.json", *folder.glob("runs/*"), *folder.glob("runs/*/*.json*")):
+        try:
+            found = path.stat()
+        except OSError:
+            continue  # it was only just there
+        yield str(path), found.st_mtime_ns, found.st_size
+
+
+def _report(folder: Path) -> tuple[str, bool]:
+    """Make a report; what to say of it, and whether runs may still be going on."""
+    from bottleneck_lab.report.write import write_report
+
+    try:
+        path, summary = write_report(folder)
+    except OSError as error:
+        raise LabError(f"{folder}: the report cannot be written ({error.strerror or error})") from error
+    counts = {name: count for name, count in summary["runs"].items() if name != "planned"}
+    told = ", ".join(f"{count} {name}" for name, count in counts.items())
+    goes_on = any(counts.get(status) for status in ("unfinished", "not started"))
+    return f"{path}: {told}", goes_on
