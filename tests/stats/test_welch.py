@@ -11,7 +11,7 @@ some = st.lists(st.floats(0, 1), min_size=2, max_size=20)
 
 @given(some, some)
 def test_welch_agrees_with_scipy(a, b):
-    assume(min(stats.tstd(a), stats.tstd(b)) > 1e-3)  # with less, scipy warns of lost digits
+    assume(min(np.std(a), np.std(b)) > 1e-3)  # with less, scipy warns of lost digits
     interval, p_value = welch(a, b)
     slow = stats.ttest_ind(b, a, equal_var=False)
     ends = slow.confidence_interval(0.95)
@@ -38,8 +38,8 @@ def test_what_makes_no_sense_is_refused(a, b, level):
 @given(st.lists(st.lists(st.floats(0, 1), min_size=2, max_size=9), min_size=1, max_size=5))
 def test_bands_are_the_intervals_of_every_group(groups):
     intervals = [mean_interval(group) for group in groups]
-    ends = [(each.estimate, each.low, each.high) for each in intervals]
-    assert mean_band(groups).T == pytest.approx(np.array(ends), abs=1e-12)
+    found = mean_band(groups).T
+    assert found == pytest.approx(np.array([(i.estimate, i.low, i.high) for i in intervals]), abs=1e-12)
 
 
 def test_a_band_of_equal_values_has_no_width():
