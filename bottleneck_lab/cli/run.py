@@ -286,11 +286,13 @@ def _report(plan: Plan, results: Path) -> tuple[bool, str]:
     from bottleneck_lab.cli.text import left_out, notice, print_summary, say
     from bottleneck_lab.report.collect import collect
     from bottleneck_lab.report.format import answer, trouble
+    from bottleneck_lab.report.index import write_index
     from bottleneck_lab.report.write import write_report
 
     with _writing(results):
         plan.write(results)  # again: another command may have written its own meanwhile
         path, summary = write_report(results)
+        write_index(results.parents[1])
     print_summary(summary)
     for text in plan.data.notices:
         notice(text)

@@ -115,7 +115,7 @@ def _listed(dataset: str, variants: list[dict[str, Any]]) -> list[Noted]:
         cells += [fmt.top1(v)] if paper else []
         table.add_row(Text(v["name"]), *cells)
     unit = " in %, ± half the 95 % interval" if together else ""
-    note = f"held-out accuracy{unit}, mean over {_seeds(variants)} seeds"
+    note = f"held-out accuracy{unit}, mean over {_seeds(variants)}"
     if equal := [
         f"{variants[0][key]:,} {fmt.MATCHED[key]}" for key in ("params", "madds") if key not in costs
     ]:
@@ -146,7 +146,7 @@ def _measured(variants: list[dict[str, Any]]) -> list[Noted]:
 def _pivoted(dataset: str, variants: list[dict[str, Any]], axis: str) -> list[Noted]:
     """One row for each combination of the other axes, one column for each level of `axis`."""
     ours = _grid(dataset, variants, axis, fmt.half_width)
-    note = f"held-out accuracy in %, mean over {_seeds(variants)} seeds ± half the 95 % interval"
+    note = f"held-out accuracy in %, mean over {_seeds(variants)} ± half the 95 % interval"
     if all(v["paper_top1"] is None for v in variants):
         return [(ours, note)]
     paper = _grid("paper", variants, axis, fmt.top1)
@@ -169,7 +169,9 @@ def _grid(
 
 def _seeds(variants: list[dict[str, Any]]) -> str:
     counts = sorted({v["n_seeds"] for v in variants})
-    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    if counts == [1]:
+        return "1 seed"
+    return f"{counts[0]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
 
 
 def _print_claim(claim: dict[str, Any]) -> None:

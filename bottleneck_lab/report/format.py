@@ -200,9 +200,34 @@ def answer(claims: Sequence[dict[str, Any]]) -> str:
     """How the claims came out, in a sentence."""
     if not claims:
         return "This ablation makes no claims."
+    if len(claims) == 1:
+        return f"The one claim is {claims[0]['verdict']}."
     counts = Counter(claim["verdict"] for claim in claims)
     parts = [f"{count} {verdict}" for verdict, count in counts.most_common()]
     return f"Of {len(claims)} claims: {', '.join(parts)}."
+
+
+def headline(claim: dict[str, Any]) -> str:
+    """How one claim came out, in a sentence with its interval."""
+    statement = " ".join(claim["statement"].split()).rstrip(".")
+    mark = "" if claim["complete"] else "*"
+    if claim["estimate"] is None:
+        return f"{statement}: {claim['verdict']}{mark}, no seed on {claim['dataset']} has both sides."
+    of = "" if claim["measure"] == "accuracy" else f"{claim['label']} "
+    found = f"{of}{estimate(claim)} {interval(claim)}".replace(f" {DASH}", "")
+    seeds = f"{claim['n_seeds']} {'seed' if claim['n_seeds'] == 1 else 'seeds'}"
+    return f"{statement}: {claim['verdict']}{mark}, {found}{mark} on {claim['dataset']} (95 % over {seeds})."
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Whole numbers in their order, what is next to each other together: `0 to 7, 10`."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        if groups and number == groups[-1][-1] + 1:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return ", ".join(f"{g[0]} to {g[-1]}" if len(g) > 2 else ", ".join(map(str, g)) for g in groups)
 
 
 # What variants must have in common to be matched, and how it is called.

@@ -219,7 +219,8 @@ def test_the_report_shows_the_notice_every_variant_every_verdict_and_its_figures
     assert all(f"| {variant['name']} |" in text for variant in summary["variants"])
     assert all(f"**{c['verdict']}**" in text for c in summary["claims"])
     linked = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
-    assert linked == ["accuracy-spiral.svg", "madds-spiral.svg", "curves-spiral.svg", "curves-digits.svg"]
+    drawn = ["accuracy-spiral", "madds-spiral", "curves-spiral", "curves-digits"]
+    assert linked == [f"{stem}.svg" for stem in (*drawn, "collapse-panels", "collapse-share")]
     assert all((tmp_path / name).exists() for name in linked)
 
 
@@ -228,7 +229,7 @@ def test_tables_in_the_report_have_no_gaps_and_no_ragged_rows(plan, tmp_path):
     lines = write_report(tmp_path)[0].read_text().splitlines()
     tables = "\n".join(line if line.startswith("|") else "" for line in lines).split("\n\n")
     tables = [table.strip().splitlines() for table in tables if table.strip()]
-    assert len(tables) == 7
+    assert len(tables) == 8
     for table in tables:
         assert len({row.count("|") for row in table}) == 1
         assert re.fullmatch(r"(\| -+:? )+\|", table[1])

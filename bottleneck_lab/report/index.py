@@ -1,0 +1,99 @@
+"""`index.html`: every ablation below a folder, how it came out, and the way to its report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bottleneck_lab.report import format as fmt
+from bottleneck_lab.report.page import environment
+from bottleneck_lab.runs import files
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One ablation and tier: what its `summary.json` says of it.
+
+    `href` leads to its report, relative to the index; None where it has none.
+    """
+
+    folder: str
+    name: str
+    tier: str
+    question: str
+    done: int
+    planned: int
+    headline: str
+    verdicts: dict[str, int]
+    href: str | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run that was planned is done."""
+        return self.done == self.planned
+
+
+def write_index(out: Path) -> Path:
+    """Write `index.html` into a folder of results, or of published ones; returns its path.
+
+    It reads the summaries of the reports at most two folders below, not their runs. A folder whose summary
+    cannot be read is named in it.
+    """
+    entries: list[Entry] = []
+    unreadable: list[str] = []
+    for folder in _folders(out):
+        try:
+            entries.append(_entry(out, folder))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            unreadable.append(folder.relative_to(out).as_posix())
+    template = environment().get_template("index.html.j2")
+    files.write_text(out / "index.html", template.render(entries=entries, unreadable=unreadable))
+    return out / "index.html"
+
+
+def _folders(out: Path) -> Iterator[Path]:
+    """The folders of reports, NAME or NAME/TIER, in the order of their names."""
+    for outer in sorted(out.iterdir()):
+        for folder in (outer, *_children(outer)):
+            if any((folder / name).exists() for name in ("summary.json", "plan.json")):
+                yield folder
+
+
+def _children(folder: Path) -> list[Path]:
+    if not folder.is_dir() or (folder / "summary.json").exists():
+        return []
+    try:
+        return sorted(child for child in folder.iterdir() if child.is_dir())
+    except OSError:
+        return []
+
+
+def _entry(out: Path, folder: Path) -> Entry:
+    """Raises AttributeError, IndexError, KeyError, TypeError or ValueError for what is no summary."""
+    summary: dict[str, Any] = files.read_json(folder / "summary.json")
+    claims = summary["claims"]
+    verdicts = Counter(str(claim["verdict"]) for claim in claims)
+    report = next((name for name in ("report.html", "report.md") if (folder / name).exists()), None)
+    return Entry(
+        folder=folder.relative_to(out).as_posix(),
+        name=str(summary["ablation"]),
+        tier=str(summary["tier"]),
+        question=_question(folder, summary),
+        done=int(summary["runs"].get("done", 0)),
+        planned=int(summary["runs"]["planned"]),
+        headline=fmt.headline({"complete": True, **claims[0]}) if claims else "",
+        verdicts=dict(verdicts),
+        href=report and f"{folder.relative_to(out).as_posix()}/{report}",
+    )
+
+
+def _question(folder: Path, summary: dict[str, Any]) -> str:
+    """From the summary, or where an older one has none from the plan."""
+    if "question" in summary:
+        return str(summary["question"])
+    plan = files.read_json(folder / "plan.json")
+    ablation = plan.get("ablation", {}) if isinstance(plan, dict) else {}
+    return str(ablation.get("question") or summary["ablation"])
