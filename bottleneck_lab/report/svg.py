@@ -16,6 +16,8 @@ _COLOURS = {
     "#56b4e9": "var(--sky, #56b4e9)",
     "#b0b0b0": "var(--grid, #b0b0b0)",
 }
+# Text on coloured ground, as in a map: it is read in the colours that were chosen for it, or not at all.
+_ON_COLOUR = re.compile(r"<image |<text style=\"[^\"]*fill: #ffffff")
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _ID = re.compile(r'(\bid="|href="#|url\(#)')
 _SIZE = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
@@ -36,16 +38,20 @@ def inline_svg(content: bytes, prefix: str, title: str, description: str) -> Mar
     rest = re.sub(r"<metadata>.*?</metadata>", "", rest, flags=re.DOTALL)
     rest = _ID.sub(lambda found: found[1] + prefix, rest)
     rest = re.sub(r'( d|points|transform)="[^"]*"', lambda found: _NUMBER.sub(_rounded, found[0]), rest)
-    for colour, variable in _COLOURS.items():
-        rest = rest.replace(f": {colour}", f": {variable}")
+    on_paper = _ON_COLOUR.search(rest) is not None
+    if not on_paper:
+        for colour, variable in _COLOURS.items():
+            rest = rest.replace(f": {colour}", f": {variable}")
     size = _SIZE.search(head)
     assert size is not None, "matplotlib writes width and height in points"
     width, height = (round(float(points) * 4 / 3, 1) for points in size.groups())  # in CSS pixels
     box = re.search(r'viewBox="[^"]*"', head)
     assert box is not None
+    ground = 'class="paper" ' if on_paper else ""
     return Markup(
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {box[0]} '
-        f'width="{width:g}" height="{height:g}" role="img" aria-labelledby="{escape(prefix)}title '
+        f'width="{width:g}" height="{height:g}" {ground}role="img" '
+        f'aria-labelledby="{escape(prefix)}title '
         f'{escape(prefix)}desc"><title id="{escape(prefix)}title">{escape(title)}</title>'
         f'<desc id="{escape(prefix)}desc">{escape(description)}</desc>{rest.strip()}'
     )
