@@ -14,6 +14,7 @@ from bottleneck_lab.cli.compare import compare
 from bottleneck_lab.cli.convert import convert
 from bottleneck_lab.cli.data import data_app
 from bottleneck_lab.cli.explore import explore
+from bottleneck_lab.cli.figures import make_figures, publish, verify_figures
 from bottleneck_lab.cli.inspect import describe, list_ablations, status
 from bottleneck_lab.cli.new import new
 from bottleneck_lab.cli.paper import paper
@@ -38,11 +39,17 @@ app.command("paper", short_help="Set the paper's numbers beside ours.")(paper)
 app.command("patterns", short_help="Count the positive channels of a run (Fig. 7).")(patterns)
 app.command("convert", short_help="Bring in a network of torchvision or timm.")(convert)
 app.command("bridge", short_help="Set collapse beside accuracy, layer by layer.")(bridge)
+app.command("publish", short_help="Pack finished results with their numbers and figures.")(publish)
+app.command("make-figures", short_help="Draw figures again, without training.")(make_figures)
+app.command("verify-figures", short_help="Compute published numbers again.")(verify_figures)
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 
 run_app = typer.Typer(**_LOOKS)  # type: ignore[arg-type]
 run_app.command("run-ablation")(run)
+
+figures_app = typer.Typer(**_LOOKS)  # type: ignore[arg-type]
+figures_app.command("make-figures")(make_figures)
 
 
 def main() -> None:
@@ -53,6 +60,11 @@ def main() -> None:
 def run_ablation() -> None:
     """`run-ablation`: the same as `bottleneck-lab run`."""
     _guarded(run_app)
+
+
+def make_figures_main() -> None:
+    """`make-figures`: the same as `bottleneck-lab make-figures`."""
+    _guarded(figures_app)
 
 
 def _guarded(command: typer.Typer) -> None:

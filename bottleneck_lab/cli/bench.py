@@ -14,8 +14,8 @@ from bottleneck_lab.cli.options import make_folder
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
+    from bottleneck_lab.costs import NetworkCost, SplitCost, Spread
     from bottleneck_lab.models import ImageNetworkSettings
-    from bottleneck_lab.models.benchmark import NetworkCost, SplitCost, Spread
 
 Number = TypeVar("Number", int, float)
 
@@ -225,7 +225,7 @@ def _print_split(costs: Sequence[SplitCost], how: dict[str, Any]) -> None:
     from rich.table import Table
 
     from bottleneck_lab.cli.text import say
-    from bottleneck_lab.models.benchmark import PLAIN
+    from bottleneck_lab.costs import PLAIN
 
     size = f"{how['resolution']} x {how['resolution']}"
     say(f"{how['network']} x{how['width']:g} at {size}, batch {how['batch']}, float32")

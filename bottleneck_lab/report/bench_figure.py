@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bottleneck_lab.models.benchmark import (
+from bottleneck_lab.costs import (
     AS_BUILT,
     CHANNELS,
     CHANNELS_AND_ROWS,
     PLAIN,
     NetworkCost,
     SplitCost,
+    Spread,
 )
 from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, styled
 
@@ -93,6 +94,17 @@ def _mark(axes: Axes, height: float, text: str, place: tuple[_Side, _Level] = ("
         va="bottom" if level == "above" else "top",
         fontsize=7,
     )
+
+
+def draw_bench(contents: dict[str, Any]) -> Figure:
+    """The figure of what a `bench` has left as JSON: of a split network, or of networks."""
+    rows: list[dict[str, Any]] = [
+        {name: Spread(**value) if isinstance(value, dict) else value for name, value in row.items()}
+        for row in contents["rows"]
+    ]
+    if "way" in rows[0]:
+        return draw_split([SplitCost(**row) for row in rows])
+    return draw_networks([NetworkCost(**row) for row in rows])
 
 
 def draw_networks(costs: Sequence[NetworkCost]) -> Figure:

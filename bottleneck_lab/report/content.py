@@ -193,7 +193,7 @@ def _preamble(ablation: dict[str, Any], summary: dict[str, Any]) -> Iterator[Blo
         changing = any(not variant["complete"] for variant in summary["variants"])
         rest = " Numbers with * may change, and so may the figures; what is missing is listed below."
         yield Note("PARTIAL", unfinished + (rest if changing else ""))
-    if strays := summary.get("strays"):
+    if strays := summary["strays"]:
         files = f"{len(strays)} {'file' if len(strays) == 1 else 'files'}"
         yield Note(
             "LEFT OUT", f"{files} in the folder could not be read or are not of this plan; listed below."
@@ -507,10 +507,16 @@ def _lost(results: Results, summary: dict[str, Any]) -> Iterator[Section]:
         said = Text(("They take no part in any number above.",))
         items = tuple(_trouble(run) for run in troubled)
         yield Section("troubled", "Runs that did not end well", (Bullets(items), said))
-    if strays := summary.get("strays"):
+    if strays := summary["strays"]:
         files = tuple((Code(str(stray["file"])), f": {stray['why']}") for stray in strays)
         said = Text(("They count in no number above.",))
         yield Section("strays", "Files that were left out", (Bullets(files), said))
+    if others := summary["other_plans"]:
+        runs = f"{others} {'run' if others == 1 else 'runs'}"
+        said = Text(
+            (f"{runs} of other plans of this ablation, with other seeds or settings, count nowhere.",)
+        )
+        yield Section("other-plans", "Runs of other plans", (said,))
 
 
 def _missing(lost: dict[str, Any]) -> tuple[Span, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,13 +45,16 @@ def styled() -> Iterator[None]:
         yield
 
 
-def drawn_bytes(figure: Figure) -> dict[str, bytes]:
+_METADATA: dict[str, dict[str, Any]] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
+
+
+def drawn_bytes(figure: Figure, suffixes: Sequence[str] = tuple(_METADATA)) -> dict[str, bytes]:
     """What `save` writes, by suffix. The same figure gives the same bytes (same matplotlib)."""
     found = {}
     with styled():
-        for suffix, metadata in ((".svg", {"Date": None, "Creator": None}), (".png", {"Software": None})):
+        for suffix in suffixes:
             stream = io.BytesIO()
-            figure.savefig(stream, format=suffix[1:], metadata=metadata)
+            figure.savefig(stream, format=suffix[1:], metadata=_METADATA[suffix])
             found[suffix] = stream.getvalue()
     return found
 

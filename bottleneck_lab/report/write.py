@@ -35,7 +35,7 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
     results = collect(folder)
     summary = summarise(results)
     files.write_json(folder / "summary.json", summary)
-    files.write_text(folder / "results.csv", _csv(results.runs))
+    files.write_text(folder / "results.csv", runs_table(results.runs))
     files.write_text(folder / "collapse.html", explorer_page())
     pictures: dict[str, list[Picture]] = {}
     drawings: dict[str, bytes] = {}
@@ -116,7 +116,8 @@ def _md_span(part: Span) -> str:
     return part.replace("*", "\\*")
 
 
-def _csv(runs: tuple[Run, ...]) -> str:
+def runs_table(runs: tuple[Run, ...]) -> str:
+    """`results.csv`: a row a run."""
     stream = io.StringIO()
     columns = [field.name for field in dataclasses.fields(Run) if field.name != "measures"]
     taken = dict.fromkeys(f"measures.{name}" for run in runs for name in run.measures)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bottleneck_lab.models.benchmark import (
+from bottleneck_lab.costs import (
     AS_BUILT,
     CHANNELS,
     CHANNELS_AND_ROWS,

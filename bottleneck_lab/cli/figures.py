@@ -1,0 +1,108 @@
+"""`publish`, `make-figures` and `verify-figures`: published results, made and made again without training."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bottleneck_lab.errors import LabError
+
+Names = Annotated[list[str] | None, typer.Argument(help="Folders in it, by name (default: all).")]
+Figures = Annotated[Path, typer.Option("--figures", help="Folder of published results.")]
+
+
+def publish(
+    results_folder: Annotated[Path, typer.Argument(help="A finished results/NAME/TIER.")],
+    to: Annotated[Path | None, typer.Option(help="Where to (default: figures/NAME).")] = None,
+) -> None:
+    """Pack the records of finished runs, with every number and figure that is made from them.
+
+    To go on from them: copy plan.json, `unzip runs.zip` beside it, and start the ablation there.
+    """
+    from bottleneck_lab.cli.text import say
+    from bottleneck_lab.report import published
+
+    target = to or Path("figures") / results_folder.resolve().parent.name
+    published.publish(results_folder, target)
+    size = sum(path.stat().st_size for path in target.iterdir()) / 1e6
+    say(f"{target}: {size:.1f} MB")
+
+
+def make_figures(
+    names: Names = None,
+    figures: Figures = Path("figures"),
+    results: Annotated[
+        Path | None, typer.Option(help="Draw those of a results folder instead, where its runs lie.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; say which figure no longer matches its data.")
+    ] = False,
+) -> None:
+    """Draw figures again from the data beside them, without training.
+
+    Exit codes: 0 done, or all figures match; 1 some do not match; 2 wrong usage or damaged data.
+    """
+    from bottleneck_lab.cli.text import say
+    from bottleneck_lab.report import published
+
+    folders = _chosen(results or figures, names or [])
+    if check:
+        _report(_each(published.stale_figures, folders), "all figures match their data")
+        return
+    for folder, stems in zip(folders, _each(published.draw, folders), strict=True):
+        say(f"{folder}: {', '.join(stems)}")
+
+
+def verify_figures(names: Names = None, figures: Figures = Path("figures")) -> None:
+    """Compute every published number and verdict again from the records.
+
+    Exit codes: 0 all are borne out, 1 some are not, 2 wrong usage or damaged records.
+    """
+    from bottleneck_lab.report import published
+
+    folders = _chosen(figures, names or [])
+    _report(_each(published.false_numbers, folders), "every number is borne out by its records")
+
+
+def _report(problems: Sequence[Sequence[str]], fine: str) -> None:
+    from bottleneck_lab.cli.text import say
+
+    found = [problem for of_folder in problems for problem in of_folder]
+    for problem in found:
+        say(problem)
+    if found:
+        raise typer.Exit(1)
+    say(fine)
+
+
+def _chosen(above: Path, names: Sequence[str]) -> list[Path]:
+    """The folders with data, those at most two levels below, or the named ones.
+
+    Raises:
+        LabError: there are none, or one is not there.
+    """
+    from bottleneck_lab.config.problems import nearest
+    from bottleneck_lab.report.published import is_published
+
+    candidates = [above, *sorted(above.glob("*")), *sorted(above.glob("*/*"))]
+    found = [folder for folder in candidates if folder.is_dir() and is_published(folder)]
+    if not found:
+        raise LabError(f"{above}: holds no results that figures could be drawn from")
+    known = {(folder.relative_to(above).parts or (".",))[0]: folder for folder in found}
+    for name in names:
+        if name not in known:
+            raise LabError(f"{above} has no results of {name!r}; {nearest(name, list(known))}")
+    return [folder for folder in found if not names or folder.relative_to(above).parts[0] in names]
+
+
+def _each(do: Callable[[Path], list[str]], folders: Sequence[Path]) -> list[list[str]]:
+    """Do it to every folder, on all cores."""
+    if len(folders) == 1:
+        return [do(folders[0])]
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(do, folders))

@@ -1,0 +1,184 @@
+"""Published results: a results folder whose runs are packed, from which everything in it is made again."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.manifold.collapse import CollapseResult, measure_collapse
+from bottleneck_lab.manifold.shapes import CURVES, make_shape
+from bottleneck_lab.report.bench_figure import draw_bench
+from bottleneck_lab.report.collapse_figure import draw_collapsed, draw_panels
+from bottleneck_lab.report.collect import collect
+from bottleneck_lab.report.figures import figures_of
+from bottleneck_lab.report.style import drawn_bytes, save
+from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.write import runs_table
+from bottleneck_lab.runs import files
+from bottleneck_lab.runs.packed import PACKED, pack, unpacked
+
+BENCHES = ("split", "networks")  # what `bench` leaves, and its figure is called
+COLLAPSE = "collapse.json"  # what `collapse` leaves; its settings are all it takes to draw it again
+
+
+def publish(source: Path, target: Path) -> None:
+    """Write the records, numbers and figures of a results folder into another one.
+
+    `plan.json`, `runs.zip` (every run of the plan, without weights), `summary.json`, `results.csv`, and each
+    figure as SVG and PNG.
+
+    Raises:
+        LabError: a folder without a plan, or with a run that is not finished.
+    """
+    results = collect(source)
+    left = [run for run in results.runs if run.status in ("not started", "unfinished", "failed", "damaged")]
+    if left:
+        raise LabError(
+            f"{source}: {len(left)} of {len(results.runs)} runs are not finished; run it to its end"
+        )
+    content = pack(source, {run.run for run in results.runs})
+    files.write_bytes(target / PACKED, content)
+    files.write_bytes(target / "plan.json", (source / "plan.json").read_bytes())
+    with unpacked(target) as folder:
+        results = collect(folder)
+        summary = summarise(results)
+        files.write_json(target / "summary.json", summary)
+        files.write_text(target / "results.csv", runs_table(results.runs))
+    draw(target)
+
+
+def draw(folder: Path) -> list[str]:
+    """Draw every figure of a published folder again from its data; returns their stems."""
+    stems = []
+    for stem, figure in _figures(folder):
+        save(figure, folder / stem)
+        stems.append(stem)
+    return stems
+
+
+def measured_again(contents: dict[str, Any]) -> CollapseResult:
+    """The measurement that `collapse` has left as JSON: cheaper to make again than to keep the points of."""
+    settings, rows = contents["settings"], contents["rows"]
+    return measure_collapse(
+        make_shape(settings["shape"], settings["points"], settings["seed"]),
+        [row["dim"] for row in rows],
+        embedding=settings["embedding"],
+        bias=settings["bias"],
+        activation=settings["activation"],
+        trials=rows[0]["trials"],
+        seed=settings["seed"],
+    )
+
+
+def is_published(folder: Path) -> bool:
+    """Whether a folder has data that figures are drawn from."""
+    names = ("plan.json", COLLAPSE, *(f"{bench}.json" for bench in BENCHES))
+    return any((folder / name).exists() for name in names)
+
+
+def _figures(folder: Path) -> Iterator[tuple[str, Figure]]:
+    for bench in BENCHES:
+        if (contents := files.read_json(folder / f"{bench}.json")) is not None:
+            yield bench, draw_bench(contents)
+    if (contents := files.read_json(folder / COLLAPSE)) is not None:
+        result = measured_again(contents)
+        yield "panels", draw_panels(result, curve=contents["settings"]["shape"] in CURVES)
+        yield "collapsed", draw_collapsed(result)
+    if (folder / "plan.json").exists():
+        with unpacked(folder) as place:
+            results = collect(place)
+            summary = summarise(results)
+            for dataset in summary["datasets"]:
+                for drawn in figures_of(results, summary, dataset):
+                    yield drawn.stem, drawn.figure
+
+
+def stale_figures(folder: Path) -> list[str]:
+    """What is wrong with the figures of a published folder, a sentence each; none if all match their data."""
+    problems = []
+    for stem, figure in _figures(folder):
+        path = folder / f"{stem}.svg"
+        if not path.exists():
+            problems.append(f"{path}: is missing")
+        elif not same_drawing(path.read_text(), drawn_bytes(figure, [".svg"])[".svg"].decode()):
+            problems.append(f"{path}: no longer matches its data")
+        if not path.with_suffix(".png").exists():
+            problems.append(f"{path.with_suffix('.png')}: is missing")
+    return problems
+
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+_NAME = re.compile(r"\b[a-zA-Z]?[0-9a-f]{10}\b")  # of a marker or a clip path: a hash of its coordinates
+_NEAR = 0.05  # points: what an eye cannot see
+
+
+def same_drawing(first: str, second: str) -> bool:
+    """Whether two SVG files have the same elements and texts, at places that an eye takes for equal.
+
+    Processors and versions of numpy differ in the last digit.
+    """
+    one, other = (_NAME.sub("#", text) for text in (first, second))
+    if _NUMBER.sub("0", one) != _NUMBER.sub("0", other):
+        return False
+    numbers = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
+    return all(a == b or math.isclose(float(a), float(b), abs_tol=_NEAR) for a, b in numbers)
+
+
+def false_numbers(folder: Path) -> list[str]:
+    """Every published number or verdict of a folder that its records do not bear out, a sentence each."""
+    problems: list[str] = []
+    if (contents := files.read_json(folder / COLLAPSE)) is not None:
+        rows = json.loads(json.dumps(measured_again(contents).rows()))
+        problems += _false(folder / COLLAPSE, contents["rows"], rows)
+    if not (folder / "plan.json").exists():
+        return problems
+    with unpacked(folder) as place:
+        results = collect(place)
+        summary = summarise(results)
+    published = files.read_json(folder / "summary.json")
+    problems += _false(folder / "summary.json", published, summary)
+    table = folder / "results.csv"
+    if not table.exists() or table.read_text() != runs_table(results.runs):
+        problems.append(f"{table}: is not what its records say")
+    return problems
+
+
+def _false(path: Path, published: Any, made: Any) -> list[str]:
+    return [
+        f"{path}: {where or 'the whole'} is {found}; its records say {again}"
+        for where, found, again in _differences(published, made)
+    ]
+
+
+_NOTHING = object()
+
+
+def _differences(found: Any, made: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The places in which two JSON contents differ; floats to nine digits."""
+    if isinstance(found, dict) and isinstance(made, dict):
+        for key in dict.fromkeys([*found, *made]):
+            below = f"{where}.{key}" if where else str(key)
+            yield from _differences(found.get(key, _NOTHING), made.get(key, _NOTHING), below)
+    elif isinstance(found, list) and isinstance(made, list):
+        for place, (one, other) in enumerate(zip_longest(found, made, fillvalue=_NOTHING)):
+            yield from _differences(one, other, f"{where}[{place}]")
+    elif not _equal(found, made):
+        yield where, _shown(found), _shown(made)
+
+
+def _equal(found: Any, made: Any) -> bool:
+    if isinstance(found, float) and isinstance(made, float | int) and not isinstance(made, bool):
+        return math.isclose(found, made, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(found == made)
+
+
+def _shown(value: Any) -> str:
+    return "missing" if value is _NOTHING else repr(value)

@@ -1,0 +1,58 @@
+"""`make-figures` and `verify-figures` as a user types them, on what `bench` and `collapse` leave."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bottleneck_lab.cli import app
+from bottleneck_lab.errors import LabError
+
+FIGURES = Path(__file__).parents[2] / "figures"
+
+
+@pytest.fixture
+def figures(tmp_path):
+    shutil.copytree(FIGURES / "memory_split", tmp_path / "figures" / "memory_split")
+    return tmp_path / "figures"
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+pytestmark = pytest.mark.skipif(not FIGURES.exists(), reason="the checkout has no figures")
+
+
+def test_a_figure_is_drawn_again(figures):
+    (figures / "memory_split" / "split.svg").unlink()
+    done = invoke("make-figures", "--figures", figures)
+    assert done.exit_code == 0
+    assert (figures / "memory_split" / "split.svg").exists()
+    assert "split" in done.output
+
+
+def test_a_stale_figure_is_named_and_the_exit_code_says_so(figures):
+    (figures / "memory_split" / "split.svg").unlink()
+    done = invoke("make-figures", "--figures", figures, "--check")
+    assert done.exit_code == 1
+    assert "split.svg: is missing" in done.output.replace("\n", " ").replace("  ", " ")
+    assert not (figures / "memory_split" / "split.svg").exists()
+
+
+def test_figures_that_match_are_said_to_match(figures):
+    done = invoke("make-figures", "memory_split", "--figures", figures, "--check")
+    assert (done.exit_code, done.output.strip()) == (0, "all figures match their data")
+
+
+def test_a_name_that_is_not_there_gets_the_nearest(figures):
+    done = invoke("make-figures", "memory_spilt", "--figures", figures)
+    assert isinstance(done.exception, LabError)
+    assert "memory_split" in str(done.exception)
+
+
+def test_a_folder_without_results_is_refused(tmp_path):
+    done = invoke("verify-figures", "--figures", tmp_path)
+    assert isinstance(done.exception, LabError)
+    assert "holds no results" in str(done.exception)
