@@ -49,13 +49,21 @@ def make_figures(
     """
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.report import published
+    from bottleneck_lab.report.ledger import LEDGER, ledger
+    from bottleneck_lab.runs import files
 
     folders = _chosen(results or figures, names or [])
+    page = None if results or names else ledger(folders)  # of all that is published, or not at all
     if check:
-        _report(_each(published.stale_figures, folders), "all figures match their data")
+        problems = _each(published.stale_figures, folders)
+        if page is not None and page != files.read_text(figures / LEDGER):
+            problems.append([f"{figures / LEDGER}: no longer matches its data"])
+        _report(problems, "all figures match their data")
         return
     for folder, stems in zip(folders, _each(published.draw, folders), strict=True):
         say(f"{folder}: {', '.join(stems)}")
+    if page is not None:
+        files.write_text(figures / LEDGER, page)
 
 
 def verify_figures(names: Names = None, figures: Figures = Path("figures")) -> None:

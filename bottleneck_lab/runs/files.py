@@ -69,6 +69,14 @@ def booleans(content: bytes) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
     return values.view(np.bool_) if values.max(initial=0) <= 1 else None
 
 
+def read_text(path: Path) -> str | None:
+    """The content of a text file; None where there is none, or it cannot be read."""
+    try:
+        return path.read_text()
+    except (OSError, ValueError):
+        return None
+
+
 def read_json(path: Path) -> Any:
     """The content of a JSON file; None where there is none, or it cannot be read."""
     try:

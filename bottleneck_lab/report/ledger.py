@@ -1,0 +1,115 @@
+"""The ledger: every claim that published results speak to, and where it stands."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.report import format as fmt
+from bottleneck_lab.report.repeat import repeat_command
+from bottleneck_lab.runs import files
+from bottleneck_lab.stats import seeds_needed
+from bottleneck_lab.stats.intervals import t_quantile
+
+LEDGER = "CLAIMS.md"
+
+_HEAD = """# Every claim that was tested
+
+Where each stands in the paper (Sandler et al. 2018; its numbers are one run each, on ImageNet), what
+came out here, and the command that repeats it. Estimates and 95 % intervals over seeds are in percentage
+points, or in the unit of the measure that is named; they are positive where the claim says so. p is
+Holm's over all claims of an ablation; a claim of equivalence has that of two one-sided tests. Questions,
+claims, margins and numbers of seeds stood in `experiments/` before the runs. For an open claim the last
+column says how many seeds would decide it, if it were the only one and what was found true: the interval
+is then narrower than the estimate, or than the margin where that is larger. This page is made by `make-
+figures` from the records beside it; what was learnt is in [README.md](README.md)."""
+
+_HEADINGS = "claim, in the paper, paper, data, ours, 95 %, p (Holm), seeds, verdict, to decide"
+_RULE = "| --- | --- | --- | --- | ---: | --- | ---: | ---: | --- | ---: |"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What a published folder says of its ablation."""
+
+    name: str
+    plan: dict[str, Any]
+    summary: dict[str, Any]
+    cpu_seconds: float
+
+
+def ledger(folders: Sequence[Path]) -> str:
+    """A Markdown page with a section for each of these folders that is of an ablation.
+
+    Raises:
+        LabError: a folder without its summary or table.
+    """
+    entries = [_entry(folder) for folder in folders if (folder / "plan.json").exists()]
+    counts = Counter(claim["verdict"] for entry in entries for claim in entry.summary["claims"])
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    hours = sum(entry.cpu_seconds for entry in entries) / 3600
+    total = (
+        f"**{counts.total()} claims in {len(entries)} ablations: {verdicts}.** {hours:.1f} core-hours in all."
+    )
+    sections = ("\n".join(_section(entry)) for entry in entries)
+    return "\n\n".join([_HEAD, total, *sections]) + "\n"
+
+
+def _entry(folder: Path) -> _Entry:
+    plan, summary = (files.read_json(folder / name) for name in ("plan.json", "summary.json"))
+    try:
+        rows = list(csv.DictReader(io.StringIO((folder / "results.csv").read_text())))
+        seconds = sum(float(row["cpu_seconds"] or 0) for row in rows)
+        summary["claims"], plan["variants"]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise LabError(f"{folder}: its plan, summary or table cannot be read; publish it again") from error
+    return _Entry(folder.name, plan, summary, seconds)
+
+
+def _section(entry: _Entry) -> Iterator[str]:
+    processors = dict.fromkeys(origin["cpu"] or "an unknown processor" for origin in entry.summary["origins"])
+    yield f"## {entry.name}"
+    yield ""
+    yield f"{entry.plan['ablation']['question']} ({entry.plan['ablation']['source']})"
+    yield ""
+    yield f"    {repeat_command(entry.plan)}"
+    yield ""
+    yield (
+        f"{entry.summary['runs'].get('done', 0)} runs, {entry.cpu_seconds / 3600:.2f} core-hours on "
+        f"{' and '.join(processors)}. Numbers and figures: [{entry.name}/]({entry.name}/)."
+    )
+    yield ""
+    yield f"| {_HEADINGS.replace(', ', ' | ')} |"
+    yield _RULE
+    for claim in entry.summary["claims"]:
+        measure = "" if claim["measure"] == "accuracy" else f" ({claim['label']})"
+        cells = (
+            fmt.cell(claim["statement"] + measure),
+            fmt.cell(claim["source"]),
+            fmt.in_paper(claim),
+            claim["dataset"],
+            fmt.amount(claim["estimate"], claim["share"]),
+            fmt.interval(claim),
+            fmt.p_value(claim["p_holm"]),
+            str(claim["n_seeds"]),
+            f"**{claim['verdict']}**",
+            _to_decide(claim),
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def _to_decide(claim: dict[str, Any]) -> str:
+    """How many seeds of the same spread bring an open claim's interval down to what would decide it."""
+    n = claim["n_seeds"]
+    if claim["verdict"] != "inconclusive" or claim["ci_low"] is None or claim["ci_low"] == claim["ci_high"]:
+        return fmt.DASH
+    deviation = (claim["ci_high"] - claim["ci_low"]) / 2 * math.sqrt(n) / t_quantile(0.975, n - 1)
+    shown = abs(claim["estimate"]) if claim["kind"] == "difference" else 0.0
+    return f"{seeds_needed(deviation, max(shown, claim['margin'])):,}"
