@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from bottleneck_lab.config import Ablation, Tier
     from bottleneck_lab.data.cifar import CifarLayout
+    from bottleneck_lab.runs.execute import Event
     from bottleneck_lab.runs.jobs import Job
     from bottleneck_lab.runs.plan import Data, Plan
+    from bottleneck_lab.runs.tracking import Tracking
     from bottleneck_lab.runs.work import Workplace
 
 
@@ -47,6 +49,10 @@ def run(
     out: Out = Path("results"),
     data_dir: DataDir = None,
     include: Include = None,
+    tracker: Annotated[
+        list[str] | None,
+        typer.Option(help="Also log to tensorboard, mlflow or wandb, offline (repeat for more)."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier runs and train again.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, and its cost.")
@@ -76,6 +82,9 @@ def run(
         return
     if tier not in TIERS:
         raise LabError(f"--tier {tier}: no such tier; {nearest(tier, TIERS)}")
+    trackers = tuple(dict.fromkeys(tracker or []))
+    if trackers:
+        _refuse_trackers(trackers)
     order = _Order(
         tier=tier,
         seeds=parse_seeds(seeds),
@@ -84,6 +93,7 @@ def run(
         device=device,
         out=out,
         data_dir=data_dir,
+        trackers=trackers,
         fresh=fresh,
         dry_run=dry_run,
     )
@@ -115,6 +125,7 @@ class _Order:
     device: str
     out: Path
     data_dir: Path | None
+    trackers: tuple[str, ...]
     fresh: bool
     dry_run: bool
 
@@ -151,7 +162,8 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
         _forget(plan, jobs, Workplace(results))
     if order.tier != "smoke":
         _print_estimate(jobs, plan, results, device, count)
-    interrupted = _train(jobs, results, data, device, count)
+    tracking = _tracking(plan, results, order)
+    interrupted = _train(jobs, results, data, device, count, tracking)
     failed, answer = _report(plan, results)
     if interrupted:
         print(f"Interrupted. What is finished is kept; to go on: {_same_command(data)}", file=sys.stderr)
@@ -260,7 +272,26 @@ def _writing(results: Path) -> Iterator[None]:
         ) from error
 
 
-def _train(jobs: Sequence[Job], results: Path, data: Data, device: str, workers: int) -> bool:
+def _refuse_trackers(names: Sequence[str]) -> None:
+    """Refuse trackers that do not exist or are not installed, before anything is downloaded."""
+    from bottleneck_lab.runs.tracking import find_tracker
+
+    for name in names:
+        find_tracker(name)
+
+
+def _tracking(plan: Plan, results: Path, order: _Order) -> Tracking | None:
+    if not order.trackers:
+        return None
+    from bottleneck_lab.runs.tracking import Tracking
+
+    afresh = [run.id for run in plan.runs()] if order.fresh else []
+    return Tracking(order.trackers, results, afresh, lambda text: print(text, file=sys.stderr))
+
+
+def _train(
+    jobs: Sequence[Job], results: Path, data: Data, device: str, workers: int, tracking: Tracking | None
+) -> bool:
     """Do the jobs under the eyes of the user; whether Ctrl-C ended it."""
     from bottleneck_lab.cli.progress import watching
     from bottleneck_lab.runs.execute import execute
@@ -268,7 +299,13 @@ def _train(jobs: Sequence[Job], results: Path, data: Data, device: str, workers:
 
     start = time.monotonic()
     try:
-        with _writing(results), watching(jobs) as listener:
+        with _writing(results), watching(jobs) as watcher:
+
+            def listener(event: Event) -> None:
+                watcher(event)
+                if tracking is not None:
+                    tracking(event)
+
             place = Workplace(results, device, data.folders, extend.included())
             execute(jobs, place, workers, listener)
     except KeyboardInterrupt:
@@ -278,6 +315,8 @@ def _train(jobs: Sequence[Job], results: Path, data: Data, device: str, workers:
         from bottleneck_lab.report.format import duration
 
         say(f"trained for {duration(time.monotonic() - start)}")
+        for line in tracking.where_to_look() if tracking is not None else []:
+            say(line)
     return False
 
 

@@ -1,0 +1,138 @@
+"""Telling trackers of the runs that are finished, in the process that watches over all of them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from bottleneck_lab.config import RunSettings
+from bottleneck_lab.config.problems import nearest
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.runs import trackers
+from bottleneck_lab.runs.execute import Event
+from bottleneck_lab.runs.folder import FINAL, RunFolder
+from bottleneck_lab.runs.jobs import Job
+from bottleneck_lab.runs.trackers.protocol import FinishedRun, Tracker
+
+NAMES = sorted(module.name for module in pkgutil.iter_modules(trackers.__path__) if module.name != "protocol")
+
+
+def find_tracker(name: str) -> type[Tracker]:
+    """The class of a tracker.
+
+    Raises:
+        LabError: there is none of this name, or what it needs is not installed.
+    """
+    if name not in NAMES:
+        raise LabError(f"--tracker {name}: no such tracker; {nearest(name, NAMES)}")
+    try:
+        module = importlib.import_module(f"{trackers.__name__}.{name}")
+    except ImportError as error:
+        raise LabError(
+            f"--tracker {name}: {error.name or name} is not installed; get it by: "
+            f"pip install 'bottleneck-lab[{name}]'"
+        ) from error
+    found: type[Tracker] = module.Tracker
+    return found
+
+
+class Tracking:
+    """A listener that logs every finished run of a job that is done, once, from what lies in its folder.
+
+    A tracker that raises is off from then on, and `complain` is told so in a sentence; no run is stopped.
+
+    Args:
+        names: of the trackers.
+        results: the folder of one ablation and tier, which exists.
+        afresh: ids of runs of which the trackers shall forget what they hold.
+        complain: what to do with a sentence.
+
+    Raises:
+        LabError: as `find_tracker`.
+    """
+
+    def __init__(
+        self, names: Iterable[str], results: Path, afresh: Iterable[str], complain: Callable[[str], None]
+    ) -> None:
+        self._results = results
+        self._complain = complain
+        self._told: set[str] = set()  # the ids of jobs; those that others do are announced again and again
+        self._trackers: dict[str, Tracker] = {}
+        kinds = {name: find_tracker(name) for name in names}
+        forgotten = list(afresh)
+
+        def open_(name: str) -> None:
+            self._trackers[name] = kinds[name](results)
+            for run_id in forgotten:
+                self._trackers[name].forget(run_id)
+
+        for name in kinds:
+            self._attempt(name, open_)
+
+    def __call__(self, event: Event) -> None:
+        """Hear of a job. That its last epoch is over, which has a record, is not yet its end."""
+        if event.share < 1 or event.record is not None or event.job.id in self._told:
+            return
+        self._told.add(event.job.id)
+        for name in list(self._trackers):
+            self._attempt(name, lambda name: self._log(self._trackers[name], event.job))
+
+    def where_to_look(self) -> list[str]:
+        """A line for each tracker that is on."""
+        return [f"{name}: {tracker.look}" for name, tracker in self._trackers.items()]
+
+    def _attempt(self, name: str, act: Callable[[str], None]) -> None:
+        """Do something with a tracker that no other process touches meanwhile."""
+        try:
+            lock = self._results / "checkpoints" / f"{name}.lock"
+            lock.parent.mkdir(exist_ok=True)
+            with filelock.FileLock(lock):
+                act(name)
+        except Exception as error:  # whatever it is, the training is worth more
+            self._trackers.pop(name, None)
+            what = " ".join(str(error).split()) or "no reason given"
+            self._complain(
+                f"--tracker {name}: off from here on ({type(error).__name__}: {what}); the runs go on"
+            )
+
+    def _log(self, tracker: Tracker, job: Job) -> None:
+        for run in job.runs:
+            if RunFolder(self._results, run.id).status() in FINAL and not tracker.has(run.id):
+                tracker.forget(run.id)
+                tracker.log(finished_run(self._results, run))
+
+
+def finished_run(results: Path, run: RunSettings) -> FinishedRun:
+    """What trackers are told of a finished run."""
+    folder = RunFolder(results, run.id)
+    result = folder.result() or {}
+    return FinishedRun(
+        run.id,
+        f"{run.variant}, {run.dataset}, seed {run.seed}",
+        result["status"],
+        dict(_settings(run.model_dump(mode="json"))),
+        {record["epoch"]: dict(_numbers(record)) for record in folder.records()},
+        dict(_numbers({key: value for key, value in result.items() if key != "seed"})),
+    )
+
+
+def _settings(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, str | int | float | bool]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _settings(value, f"{above}{key}.")
+        elif value is not None:
+            yield above + key, value if isinstance(value, str | int | float) else json.dumps(value)
+
+
+def _numbers(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, float]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, f"{above}{key}/")
+        elif key != "epoch" and isinstance(value, int | float) and not isinstance(value, bool):
+            yield above + key, float(value)
