@@ -50,6 +50,8 @@ def report(
                 say(f"{time.strftime('%H:%M:%S')} {line}" if watch else line)
                 if not goes_on or watch is None:
                     going_on.discard(folder)
+            if folders != [results_folder]:
+                _index(results_folder)
             if going_on and watch is not None:
                 time.sleep(watch)
     except KeyboardInterrupt:
@@ -76,6 +78,15 @@ def _state(folder: Path) -> Iterator[tuple[str, int, int]]:
         except OSError:
             continue  # it was only just there
         yield str(path), found.st_mtime_ns, found.st_size
+
+
+def _index(folder: Path) -> None:
+    from bottleneck_lab.report.index import write_index
+
+    try:
+        write_index(folder)
+    except OSError as error:
+        raise LabError(f"{folder}: the index cannot be written ({error.strerror or error})") from error
 
 
 def _report(folder: Path) -> tuple[str, bool]:

@@ -239,7 +239,7 @@ def _outcome(results: Results, summary: dict[str, Any], dataset: str, table_id: 
     columns += [Column("seeds", True), Column("held-out accuracy", True), Column("95 % interval")]
     columns += [Column("test accuracy", True)] if tested else []
     columns += [Column(f"paper ({paper['data']})", True)] if paper else []
-    columns += [Column("difference (points) [95 %]", True), Column("to"), Column("verdict")]
+    columns += [Column("difference, points", True), Column("to"), Column("verdict")]
     rows = []
     for variant in variants:
         still = not variant["complete"]
@@ -265,9 +265,9 @@ def _outcome(results: Results, summary: dict[str, Any], dataset: str, table_id: 
         Text((f"{fmt.matching(variants, shape['facet'])} {_split(results, dataset)}{from_paper}",)),
         Text(
             (
-                "A difference is paired by seed, over the seeds that both variants have. A verdict is that "
-                "of the claim about these two; without a claim there is none, and the interval is not "
-                "corrected for being one of many.",
+                "A difference is paired by seed, over the seeds that both variants have, with its 95 % "
+                "interval. A verdict is that of the claim about these two; without a claim there is none, "
+                "and the interval is not corrected for being one of many.",
             )
         ),
     ]
@@ -507,16 +507,15 @@ def _lost(results: Results, summary: dict[str, Any]) -> Iterator[Section]:
         said = Text(("They take no part in any number above.",))
         items = tuple(_trouble(run) for run in troubled)
         yield Section("troubled", "Runs that did not end well", (Bullets(items), said))
-    if strays := summary["strays"]:
-        files = tuple((Code(str(stray["file"])), f": {stray['why']}") for stray in strays)
-        said = Text(("They count in no number above.",))
-        yield Section("strays", "Files that were left out", (Bullets(files), said))
-    if others := summary["other_plans"]:
-        runs = f"{others} {'run' if others == 1 else 'runs'}"
-        said = Text(
-            (f"{runs} of other plans of this ablation, with other seeds or settings, count nowhere.",)
-        )
-        yield Section("other-plans", "Runs of other plans", (said,))
+    left_out: list[tuple[Span, ...]] = [
+        (Code(stray["file"]), f": {stray['why']}") for stray in summary["strays"]
+    ]
+    if count := summary["other_plans"]:
+        runs = "run" if count == 1 else "runs"
+        left_out.append((f"{count} {runs} of other plans of this ablation in ", Code("runs/"), "."))
+    if left_out:
+        said = Text(("Nothing of this is counted above.",))
+        yield Section("left-out", "What was left out", (Bullets(tuple(left_out)), said))
 
 
 def _missing(lost: dict[str, Any]) -> tuple[Span, ...]:

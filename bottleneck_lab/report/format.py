@@ -215,8 +215,8 @@ def headline(claim: dict[str, Any]) -> str:
         return f"{statement}: {claim['verdict']}{mark}, no seed on {claim['dataset']} has both sides."
     of = "" if claim["measure"] == "accuracy" else f"{claim['label']} "
     found = f"{of}{estimate(claim)} {interval(claim)}".replace(f" {DASH}", "")
-    seeds = f"{claim['n_seeds']} {'seed' if claim['n_seeds'] == 1 else 'seeds'}"
-    return f"{statement}: {claim['verdict']}{mark}, {found}{mark} on {claim['dataset']} (95 % over {seeds})."
+    over = "one seed" if claim["n_seeds"] == 1 else f"95 % over {claim['n_seeds']} seeds"
+    return f"{statement}: {claim['verdict']}{mark}, {found}{mark} on {claim['dataset']} ({over})."
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bottleneck_lab.config import catalogue, load
 from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.page import environment
 from bottleneck_lab.runs import files
@@ -91,9 +92,10 @@ def _entry(out: Path, folder: Path) -> Entry:
 
 
 def _question(folder: Path, summary: dict[str, Any]) -> str:
-    """From the summary, or where an older one has none from the plan."""
-    if "question" in summary:
-        return str(summary["question"])
+    """From the plan; where only the summary was published, from the catalogue, if it has the ablation."""
     plan = files.read_json(folder / "plan.json")
-    ablation = plan.get("ablation", {}) if isinstance(plan, dict) else {}
-    return str(ablation.get("question") or summary["ablation"])
+    asked = plan.get("ablation") if isinstance(plan, dict) else None
+    if isinstance(asked, dict) and "question" in asked:
+        return str(asked["question"])
+    name = str(summary["ablation"])
+    return load(name).question if name in catalogue() else ""

@@ -96,9 +96,9 @@ def cell(content: Cell) -> str:
 
 
 def columns(table: Table) -> str:
-    """The columns of a `longtable` as wide as the page, each with a share of it that its text asks for.
+    """The columns of a `longtable`: as they are where they fit, else as wide as the page together.
 
-    A column has what its longest word needs; what is left goes to those whose text is longest.
+    There a column has what its longest word needs; what is left goes to those whose text is longest.
     """
     texts = [
         [column.name, *(f"{row[place].verdict or ''}{row[place].text}*" for row in table.rows)]
@@ -106,6 +106,8 @@ def columns(table: Table) -> str:
     ]
     least = [max(min(len(word), _LONGEST) for text in each for word in text.split() or "-") for each in texts]
     whole = [max(map(len, each)) for each in texts]
+    if sum(whole) + 2 * len(whole) < _SURE_TO_FIT:
+        return "".join("r" if column.number else "l" for column in table.columns)
     room = max(0.0, _PER_LINE - sum(least))
     more = [max(0, long - short) ** 0.7 for long, short in zip(whole, least, strict=True)]
     got = [short + room * part / (sum(more) or 1.0) for short, part in zip(least, more, strict=True)]
@@ -117,6 +119,7 @@ def columns(table: Table) -> str:
     )
 
 
+_SURE_TO_FIT = 85
 _PER_LINE = 120.0  # characters of the smallest type across a page
 
 

@@ -51,11 +51,14 @@ _METADATA: dict[str, dict[str, Any]] = {".svg": {"Date": None, "Creator": None},
 def drawn_bytes(figure: Figure, suffixes: Sequence[str] = tuple(_METADATA)) -> dict[str, bytes]:
     """What `save` writes, by suffix. The same figure gives the same bytes (same matplotlib)."""
     found = {}
+    engine = figure.get_layout_engine()
     with styled():
         for suffix in suffixes:
             stream = io.BytesIO()
             figure.savefig(stream, format=suffix[1:], metadata=_METADATA[suffix])
+            figure.set_layout_engine("none")  # the places that the first drawing found hold for the second
             found[suffix] = stream.getvalue()
+    figure.set_layout_engine(engine)
     return found
 
 
