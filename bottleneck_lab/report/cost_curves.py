@@ -10,12 +10,23 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
+from numpy.typing import ArrayLike
 
 from bottleneck_lab.report.collect import Results
-from bottleneck_lab.report.lines import Look, Variant, legend, levels_of, look, others, panel_axis, panel_grid
+from bottleneck_lab.report.lines import (
+    MATCHED_WITHIN,
+    Look,
+    Variant,
+    legend,
+    levels_of,
+    look,
+    others,
+    panel_axis,
+    panel_grid,
+    spread,
+)
 from bottleneck_lab.report.style import styled
 
-MATCHED_WITHIN = 1.05  # the largest ratio of MAdds at which variants still cost the same
 _APART = 0.012  # of the logarithmic axis, from one line to the next
 
 
@@ -23,13 +34,14 @@ def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: s
     """Final held-out accuracy against MAdds of one example, a point a variant with its 95 % interval.
 
     Points are joined along the axis that changes MAdds most, if its levels set nothing but numbers: a width
-    or an expansion ratio has values in between, a placement has none. Where variants of one panel cost the
-    same, its lines stand a little apart, so that no bar hides another.
+    or an expansion ratio has values in between, a placement has none; where those along it all cost the same,
+    they are not joined. Where variants of one panel cost the same, its lines stand a little apart, and so do
+    points that are not joined, in the order of their levels, so that no bar hides another.
 
     None where all variants cost the same, to 5 %, or before any run is finished.
     """
     variants = [v for v in summary["variants"] if v["dataset"] == dataset and v["mean"] is not None]
-    if not variants or _spread(variants) <= MATCHED_WITHIN:
+    if not variants or spread(variants) <= MATCHED_WITHIN:
         return None
     part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
     along = _along(variants, results.plan["ablation"]["parts"][part]["axes"])
@@ -41,10 +53,14 @@ def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: s
             here = [v for v in variants if not axis or v["levels"][axis] == level]
             lines = _lines(here, along)
             apart = len({v["madds"] for v in here}) < len(here)
-            for index, line in enumerate(lines):
-                aside = _spread(variants) ** (_APART * (index - (len(lines) - 1) / 2)) if apart else 1.0
-                _draw(panel, line, aside, look(line[0], variants, along, axis), others(line[0], along, axis))
-        _scale(panels[0], _spread(variants), narrow=axis is not None)
+            for line, aside in zip(lines, _asides(len(lines), spread(variants)), strict=True):
+                looks, names = look(line[0], variants, along, axis), others(line[0], along, axis)
+                if len(line) > 1 and spread(line) <= MATCHED_WITHIN:
+                    asides = _asides(len(line), spread(variants))
+                    _draw(panel, sorted(line, key=here.index), asides, looks._replace(line="none"), names)
+                else:
+                    _draw(panel, line, aside if apart else 1.0, looks, names)
+        _scale(panels[0], spread(variants), narrow=axis is not None)
         figure.supxlabel("MAdds", fontsize=9)
         figure.supylabel("held-out accuracy (%)", fontsize=9)
         legend(figure, panels)
@@ -52,16 +68,15 @@ def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: s
     return figure
 
 
-def _spread(variants: list[Variant]) -> float:
-    """The largest number of MAdds over the smallest."""
-    madds = [v["madds"] for v in variants]
-    return float(max(madds) / max(min(madds), 1))
+def _asides(count: int, spread: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Factors that set so many things of equal cost a little apart on an axis that spans this factor."""
+    return np.asarray(spread ** (_APART * (np.arange(count) - (count - 1) / 2)))
 
 
 def _along(variants: list[Variant], axes: dict[str, dict[str, Any]]) -> str | None:
     """The axis of numbers that changes MAdds most, all else being equal; None where none does."""
     spreads = {
-        axis: max(map(_spread, _lines(variants, axis)))
+        axis: max(map(spread, _lines(variants, axis)))
         for axis, levels in axes.items()
         if all(_is_number(value) for level in levels.values() for value in _leaves(level))
     }
@@ -89,12 +104,12 @@ def _lines(variants: list[Variant], along: str | None) -> list[list[Variant]]:
     return [groups[key] for key in dict.fromkeys(others(v, along) for v in variants)]
 
 
-def _draw(panel: Axes, line: list[Variant], aside: float, look: Look, names: tuple[str, ...]) -> None:
+def _draw(panel: Axes, line: list[Variant], aside: ArrayLike, look: Look, names: tuple[str, ...]) -> None:
     means = 100 * np.array([v["mean"] for v in line])
     ends = [(v["mean"], v["mean"]) if v["ci_low"] is None else (v["ci_low"], v["ci_high"]) for v in line]
     low, high = 100 * np.array(ends).T
     panel.errorbar(
-        [aside * v["madds"] for v in line],
+        np.multiply(aside, [v["madds"] for v in line]),
         means,
         (means - low, high - means),
         linestyle=look.line,

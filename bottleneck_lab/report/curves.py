@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.report.collect import Results
 from bottleneck_lab.report.lines import (
+    MATCHED_WITHIN,
     MOST_LINES,
     Variant,
     legend,
@@ -22,6 +23,7 @@ from bottleneck_lab.report.lines import (
     others,
     panel_axis,
     panel_grid,
+    spread,
 )
 from bottleneck_lab.report.style import styled
 from bottleneck_lab.stats import accuracy_band
@@ -49,7 +51,7 @@ def accuracy_curves(results: Results, dataset: str) -> Figure:
                         ", ".join(others(variant, axis)),
                         scale=100,
                     )
-        panels[0].xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        panels[0].xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         toy = variants[0]["settings"]["model"]["family"] == "toy"
         figure.supxlabel("full-batch steps" if toy else "epochs", fontsize=9)
         figure.supylabel("held-out accuracy (%)", fontsize=9)
@@ -61,6 +63,7 @@ def accuracy_curves(results: Results, dataset: str) -> Figure:
 def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
     """Final held-out accuracy against the numbers that a facet's levels stand for.
 
+    A line of networks that all cost the same also passes through what they were matched to, an open marker.
     None for a part without a facet, with one that has no numbers, or before any run is finished.
     """
     variants = [v for v in summary["variants"] if v["dataset"] == dataset and v["mean"] is not None]
@@ -75,11 +78,18 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
     with styled():
         figure, panel = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
         for names in dict.fromkeys(others(v, facet) for v in variants):
-            group = groups[names]
+            own = groups[names]
+            lent = _matched_to(own, variants, facet)
+            group = sorted([*own, *lent], key=lambda v: at[v["name"]])
             x = [at[v["name"]] for v in group]
-            colour, line, marker, band = look(group[0], variants, facet)
+            colour, line, marker, band = look(own[0], variants, facet)
             means = np.array([v["mean"] for v in group]) * 100
-            panel.plot(x, means, line, color=colour, marker=marker, label=", ".join(names))
+            whole = [place for place, v in enumerate(group) if v in own]
+            panel.plot(x, means, line, color=colour, marker=marker, markevery=whole, label=", ".join(names))
+            for v in lent:
+                panel.plot(
+                    at[v["name"]], 100 * v["mean"], marker, color=colour, fillstyle="none", markersize=7
+                )
             if all(v["ci_low"] is not None for v in group):
                 low, high = (np.array([v[end] for v in group]) * 100 for end in ("ci_low", "ci_high"))
                 panel.fill_between(x, low, high, color=colour, alpha=band, linewidth=0)
@@ -98,6 +108,17 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
             panel.legend(fontsize=8)
         plt.close(figure)
     return figure
+
+
+def _matched_to(group: Sequence[Variant], variants: Sequence[Variant], facet: str) -> list[Variant]:
+    """The variants of other lines at levels that a line of equal cost lacks, and that cost the same.
+
+    Such a level is left out since the reference that the line was matched to would be trained twice.
+    """
+    if len(group) < 2 or spread(group) > MATCHED_WITHIN:
+        return []
+    levels = {v["levels"][facet] for v in group}
+    return [v for v in variants if v["levels"][facet] not in levels and spread([*group, v]) <= MATCHED_WITHIN]
 
 
 LABELS = {"width": "bottleneck width d (channels)", "expansion": "expansion ratio t"}

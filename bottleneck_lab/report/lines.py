@@ -17,6 +17,7 @@ from bottleneck_lab.report.style import COLOURS, LINES, MARKERS
 
 BAND = 0.18
 MOST_LINES = 8  # that an eye follows in one panel
+MATCHED_WITHIN = 1.05  # the largest ratio of MAdds at which variants still cost the same
 
 Variant = dict[str, Any]
 Values = np.ndarray[Any, np.dtype[np.float64]]  # of the seeds
@@ -63,6 +64,12 @@ def number(level: str) -> float | None:
     """The number in a level's name: 2 in `d=2`."""
     found = re.search(r"-?\d+(\.\d+)?", level)
     return float(found.group()) if found else None
+
+
+def spread(variants: Iterable[Variant]) -> float:
+    """The largest number of MAdds over the smallest."""
+    madds = [v["madds"] for v in variants]
+    return float(max(madds) / max(min(madds), 1))
 
 
 def levels_of(variants: Sequence[Variant], axis: str | None) -> list[str]:

@@ -55,7 +55,7 @@ def measure_curves(results: Results, summary: dict[str, Any], dataset: str) -> F
                         )
         for panel, level in zip(panels[0], levels, strict=True):
             panel.set_title(level, fontsize=9)
-        panels[0, 0].xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        panels[0, 0].xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         figure.supxlabel("epochs", fontsize=9)
         legend(figure, panels.flat)
         plt.close(figure)

@@ -4,6 +4,7 @@ import pytest
 
 from bottleneck_lab.report.collect import collect
 from bottleneck_lab.report.cost_curves import accuracy_against_madds
+from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
 from bottleneck_lab.report.heat_map import accuracy_map
 from bottleneck_lab.report.measure_curves import measure_curves
 from bottleneck_lab.report.summary import summarise
@@ -87,6 +88,64 @@ def test_placements_have_nothing_in_between_and_are_not_joined(leave_runs):
     plan.write_text(plan.read_text().replace('"expansion": 2\n', '"kernel": "x"\n'))  # no axis of numbers
     lines = bars(drawn(folder, accuracy_against_madds).axes[0])
     assert [len(line) for line in lines.values()] == [1] * 5
+
+
+# As in the ablation of expansion ratios: t = 2 is what the others are matched to, and is not trained twice.
+MATCHED = """
+question = "Is a ratio of 4 or 6 better than 2, at its natural cost and at equal cost?"
+source = "nowhere"
+reported = "nothing"
+against = "a failure"
+
+[parts.images]
+title = "Images"
+facet = "expansion"
+without = ["t=2, equal"]
+model.network = "mobilenet_v2_digits"
+train = { batch_size = 32, learning_rate = 0.1 }
+datasets.digits.tiers.smoke = { seeds = 3, train.epochs = 2 }
+axes.expansion."t=2" = { model.expansion = 2 }
+axes.expansion."t=4" = { model.expansion = 4 }
+axes.expansion."t=6" = { model.expansion = 6 }
+axes.cost.natural = {}
+axes.cost.equal = { model.madds_of_expansion = 2 }
+"""
+
+
+@pytest.fixture
+def matched(leave_runs):
+    """Results and summary; accuracies are those of sleep at t = 2, and else 0.75."""
+    reference = {seed: {"accuracy": accuracy} for seed, accuracy in enumerate(SLEEP)}
+    results = collect(
+        leave_runs(lambda run: reference[run.seed] if run.variant == "t=2, natural" else {}, text=MATCHED)
+    )
+    return results, summarise(results)
+
+
+def test_a_line_of_equal_cost_passes_through_what_it_was_matched_to(matched):
+    (panel,) = accuracy_against_facet(*matched, "digits").axes
+    lines = {line.get_label(): line.get_xydata() for line in panel.get_lines()}
+    assert lines["equal"][:, 0].tolist() == [2, 4, 6]
+    assert lines["equal"][0, 1] == pytest.approx(100 * sum(SLEEP) / 3)
+    (lent,) = (line for line in panel.get_lines() if line.get_fillstyle() == "none")
+    assert lent.get_xydata().tolist() == [lines["equal"][0].tolist()]
+
+
+def test_points_of_equal_cost_are_not_joined_and_stand_apart_in_their_order(matched):
+    panel = accuracy_against_madds(*matched, "digits").axes[0]
+    drawn = {bar.get_label(): bar.lines[0] for bar in panel.containers}
+    assert drawn["equal"].get_linestyle() == "None"
+    assert drawn["natural"].get_linestyle() == "-"
+    costs = {v["name"]: v["madds"] for v in matched[0].plan["variants"]}
+    aside = drawn["equal"].get_xdata() / [costs["t=4, equal"], costs["t=6, equal"]]
+    assert 0.98 < aside[0] < 1 < aside[1] < 1.02
+
+
+def test_one_epoch_has_one_tick(leave_runs):
+    folder = leave_runs(records=lambda run: measured_twice(run)[:1])
+    panel = accuracy_curves(collect(folder), "digits").axes[0]
+    shown = [tick for tick in panel.get_xticks() if panel.get_xlim()[0] <= tick <= panel.get_xlim()[1]]
+    assert shown == [1]
 
 
 def test_variants_of_equal_cost_have_no_figure_of_it(leave_runs):
