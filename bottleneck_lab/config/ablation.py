@@ -104,6 +104,33 @@ class PaperTable(Settings):
         return self
 
 
+Share = Annotated[float, Field(ge=0, le=100)]  # in percent
+
+
+class PaperCurves(Settings):
+    """Accuracy over training, as the paper draws it: one run a curve.
+
+    Args:
+        unit: what training is counted in, as "million steps".
+        reference: the variant that the others are compared with.
+        top1: points of each variant's curve: how far training was, and top-1 accuracy in percent then.
+    """
+
+    unit: str
+    reference: str
+    top1: dict[str, Annotated[tuple[tuple[float, Share], ...], Field(min_length=1)]] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _are_curves(self) -> PaperCurves:
+        if self.reference not in self.top1:
+            raise ValueError(f"the reference {self.reference!r} has no curve")
+        for name, points in self.top1.items():
+            times = [time for time, _ in points]
+            if any(later <= earlier for earlier, later in itertools.pairwise(times)):
+                raise ValueError(f"the points of {name!r} are not in the order of training")
+        return self
+
+
 class Paper(Settings):
     """What the paper reports of a part's variants, on its own data.
 
@@ -111,12 +138,14 @@ class Paper(Settings):
         data: the paper's data set, as it must stand beside every number.
         source: where the numbers stand.
         top1: top-1 accuracy of variants, in percent.
+        curves: their accuracy over training.
         tables: further numbers.
     """
 
     data: str
     source: str
-    top1: dict[str, Annotated[float, Field(ge=0, le=100)]] = Field(default_factory=dict)
+    top1: dict[str, Share] = Field(default_factory=dict)
+    curves: PaperCurves | None = None
     tables: tuple[PaperTable, ...] = ()
 
 
@@ -270,6 +299,9 @@ def _check_part(ablation: Ablation, part_name: str, part: Part, problems: Proble
     for name in part.paper.top1 if part.paper else ():
         if name not in names:
             problems.add(f"{here}.paper.top1", f"{name!r} is no variant of this part", name, names)
+    for name in part.paper.curves.top1 if part.paper and part.paper.curves else ():
+        if name not in names:
+            problems.add(f"{here}.paper.curves.top1", f"{name!r} is no variant of this part", name, names)
     for claim in part.claims:
         place = f"{here}.claims.{claim.id}"
         for name in claim.contrast:

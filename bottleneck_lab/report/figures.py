@@ -13,7 +13,7 @@ from bottleneck_lab.report.cost_curves import accuracy_against_madds
 from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
 from bottleneck_lab.report.heat_map import accuracy_map
 from bottleneck_lab.report.measure_curves import measure_curves
-from bottleneck_lab.report.paper_curves import paper_curves
+from bottleneck_lab.report.paper_curves import curves_beside_paper
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,10 @@ def figures_of(results: Results, summary: dict[str, Any], dataset: str) -> Itera
         "heatmap": (accuracy_map(results, summary, dataset), f"Map of accuracy on {dataset}"),
         "madds": (accuracy_against_madds(results, summary, dataset), f"Accuracy on {dataset} by MAdds"),
         "curves": (accuracy_curves(results, dataset), f"Accuracy on {dataset} by epoch"),
-        "paper": (paper_curves(results, dataset), f"Accuracy on {dataset} over training, beside the paper's"),
+        "paper": (
+            curves_beside_paper(results, dataset),
+            f"Accuracy on {dataset} over training, beside the paper's",
+        ),
         "measures": (measure_curves(results, summary, dataset), f"Measures on {dataset} by epoch"),
     }
     for name, (figure, alt) in drawn.items():

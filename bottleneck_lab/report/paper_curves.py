@@ -1,66 +1,93 @@
-"""Our accuracy over training beside the paper's: Fig. 6."""
+"""The paper's curves beside ours: accuracy over training, and how far variants stay below the reference."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.report.collect import Results
-from bottleneck_lab.report.lines import Look, Variant, look, mean_line
-from bottleneck_lab.report.style import styled
-from bottleneck_lab.stats import accuracy_band
+from bottleneck_lab.report.lines import Look, Values, legend, look, mean_line
+from bottleneck_lab.report.style import COLOURS, styled
+from bottleneck_lab.stats import accuracy_band, mean_band, paired_contrast
 
-_STEPS = "million steps"  # the first column of a table that is a curve
+Points = list[tuple[float, float]]  # how far training was, and a percentage or percentage points
 
 
-def paper_curves(results: Results, dataset: str) -> Figure | None:
-    """Left: held-out accuracy by epoch of the variants that the paper has too, mean and 95 % band over seeds.
+def curves_beside_paper(results: Results, dataset: str) -> Figure | None:
+    """Ours to the left, the paper's to the right: accuracy above, and below it what is lost to the reference.
 
-    Right: the paper's curves, one run each, from the table of its part that goes by steps and has a column
-    for each of these variants, in their order. The scales differ, as data and networks do; the order of
-    curves, and how their distances change, are what can be compared. None for a part without such a table,
-    or before one of its variants is finished.
+    Only the variants of which the paper has a curve. Ours are means over seeds with 95 % bands; what is lost
+    is the mean of the differences seed by seed. The paper has one run a curve, on its own data: levels of
+    accuracy cannot be compared, so they have two scales; losses are in points and have one.
+
+    None where the paper has no curves, or before the reference and another variant have a finished run.
     """
-    variants = [v for v in results.plan["variants"] if v["dataset"] == dataset]
-    paper = results.plan["ablation"]["parts"][variants[0]["part"]]["paper"]
-    shown = [v for v in variants if paper and v["name"] in paper["top1"]]
-    tables = [table for table in paper["tables"] if _is_of(table, shown)] if paper else []
-    if not tables or not any(results.of(v["name"], dataset) for v in shown):
+    planned = [v for v in results.plan["variants"] if v["dataset"] == dataset]
+    paper = results.plan["ablation"]["parts"][planned[0]["part"]]["paper"]
+    if paper is None or paper["curves"] is None:
+        return None
+    curves: dict[str, Points] = paper["curves"]["top1"]
+    reference: str = paper["curves"]["reference"]
+    variants = [v for v in planned if v["name"] in curves and results.of(v["name"], dataset)]
+    names = [v["name"] for v in variants]
+    if reference not in names or len(names) < 2:
         return None
     with styled():
-        figure, (ours, theirs) = plt.subplots(1, 2, figsize=(6.6, 3.2), layout="constrained")
-        for variant in shown:
-            curves = results.curves(variant["name"], dataset)["accuracy"]
-            how = look(variant, shown)
-            mean_line(ours, curves, accuracy_band, how, variant["name"], scale=100)
-        ours.set_title(f"ours: {dataset}", fontsize=9)
-        ours.set_xlabel("epochs")
-        ours.set_ylabel("held-out accuracy (%)")
-        ours.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-        for column, variant in enumerate(shown, 1):
-            _draw(theirs, tables[0], column, look(variant, shown))
-        theirs.set_title(f"the paper: {paper['data']}, one run a curve", fontsize=9)
-        theirs.set_xlabel(_STEPS)
-        theirs.set_ylabel("top-1 accuracy (%)")
-        for panel in (ours, theirs):
-            panel.legend(loc="lower right", fontsize=7)
+        figure, ((ours, theirs), (our_loss, their_loss)) = plt.subplots(
+            2, 2, figsize=(6.6, 4.8), sharex="col", layout="constrained"
+        )
+        their_loss.sharey(our_loss)
+        for variant in variants:
+            name, drawn = variant["name"], look(variant, variants)
+            accuracies = results.curves(name, dataset).get("accuracy", {})
+            mean_line(ours, accuracies, accuracy_band, drawn, name, scale=100)
+            _draw(theirs, curves[name], drawn)
+            if name != reference:
+                losses = _losses(results, dataset, reference, name)
+                mean_line(our_loss, losses, mean_band, drawn, name, scale=100)
+                _draw(their_loss, _lost(curves[reference], curves[name]), drawn)
+        toy = variants[0]["settings"]["model"]["family"] == "toy"
+        _label(ours, our_loss, f"ours, {dataset}", "full-batch steps" if toy else "epochs")
+        _label(theirs, their_loss, f"the paper, {paper['data']}", paper["curves"]["unit"])
+        ours.set_ylabel("held-out accuracy (%)", fontsize=8)
+        our_loss.set_ylabel(f"points below\n{reference}", fontsize=8)
+        legend(figure, [ours])
         plt.close(figure)
     return figure
 
 
-def _is_of(table: dict[str, Any], shown: list[Variant]) -> bool:
-    """Whether a table goes by steps and has a column of accuracies for each variant."""
-    named = [name for name in table["columns"] if "difference" not in name]
-    return table["columns"][0] == _STEPS and len(named) == 1 + len(shown)
+def _losses(results: Results, dataset: str, reference: str, name: str) -> dict[int, Values]:
+    """What a variant loses to the reference (0 to 1) by epoch, one for each seed that both have finished."""
+    by_epoch = {of: results.curves(of, dataset).get("accuracy", {}) for of in (reference, name)}
+    seeds = {of: [run.seed for run in results.of(of, dataset)] for of in (reference, name)}
+    losses = {}
+    for epoch in by_epoch[reference].keys() & by_epoch[name].keys():
+        values = {of: by_epoch[of][epoch] for of in (reference, name)}
+        if all(len(values[of]) == len(seeds[of]) for of in values):  # else it is not known whose they are
+            per_seed = {of: dict(zip(seeds[of], values[of].tolist(), strict=True)) for of in values}
+            pairs = paired_contrast(per_seed, {reference: 1, name: -1})
+            if pairs:
+                losses[epoch] = np.array(list(pairs.values()))
+    return losses
 
 
-def _draw(panel: Axes, table: dict[str, Any], column: int, how: Look) -> None:
-    """A column of the table; a cell that is no number is a point below the edge of the paper's figure."""
-    there = [row for row in table["rows"] if isinstance(row[column], int | float)]
-    x = [float(row[0]) for row in there]
-    y = [row[column] for row in there]
-    panel.plot(x, y, how.line, color=how.colour, label=table["columns"][column])
+def _lost(reference: Points, points: Points) -> Points:
+    """What a curve of the paper loses to another one, where it has points of both."""
+    of_reference = dict(reference)
+    return [(time, of_reference[time] - top1) for time, top1 in points if time in of_reference]
+
+
+def _draw(panel: Axes, points: Points, drawn: Look) -> None:
+    """A curve of the paper, of one run: points that are joined, and no band."""
+    if points:
+        panel.plot(*np.array(points).T, drawn.line, marker=drawn.marker, color=drawn.colour)
+
+
+def _label(accuracy: Axes, loss: Axes, title: str, unit: str) -> None:
+    accuracy.set_title(title, fontsize=9)
+    loss.set_xlabel(unit, fontsize=8)
+    loss.axhline(0, color=COLOURS[-1], linewidth=0.8)
+    loss.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))

@@ -133,6 +133,13 @@ PAPER = (
 )
 
 
+CURVES = PAPER.replace(
+    ", tables",
+    ', curves = { unit = "million steps", reference = "linear", '
+    "top1 = { linear = [[2, 68.7], [6, 71.1]], relu6 = [[2, 67.6]] } }, tables",
+)
+
+
 def test_the_papers_numbers_stand_beside_its_data_and_source(write: Write) -> None:
     paper = load(str(write(says(IMAGES, PAPER), says(CLAIM, "paper = 0.62")))).parts["images"].paper
     assert paper is not None
@@ -151,6 +158,12 @@ def test_the_papers_numbers_stand_beside_its_data_and_source(write: Write) -> No
         ([says(IMAGES, PAPER.replace('["linear", 71.06]', '["linear"]'))], "row 1 has 1 cells for 2 columns"),
         ([says(IMAGES, PAPER.replace('source = "Fig. 6a", ', ""))], "parts.images.paper.source: missing"),
         ([says(CLAIM, "paper = 0.62")], "claims.images.paper: needs parts.images.paper"),
+        ([says(IMAGES, CURVES.replace("relu6", "relu"))], "curves.top1: 'relu' is no variant of this part"),
+        (
+            [says(IMAGES, CURVES.replace("[6, 71.1]", "[1, 71.1]"))],
+            "'linear' are not in the order of training",
+        ),
+        ([says(IMAGES, CURVES.replace('"linear",', '"none",'))], "the reference 'none' has no curve"),
     ],
 )
 def test_numbers_of_nothing_or_of_nobody_are_refused(

@@ -58,12 +58,6 @@ margin = 0.01
 
 
 @pytest.fixture
-def grid_text():
-    """The experiment file that `leave_runs` leaves the runs of."""
-    return GRID
-
-
-@pytest.fixture
 def leave_runs(tmp_path):
     """A function that leaves the folder of an ablation whose runs are as they are told to be.
 
