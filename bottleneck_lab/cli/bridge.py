@@ -39,8 +39,6 @@ def bridge(
     For each block, before and after training: pixels that fail Lemma 2, channels clipped, effective rank, a
     linear probe, and where batch norm has moved. Writes bridge.csv, bridge.json and a figure per data set.
     """
-    from dataclasses import asdict
-
     from rich.console import Console
     from rich.progress import Progress
 
@@ -62,11 +60,7 @@ def bridge(
             images,
             lambda done, of: progress.update(task, completed=done, total=of),
         )
-    contents = {
-        "rows": found.rows(),
-        "comparisons": [asdict(compared) for compared in found.comparisons()],
-        "course": [asdict(moment) for moment in found.course],
-    }
+    contents = found.contents()
     written = _write(out or results_folder, found, {"images": images, **contents})
     if json_:
         print(json.dumps(contents, allow_nan=False))
@@ -79,7 +73,7 @@ def _write(folder: Path, found: Bridge, contents: dict[str, Any]) -> list[Path]:
     """The files that hold the means as a table, the figures, and everything, seed by seed."""
     from dataclasses import asdict
 
-    from bottleneck_lab.report.bridge_figure import draw_bridge
+    from bottleneck_lab.report.bridge_figure import datasets_in, draw_bridge
     from bottleneck_lab.report.style import save
     from bottleneck_lab.runs.files import write_json, write_text
 
@@ -90,8 +84,8 @@ def _write(folder: Path, found: Bridge, contents: dict[str, Any]) -> list[Path]:
     write_text(folder / "bridge.csv", stream.getvalue())
     write_json(folder / "bridge.json", {**contents, "runs": [asdict(block) for block in found.blocks]})
     figures = [
-        save(draw_bridge(found, dataset), folder / f"bridge-{dataset}")[0]
-        for dataset in dict.fromkeys(dataset for dataset, _ in found.settings)
+        save(draw_bridge(contents, dataset), folder / f"bridge-{dataset}")[0]
+        for dataset in datasets_in(contents)
     ]
     return [folder / "bridge.csv", *figures]
 

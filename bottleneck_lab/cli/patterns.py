@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from bottleneck_lab.manifold.patterns import PixelCounts, Positives
+    from bottleneck_lab.manifold.patterns import PixelCounts
+    from bottleneck_lab.manifold.positives import Positives
     from bottleneck_lab.runs.trained import State, TrainedRun
 
     Counts = dict[State, dict[str, PixelCounts]]  # by state and layer
@@ -63,7 +64,7 @@ def patterns(
         raise LabError(f"{run_folder}: this network has no expansions (t is 0 or 1 everywhere)")
     rows = [_row(state, layer, of) for state, layers in counts.items() for layer, of in layers.items()]
     if out is not None:
-        _write(out, run, total, counts, rows)
+        _write(out, run, total, rows)
     if json_:
         print(json.dumps(rows, allow_nan=False))
         return
@@ -98,16 +99,14 @@ def _row(state: str, layer: str, counts: PixelCounts) -> dict[str, str | int | f
     }
 
 
-def _write(out: Path, run: TrainedRun, images: int, counts: Counts, rows: list[dict[str, Any]]) -> None:
+def _write(out: Path, run: TrainedRun, images: int, rows: list[dict[str, Any]]) -> None:
     from dataclasses import asdict
 
-    from bottleneck_lab.manifold.patterns import PAPER
-    from bottleneck_lab.report.patterns_figure import draw_patterns
+    from bottleneck_lab.manifold.positives import PAPER
+    from bottleneck_lab.report.patterns_figure import draw_patterns, measured_in
     from bottleneck_lab.report.style import save
     from bottleneck_lab.runs.files import write_json
 
-    measured = {state: [of.positives for of in layers.values()] for state, layers in counts.items()}
-    save(draw_patterns(measured), out / "patterns")
     contents = {
         "run": json.loads(run.settings.model_dump_json()),
         "accuracy": run.accuracy,
@@ -115,6 +114,7 @@ def _write(out: Path, run: TrainedRun, images: int, counts: Counts, rows: list[d
         "rows": rows,
         "paper": {state: [asdict(layer) for layer in layers] for state, layers in PAPER.items()},
     }
+    save(draw_patterns(measured_in(contents)), out / "patterns")
     write_json(out / "patterns.json", contents)
 
 
@@ -122,7 +122,7 @@ def _print(run: TrainedRun, images: int, counts: Counts) -> None:
     from rich.console import Console
 
     from bottleneck_lab.cli.text import say
-    from bottleneck_lab.manifold.patterns import PAPER
+    from bottleneck_lab.manifold.positives import PAPER
     from bottleneck_lab.report.patterns_figure import TITLES
 
     settings = run.settings
@@ -204,7 +204,7 @@ def _number(share: float) -> str:
 
 
 def _correspondence(counts: Sequence[PixelCounts]) -> str:
-    from bottleneck_lab.manifold.patterns import PAPER
+    from bottleneck_lab.manifold.positives import PAPER
 
     sizes = [(of.channels, of.threshold) for of in counts]
     if sizes == [(layer.channels, layer.threshold) for layer in PAPER["trained"]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -169,6 +169,14 @@ class Bridge:
             "accuracy": fmean(block.accuracy for block in group),
             **{name: _mean(getattr(block.measures, name) for block in group) for name in MEASURES},
             "probe_lost": self._probe_lost(first.dataset, first.variant, first.state, first.block),
+        }
+
+    def contents(self) -> dict[str, Any]:
+        """Rows, comparisons and course as JSON has them: all that is printed and drawn."""
+        return {
+            "rows": self.rows(),
+            "comparisons": [asdict(compared) for compared in self.comparisons()],
+            "course": [asdict(moment) for moment in self.course],
         }
 
     def comparisons(self) -> list[Comparison]:

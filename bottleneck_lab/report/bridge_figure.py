@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,21 +12,27 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from bottleneck_lab.report.bridge import Bridge
 from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, styled
 
 _FAINT = 0.35
 
 
-def draw_bridge(bridge: Bridge, dataset: str) -> Figure:
+def datasets_in(contents: Mapping[str, Any]) -> list[str]:
+    """The data sets of a bridge, each of which has a figure."""
+    return list(dict.fromkeys(row["dataset"] for row in contents["rows"]))
+
+
+def draw_bridge(contents: Mapping[str, Any], dataset: str) -> Figure:
     """Four panels against depth, a line a variant (means over seeds), and two against width.
 
     Against depth: pixels that fail Lemma 2, channels that the activation clips, effective rank after it as a
     share of the width, and a linear probe with the network's own accuracy at the right end. Faint lines are
     the network before training. Against width: the probe accuracy that each non-linear variant loses in each
-    of its bottlenecks, and the accuracy that it loses as a whole, with its 95 % interval.
+    of its bottlenecks, and the accuracy that it loses as a whole, with its 95 % interval. `contents` is what
+    `Bridge.contents` gives and `bridge.json` holds.
     """
-    rows = [row for row in bridge.rows() if row["dataset"] == dataset]
+    rows = [row for row in contents["rows"] if row["dataset"] == dataset]
+    comparisons = [compared for compared in contents["comparisons"] if compared["dataset"] == dataset]
     variants = list(dict.fromkeys(row["variant"] for row in rows))
     looks = _looks(rows)
     with styled():
@@ -39,7 +46,7 @@ def draw_bridge(bridge: Bridge, dataset: str) -> Figure:
             _draw_depth(grid, trained, looks[variant], variant)
             _draw_initial(grid, initial, looks[variant])
             _draw_width(grid[2][0], trained, looks[variant])
-        _draw_accuracy(grid[2][1], bridge, dataset, looks)
+        _draw_accuracy(grid[2][1], comparisons, looks)
         _label(grid)
         handles, labels = grid[0][0].get_legend_handles_labels()
         handles.append(Line2D([], [], color=COLOURS[-1], alpha=_FAINT, linewidth=1))
@@ -97,18 +104,15 @@ def _draw_width(axes: Axes, rows: list[dict[str, Any]], look: Look) -> None:
         axes.plot(widths, lost, color=look[0], marker=look[2], linestyle="none")
 
 
-def _draw_accuracy(axes: Axes, bridge: Bridge, dataset: str, looks: dict[str, Look]) -> None:
-    compared = [comparison for comparison in bridge.comparisons() if comparison.dataset == dataset]
+def _draw_accuracy(axes: Axes, compared: list[dict[str, Any]], looks: dict[str, Look]) -> None:
     for comparison in compared:
-        colour, _, marker = looks[comparison.variant]
-        lost = 100 * comparison.accuracy_lost
-        error = None
-        if comparison.ci_low is not None and comparison.ci_high is not None:
-            error = np.array([[lost - 100 * comparison.ci_low], [100 * comparison.ci_high - lost]])
-        same_width = [other for other in compared if other.mean_width == comparison.mean_width]
+        colour, _, marker = looks[comparison["variant"]]
+        lost, low, high = (comparison[name] for name in ("accuracy_lost", "ci_low", "ci_high"))
+        error = None if low is None else 100 * np.array([[lost - low], [high - lost]])
+        same_width = [other for other in compared if other["mean_width"] == comparison["mean_width"]]
         aside = same_width.index(comparison) - (len(same_width) - 1) / 2
-        x = comparison.mean_width * (1 + 0.03 * aside)
-        axes.errorbar(x, lost, yerr=error, color=colour, marker=marker, linewidth=1, capsize=2)
+        x = comparison["mean_width"] * (1 + 0.03 * aside)
+        axes.errorbar(x, 100 * lost, yerr=error, color=colour, marker=marker, linewidth=1, capsize=2)
 
 
 def _label(grid: Any) -> None:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bottleneck_lab.manifold.patterns import PAPER, Positives
+from bottleneck_lab.manifold.positives import PAPER, Positives
 from bottleneck_lab.report.style import COLOURS, styled
-from bottleneck_lab.runs.trained import State
+
+if TYPE_CHECKING:
+    from bottleneck_lab.runs.trained import State
 
 TITLES: dict[State, str] = {
     "unnormalised": "step 0, batch norm as created",
     "initial": "step 0, batch norm of the data",
     "trained": "trained",
 }
+
+
+def measured_in(contents: Mapping[str, Any]) -> dict[State, list[Positives]]:
+    """What `draw_patterns` draws, out of the `patterns.json` that `patterns` leaves."""
+    names = [field.name for field in fields(Positives)]
+    found: dict[State, list[Positives]] = {}
+    for row in contents["rows"]:
+        found.setdefault(row["state"], []).append(Positives(**{name: row[name] for name in names}))
+    return found
 
 
 def draw_patterns(measured: Mapping[State, Sequence[Positives]]) -> Figure:

@@ -16,9 +16,11 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.collapse import CollapseResult, measure_collapse
 from bottleneck_lab.manifold.shapes import CURVES, make_shape
 from bottleneck_lab.report.bench_figure import draw_bench
+from bottleneck_lab.report.bridge_figure import datasets_in, draw_bridge
 from bottleneck_lab.report.collapse_figure import draw_collapsed, draw_panels
 from bottleneck_lab.report.collect import collect
 from bottleneck_lab.report.figures import figures_of
+from bottleneck_lab.report.patterns_figure import draw_patterns, measured_in
 from bottleneck_lab.report.style import drawn_bytes, save
 from bottleneck_lab.report.summary import summarise
 from bottleneck_lab.report.write import runs_table
@@ -26,6 +28,7 @@ from bottleneck_lab.runs import files
 from bottleneck_lab.runs.packed import PACKED, pack, unpacked
 
 BENCHES = ("split", "networks")  # what `bench` leaves, and its figure is called
+BRIDGE, PATTERNS = "bridge.json", "patterns.json"  # what the commands of these names leave
 COLLAPSE = "collapse.json"  # what `collapse` leaves; its settings are all it takes to draw it again
 
 
@@ -80,7 +83,7 @@ def measured_again(contents: dict[str, Any]) -> CollapseResult:
 
 def is_published(folder: Path) -> bool:
     """Whether a folder has data that figures are drawn from."""
-    names = ("plan.json", COLLAPSE, *(f"{bench}.json" for bench in BENCHES))
+    names = ("plan.json", BRIDGE, COLLAPSE, PATTERNS, *(f"{bench}.json" for bench in BENCHES))
     return any((folder / name).exists() for name in names)
 
 
@@ -92,6 +95,11 @@ def _figures(folder: Path) -> Iterator[tuple[str, Figure]]:
         result = measured_again(contents)
         yield "panels", draw_panels(result, curve=contents["settings"]["shape"] in CURVES)
         yield "collapsed", draw_collapsed(result)
+    if (contents := files.read_json(folder / PATTERNS)) is not None:
+        yield "patterns", draw_patterns(measured_in(contents))
+    if (contents := files.read_json(folder / BRIDGE)) is not None:
+        for dataset in datasets_in(contents):
+            yield f"bridge-{dataset}", draw_bridge(contents, dataset)
     if (folder / "plan.json").exists():
         with unpacked(folder) as place:
             results = collect(place)
@@ -103,8 +111,9 @@ def _figures(folder: Path) -> Iterator[tuple[str, Figure]]:
 
 def stale_figures(folder: Path) -> list[str]:
     """What is wrong with the figures of a published folder, a sentence each; none if all match their data."""
-    problems = []
+    problems, drawn = [], set()
     for stem, figure in _figures(folder):
+        drawn.add(stem)
         path = folder / f"{stem}.svg"
         if not path.exists():
             problems.append(f"{path}: is missing")
@@ -112,7 +121,8 @@ def stale_figures(folder: Path) -> list[str]:
             problems.append(f"{path}: no longer matches its data")
         if not path.with_suffix(".png").exists():
             problems.append(f"{path.with_suffix('.png')}: is missing")
-    return problems
+    others = (path for path in folder.iterdir() if path.suffix in (".svg", ".png") and path.stem not in drawn)
+    return [*problems, *(f"{path}: is drawn from no data that is here" for path in sorted(others))]
 
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")

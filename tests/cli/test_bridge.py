@@ -18,6 +18,7 @@ from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.bridge import build_bridge
 from bottleneck_lab.report.collect import collect
+from bottleneck_lab.report.published import draw, stale_figures
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.trained import open_run
 
@@ -126,6 +127,15 @@ def test_out_holds_the_table_the_figure_and_every_seed(shown, out):
     contents = json.loads((out / "bridge.json").read_text())
     assert (contents["rows"], contents["comparisons"]) == (shown["rows"], shown["comparisons"])
     assert len(contents["runs"]) == 2 * 2 * 2 * 3
+
+
+def test_its_figure_is_drawn_again_from_what_it_has_left(shown, out):
+    figure = (out / "bridge-digits.svg").read_bytes()
+    (out / "bridge-digits.svg").unlink()
+    assert stale_figures(out) == [f"{out / 'bridge-digits.svg'}: is missing"]
+    assert draw(out) == ["bridge-digits"]
+    assert (out / "bridge-digits.svg").read_bytes() == figure
+    assert stale_figures(out) == []
 
 
 def test_the_tables_fit_80_columns(digits_results, tmp_path):

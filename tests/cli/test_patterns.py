@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from bottleneck_lab.cli.patterns import patterns
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.published import draw
 
 app = typer.Typer()
 app.command()(patterns)
@@ -75,6 +76,10 @@ def test_out_holds_the_figure_and_all_numbers(folder, tmp_path):
     assert contents["run"] == json.loads((folder / "config.json").read_text())
     assert contents["accuracy"] == json.loads((folder / "result.json").read_text())["accuracy"]
     assert len(contents["paper"]["trained"]) == 16
+    figure = (written / "patterns.svg").read_bytes()
+    (written / "patterns.svg").unlink()
+    assert draw(written) == ["patterns"]
+    assert (written / "patterns.svg").read_bytes() == figure
 
 
 def test_what_a_user_gets_wrong_is_said_in_a_sentence(folder, digits_results):

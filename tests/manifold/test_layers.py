@@ -20,7 +20,8 @@ from bottleneck_lab.manifold.layers import (
     pooled_outputs,
     probe_accuracy,
 )
-from bottleneck_lab.manifold.patterns import PAPER, count_pixels
+from bottleneck_lab.manifold.patterns import count_pixels
+from bottleneck_lab.manifold.positives import PAPER
 from bottleneck_lab.models import MobileNetV2, initialise
 
 STAGES = [{"t": 1, "c": 4, "n": 1, "s": 1}, {"c": 6, "n": 2, "s": 2}]

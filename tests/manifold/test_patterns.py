@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from bottleneck_lab.manifold.invertibility import BOTTLENECK_WIDTHS
-from bottleneck_lab.manifold.patterns import PAPER, PixelCounts, count_pixels
+from bottleneck_lab.manifold.patterns import PixelCounts, count_pixels
+from bottleneck_lab.manifold.positives import PAPER
 
 STATES = list(PAPER)
 

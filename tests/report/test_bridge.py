@@ -120,7 +120,7 @@ def test_variants_without_a_common_seed_are_not_compared(bridge):
 
 
 def test_every_variant_is_a_line_against_depth(bridge):
-    lost, clipped, rank, probe, *_ = draw_bridge(bridge, "digits").axes
+    lost, clipped, rank, probe, *_ = draw_bridge(bridge.contents(), "digits").axes
     lines = {line.get_label(): line for line in lost.get_lines()}
     assert lines["relu6"].get_xydata().tolist() == [[0, 1], [1, 1]]
     drawn = [line.get_ydata() for line in clipped.get_lines()]
@@ -132,7 +132,7 @@ def test_every_variant_is_a_line_against_depth(bridge):
 
 
 def test_what_is_lost_is_drawn_against_width(bridge):
-    *_, by_block, by_variant = draw_bridge(bridge, "digits").axes
+    *_, by_block, by_variant = draw_bridge(bridge.contents(), "digits").axes
     points = [line.get_xydata().tolist() for line in by_block.get_lines() if line.get_linestyle() == "None"]
     assert points == [[[8, 0], [16, pytest.approx(6.25)]]]
     (bars,) = by_variant.containers
@@ -141,7 +141,7 @@ def test_what_is_lost_is_drawn_against_width(bridge):
 
 def test_the_same_bridge_gives_the_same_bytes(bridge, tmp_path):
     for name in ("one", "two"):
-        save(draw_bridge(bridge, "digits"), tmp_path / name)
+        save(draw_bridge(bridge.contents(), "digits"), tmp_path / name)
     for suffix in (".svg", ".png"):
         first, second = ((tmp_path / name).with_suffix(suffix).read_bytes() for name in ("one", "two"))
         assert first == second

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bottleneck_lab.manifold.patterns import PAPER, Positives
+from bottleneck_lab.manifold.positives import PAPER, Positives
 from bottleneck_lab.report.patterns_figure import draw_patterns
 from bottleneck_lab.report.style import save
 

@@ -100,6 +100,11 @@ def test_a_figure_that_is_gone_or_shows_something_else_is_named(folder):
     assert f"{second}: no longer matches its data" in problems
 
 
+def test_a_figure_without_data_is_named(folder):
+    (folder / "curves-mnist.png").write_bytes(b"")
+    assert stale_figures(folder) == [f"{folder / 'curves-mnist.png'}: is drawn from no data that is here"]
+
+
 def test_the_same_data_give_the_same_bytes(folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     draw(folder)

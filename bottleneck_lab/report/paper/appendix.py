@@ -11,7 +11,7 @@ from bottleneck_lab.manifold.invertibility import (
     bounds_of_mobilenet_blocks,
     collapsed_in_theory,
 )
-from bottleneck_lab.manifold.patterns import PAPER
+from bottleneck_lab.manifold.positives import PAPER
 from bottleneck_lab.models import InvertedResidual
 from bottleneck_lab.report.paper.networks import build
 from bottleneck_lab.report.paper.published import published
