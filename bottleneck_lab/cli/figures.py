@@ -49,21 +49,31 @@ def make_figures(
     """
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.report import published
-    from bottleneck_lab.report.ledger import LEDGER, ledger
     from bottleneck_lab.runs import files
 
     folders = _chosen(results or figures, names or [])
-    page = None if results or names else ledger(folders)  # of all that is published, or not at all
+    all_published = not (results or names)  # pages are about all that is published, or not made at all
     if check:
         problems = _each(published.stale_figures, folders)
-        if page is not None and page != files.read_text(figures / LEDGER):
-            problems.append([f"{figures / LEDGER}: no longer matches its data"])
+        pages = _pages(figures, folders) if all_published else {}
+        stale = [path for path, text in pages.items() if text != files.read_text(path)]
+        problems.append([f"{path}: no longer matches its data" for path in stale])
         _report(problems, "all figures match their data")
         return
     for folder, stems in zip(folders, _each(published.draw, folders), strict=True):
         say(f"{folder}: {', '.join(stems)}")
-    if page is not None:
-        files.write_text(figures / LEDGER, page)
+    for path, text in (_pages(figures, folders) if all_published else {}).items():
+        files.write_text(path, text)
+
+
+def _pages(figures: Path, folders: Sequence[Path]) -> dict[Path, str]:
+    """What is written about all published folders: the ledger, and the gallery if it has a place."""
+    from bottleneck_lab.report.gallery import README, with_gallery
+    from bottleneck_lab.report.ledger import LEDGER, ledger
+
+    pages = {figures / LEDGER: ledger(folders)}
+    text = with_gallery(figures / README, folders)
+    return pages if text is None else {**pages, figures / README: text}
 
 
 def verify_figures(names: Names = None, figures: Figures = Path("figures")) -> None:
