@@ -102,26 +102,14 @@ def _parse_dims(text: str) -> list[int]:
 
 
 def _write(out: Path, result: CollapseResult, settings: dict[str, object]) -> None:
-    from dataclasses import asdict
-
-    from bottleneck_lab.manifold.invertibility import bounds_of_mobilenet_blocks
-    from bottleneck_lab.manifold.shapes import CURVES
-    from bottleneck_lab.report.collapse_figure import draw_collapsed, draw_panels
+    from bottleneck_lab.report.collapse_data import contents_of
+    from bottleneck_lab.report.collapse_figure import collapse_figures
     from bottleneck_lab.report.style import save
     from bottleneck_lab.runs.files import write_json
 
-    save(draw_panels(result, curve=settings["shape"] in CURVES), out / "panels")
-    save(draw_collapsed(result), out / "collapsed")
-    bounds = [
-        {**asdict(bound), "last_bound_holds": bound.last_bound_holds}
-        for bound in bounds_of_mobilenet_blocks()
-    ]
-    contents = {
-        "settings": settings,
-        "input": result.of_input,
-        "rows": result.rows(),
-        "log2_bounds_of_mobilenet_blocks": bounds,
-    }
+    contents = contents_of(result, settings)
+    for stem, figure in collapse_figures(contents):
+        save(figure, out / stem)
     write_json(out / "collapse.json", contents)
 
 

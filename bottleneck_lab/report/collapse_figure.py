@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,13 +16,21 @@ from matplotlib.figure import Figure
 from bottleneck_lab.manifold.activations import FloatArray
 from bottleneck_lab.manifold.collapse import CollapseResult, measure_collapse
 from bottleneck_lab.manifold.invertibility import collapsed_in_theory
-from bottleneck_lab.manifold.shapes import spiral
+from bottleneck_lab.manifold.shapes import CURVES, spiral
+from bottleneck_lab.report.collapse_data import result_in
 from bottleneck_lab.report.content import Picture
 from bottleneck_lab.report.style import COLOURS, drawn_bytes, styled
 
 _ACROSS = 3
 _TRIALS = 4
 _PIECES = 80
+
+
+def collapse_figures(contents: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
+    """Both figures of what `collapse` has left, each with the stem of its files."""
+    result = result_in(contents)
+    yield "panels", draw_panels(result, curve=contents["settings"]["shape"] in CURVES)
+    yield "collapsed", draw_collapsed(result)
 
 
 def draw_panels(result: CollapseResult, *, curve: bool = False) -> Figure:

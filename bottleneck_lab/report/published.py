@@ -13,11 +13,10 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.manifold.collapse import CollapseResult, measure_collapse
-from bottleneck_lab.manifold.shapes import CURVES, make_shape
 from bottleneck_lab.report.bench_figure import draw_bench
 from bottleneck_lab.report.bridge_figure import datasets_in, draw_bridge
-from bottleneck_lab.report.collapse_figure import draw_collapsed, draw_panels
+from bottleneck_lab.report.collapse_data import contents_of, measured_again
+from bottleneck_lab.report.collapse_figure import collapse_figures
 from bottleneck_lab.report.collect import collect
 from bottleneck_lab.report.figures import figures_of
 from bottleneck_lab.report.patterns_figure import draw_patterns, measured_in
@@ -29,7 +28,7 @@ from bottleneck_lab.runs.packed import PACKED, pack, unpacked
 
 BENCHES = ("split", "networks")  # what `bench` leaves, and its figure is called
 BRIDGE, PATTERNS = "bridge.json", "patterns.json"  # what the commands of these names leave
-COLLAPSE = "collapse.json"  # what `collapse` leaves; its settings are all it takes to draw it again
+COLLAPSE = "collapse.json"  # what `collapse` leaves
 
 
 def publish(source: Path, target: Path) -> None:
@@ -67,20 +66,6 @@ def draw(folder: Path) -> list[str]:
     return stems
 
 
-def measured_again(contents: dict[str, Any]) -> CollapseResult:
-    """The measurement that `collapse` has left as JSON: cheaper to make again than to keep the points of."""
-    settings, rows = contents["settings"], contents["rows"]
-    return measure_collapse(
-        make_shape(settings["shape"], settings["points"], settings["seed"]),
-        [row["dim"] for row in rows],
-        embedding=settings["embedding"],
-        bias=settings["bias"],
-        activation=settings["activation"],
-        trials=rows[0]["trials"],
-        seed=settings["seed"],
-    )
-
-
 def is_published(folder: Path) -> bool:
     """Whether a folder has data that figures are drawn from."""
     names = ("plan.json", BRIDGE, COLLAPSE, PATTERNS, *(f"{bench}.json" for bench in BENCHES))
@@ -92,9 +77,7 @@ def _figures(folder: Path) -> Iterator[tuple[str, Figure]]:
         if (contents := files.read_json(folder / f"{bench}.json")) is not None:
             yield bench, draw_bench(contents)
     if (contents := files.read_json(folder / COLLAPSE)) is not None:
-        result = measured_again(contents)
-        yield "panels", draw_panels(result, curve=contents["settings"]["shape"] in CURVES)
-        yield "collapsed", draw_collapsed(result)
+        yield from collapse_figures(contents)
     if (contents := files.read_json(folder / PATTERNS)) is not None:
         yield "patterns", draw_patterns(measured_in(contents))
     if (contents := files.read_json(folder / BRIDGE)) is not None:
@@ -146,8 +129,8 @@ def false_numbers(folder: Path) -> list[str]:
     """Every published number or verdict of a folder that its records do not bear out, a sentence each."""
     problems: list[str] = []
     if (contents := files.read_json(folder / COLLAPSE)) is not None:
-        rows = json.loads(json.dumps(measured_again(contents).rows()))
-        problems += _false(folder / COLLAPSE, contents["rows"], rows)
+        made = contents_of(measured_again(contents), contents["settings"])
+        problems += _false(folder / COLLAPSE, contents, json.loads(json.dumps(made)))
     if not (folder / "plan.json").exists():
         return problems
     with unpacked(folder) as place:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from bottleneck_lab.cli.collapse import collapse
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.collapse import MEASURES
+from bottleneck_lab.report.published import draw, false_numbers, stale_figures
 
 app = typer.Typer()
 app.command()(collapse)
@@ -76,6 +77,30 @@ def test_out_holds_the_figures_and_all_numbers(tmp_path):
     assert contents["settings"]["shape"] == "spiral"
     bounds = contents["log2_bounds_of_mobilenet_blocks"]
     assert [bound["last_bound_holds"] for bound in bounds] == [False] * 6
+
+
+def test_its_figures_are_drawn_again_and_its_numbers_measured_again(tmp_path):
+    run(*QUICK, "--dims", "2,3", "--out", str(tmp_path))
+    drawn = {path: path.read_bytes() for path in tmp_path.glob("*.svg")}
+    assert draw(tmp_path) == ["panels", "collapsed"]
+    assert {path: path.read_bytes() for path in drawn} == drawn
+    assert false_numbers(tmp_path) == []
+    contents = json.loads((tmp_path / "collapse.json").read_text())
+    contents["rows"][1]["collapsed"] += 1e-6
+    contents["drawn"]["outputs"][0][1][7] += 0.01
+    (tmp_path / "collapse.json").write_text(json.dumps(contents))
+    first, second = false_numbers(tmp_path)
+    assert "rows[1].collapsed is " in first
+    assert "drawn.outputs[0][1][7] is " in second
+
+
+def test_the_figures_of_points_of_a_file_need_only_what_was_left(tmp_path):
+    points = tmp_path / "points.npy"
+    np.save(points, 1000 * np.random.default_rng(0).random((40, 3)))
+    run("--shape", str(points), "--trials", "3", "--out", str(tmp_path / "out"))
+    points.unlink()
+    assert draw(tmp_path / "out") == ["panels", "collapsed"]
+    assert stale_figures(tmp_path / "out") == []
 
 
 def test_points_of_a_file_are_measured(tmp_path):
