@@ -122,5 +122,9 @@ def _each(do: Callable[[Path], list[str]], folders: Sequence[Path]) -> list[list
     """Do it to every folder, on all cores."""
     if len(folders) == 1:
         return [do(folders[0])]
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+    forks = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if forks else "spawn")
+    if forks:  # so that what is slow to import is imported once
+        context.set_forkserver_preload(["bottleneck_lab.report.published"])
+    with ProcessPoolExecutor(mp_context=context) as pool:
         return list(pool.map(do, folders))

@@ -56,7 +56,9 @@ def drawn_bytes(figure: Figure, suffixes: Sequence[str] = tuple(_METADATA)) -> d
         for suffix in suffixes:
             stream = io.BytesIO()
             figure.savefig(stream, format=suffix[1:], metadata=_METADATA[suffix])
-            figure.set_layout_engine("none")  # the places that the first drawing found hold for the second
+            # The places that the first drawing found hold for the second, which need not be drawn twice.
+            mpl.rcParams["figure.constrained_layout.use"] = False
+            figure.set_layout_engine(None)
             found[suffix] = stream.getvalue()
     figure.set_layout_engine(engine)
     return found

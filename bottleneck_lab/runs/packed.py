@@ -6,6 +6,7 @@ import io
 import json
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,8 +17,10 @@ from bottleneck_lab.runs import files
 
 PACKED = "runs.zip"
 KEPT = ("config.json", "correct.npy", "environment.json", "metrics.jsonl", "predictions.npy", "result.json")
+READ = frozenset({"correct.npy", "environment.json", "metrics.jsonl", "result.json"})  # by a report
 MOST_BYTES = 2**30  # of all runs of an ablation together, unpacked
 
+_DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError)
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can tell
 
 
@@ -55,6 +58,8 @@ def _without_host(content: bytes) -> bytes:
 def unpacked(folder: Path) -> Iterator[Path]:
     """A results folder with its runs laid out: `folder` itself, or a passing copy if its runs are packed.
 
+    All of an archive is looked through for damage; the copy has what a report reads.
+
     Raises:
         LabError: a file that is no zip file of runs, or one too large.
     """
@@ -78,11 +83,13 @@ def _extract(source: Path, place: Path) -> None:
                 raise LabError(f"{source}: holds other files than those of runs; publish the results again")
             if sum(entry.file_size for entry in entries) > MOST_BYTES:
                 raise LabError(f"{source}: holds more than {MOST_BYTES // 2**20} MiB; it is not unpacked")
+            for run in {PurePosixPath(entry.filename).parent for entry in entries}:
+                (place / run).mkdir(parents=True)
             for entry in entries:
-                target = place / entry.filename
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(archive.read(entry))
-    except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError) as error:
+                content = archive.read(entry)  # which checks its sum
+                if PurePosixPath(entry.filename).name in READ:
+                    (place / entry.filename).write_bytes(content)
+    except (*_DAMAGE, OSError, ValueError) as error:
         raise LabError(f"{source}: is damaged ({error}); publish the results again") from error
 
 

@@ -151,6 +151,18 @@ def test_a_damaged_zip_file_is_named(folder):
         pass
 
 
+def test_a_byte_that_was_changed_in_a_zip_file_is_noticed_wherever_it_is(folder):
+    archive = folder / "runs.zip"
+    whole = archive.read_bytes()
+    with zipfile.ZipFile(archive) as opened:
+        entries = opened.infolist()[:: len(opened.infolist()) // 10]
+    for entry in entries:
+        middle = entry.header_offset + 30 + len(entry.filename) + entry.compress_size // 2
+        archive.write_bytes(whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :])
+        with pytest.raises(LabError, match=r"runs\.zip: is damaged"), unpacked(folder):
+            pass
+
+
 POINT = '<path id="{name}" d="M {x} {y}"/><use href="#{name}"/>'
 
 
