@@ -54,21 +54,22 @@ def _print(found: SideBySide, a: Path, b: Path) -> None:
 
 def _print_settings(one: Comparison) -> None:
     from bottleneck_lab.cli.text import say
+    from bottleneck_lab.report import format as fmt
 
     lines = [f"variants only in A: {'; '.join(one.only_in_a)}"] if one.only_in_a else []
     lines += [f"variants only in B: {'; '.join(one.only_in_b)}"] if one.only_in_b else []
     if one.overrides is not None:
-        from bottleneck_lab.report.format import changed
-
-        lines.append("--set: " + _beside(*(changed(each) or "nothing" for each in one.overrides)))
+        lines.append("--set: " + _beside(*(fmt.changed(each) or "nothing" for each in one.overrides)))
     lines += [f"all variants, {key}: {_beside(*map(_shown, pair))}" for key, pair in one.shared.items()]
     for variant, settings in one.settings.items():
         lines += [f"{variant}, {key}: {_beside(*map(_shown, pair))}" for key, pair in settings.items()]
     every = set(one.seeds.values())
     if len(every) == 1 and len(one.seeds) == len(one.accuracies):
-        lines.append(f"all variants, seeds: {_beside(*map(_seeds, every.pop()))}")
+        lines.append(f"all variants, seeds: {_beside(*map(fmt.seeds, every.pop()))}")
     else:
-        lines += [f"{variant}, seeds: {_beside(*map(_seeds, pair))}" for variant, pair in one.seeds.items()]
+        lines += [
+            f"{variant}, seeds: {_beside(*map(fmt.seeds, pair))}" for variant, pair in one.seeds.items()
+        ]
     lines += [f"{key}: {_beside(*map(_listed, pair))}" for key, pair in one.environment.items()]
     lines += [f"md5 or SHA-256 of {key}: {_beside(*map(_listed, p))}" for key, p in one.checksums.items()]
     if any(one.strays):
@@ -92,17 +93,6 @@ def _shown(value: Any) -> str:
 
 def _listed(values: Iterable[str]) -> str:
     return ", ".join(values) or "none"
-
-
-def _seeds(seeds: Iterable[int]) -> str:
-    """Seeds as `--seeds` has them: `0-4,7`."""
-    ranges: list[list[int]] = []
-    for seed in sorted(seeds):
-        if ranges and ranges[-1][1] == seed - 1:
-            ranges[-1][1] = seed
-        else:
-            ranges.append([seed, seed])
-    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in ranges) or "none"
 
 
 def _print_accuracies(rows: Iterable[Accuracies]) -> None:

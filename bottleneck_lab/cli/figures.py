@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from bottleneck_lab.cli.options import writing
 from bottleneck_lab.errors import LabError
 
 Names = Annotated[list[str] | None, typer.Argument(help="Folders in it, by name (default: all).")]
@@ -28,7 +29,8 @@ def publish(
     from bottleneck_lab.report import published
 
     target = to or Path("figures") / results_folder.resolve().parent.name
-    published.publish(results_folder, target)
+    with writing(target):
+        published.publish(results_folder, target)
     size = sum(path.stat().st_size for path in target.iterdir()) / 1e6
     say(f"{target}: {size:.1f} MB")
 
@@ -60,10 +62,11 @@ def make_figures(
         problems.append([f"{path}: no longer matches its data" for path in stale])
         _report(problems, "all figures match their data")
         return
-    for folder, stems in zip(folders, _each(published.draw, folders), strict=True):
-        say(f"{folder}: {', '.join(stems)}")
-    for path, text in (_pages(figures, folders) if all_published else {}).items():
-        files.write_text(path, text)
+    with writing(results or figures):
+        for folder, stems in zip(folders, _each(published.draw, folders), strict=True):
+            say(f"{folder}: {', '.join(stems)}")
+        for path, text in (_pages(figures, folders) if all_published else {}).items():
+            files.write_text(path, text)
 
 
 def _pages(figures: Path, folders: Sequence[Path]) -> dict[Path, str]:
@@ -111,15 +114,16 @@ def _chosen(above: Path, names: Sequence[str]) -> list[Path]:
     found = [folder for folder in candidates if folder.is_dir() and is_published(folder)]
     if not found:
         raise LabError(f"{above}: holds no results that figures could be drawn from")
-    known = {(folder.relative_to(above).parts or (".",))[0]: folder for folder in found}
+    named = [(folder.relative_to(above).parts[0] if folder != above else ".", folder) for folder in found]
+    known = list(dict.fromkeys(name for name, _ in named))
     for name in names:
         if name not in known:
-            raise LabError(f"{above} has no results of {name!r}; {nearest(name, list(known))}")
-    return [folder for folder in found if not names or folder.relative_to(above).parts[0] in names]
+            raise LabError(f"{above} has no results of {name!r}; {nearest(name, known)}")
+    return [folder for name, folder in named if not names or name in names]
 
 
 def _each(do: Callable[[Path], list[str]], folders: Sequence[Path]) -> list[list[str]]:
-    """Do it to every folder, on all cores."""
+    """Do it to every folder, on all cores, the largest first, so that the last ones to end are small."""
     if len(folders) == 1:
         return [do(folders[0])]
     forks = "forkserver" in multiprocessing.get_all_start_methods()
@@ -127,4 +131,9 @@ def _each(do: Callable[[Path], list[str]], folders: Sequence[Path]) -> list[list
     if forks:  # so that what is slow to import is imported once
         context.set_forkserver_preload(["bottleneck_lab.report.published"])
     with ProcessPoolExecutor(mp_context=context) as pool:
-        return list(pool.map(do, folders))
+        done = {folder: pool.submit(do, folder) for folder in sorted(folders, key=_size, reverse=True)}
+        return [done[folder].result() for folder in folders]
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.svg"))

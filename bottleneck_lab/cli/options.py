@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -57,3 +59,12 @@ def make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LabError(f"--out {out}: {error.strerror}") from None
+
+
+@contextmanager
+def writing(place: Path, advice: str = "make room, or choose another place") -> Iterator[None]:
+    """Turn what the file system refuses into a sentence that ends in `advice`."""
+    try:
+        yield
+    except OSError as error:
+        raise LabError(f"{place}: cannot be written to ({error.strerror or error}); {advice}") from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bottleneck_lab.cli.options import writing
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def report(
     results_folder: Annotated[
-        Path, typer.Argument(help="results/NAME/TIER, or a folder above: then all that are below.")
+        Path, typer.Argument(help="results/NAME/TIER, figures/NAME, or a folder above: then all below.")
     ],
     watch: Annotated[
         float | None,
@@ -29,6 +30,7 @@ def report(
     Exit codes: 0 all reports are made, 2 there is a folder of which none can be made.
     """
     from bottleneck_lab.cli.text import say
+    from bottleneck_lab.report.index import write_index
 
     folders = _folders(results_folder)
     refused: dict[Path, str] = {}
@@ -51,7 +53,8 @@ def report(
                 if not goes_on or watch is None:
                     going_on.discard(folder)
             if folders != [results_folder]:
-                _index(results_folder)
+                with writing(results_folder):
+                    write_index(results_folder)
             if going_on and watch is not None:
                 time.sleep(watch)
     except KeyboardInterrupt:
@@ -80,23 +83,12 @@ def _state(folder: Path) -> Iterator[tuple[str, int, int]]:
         yield str(path), found.st_mtime_ns, found.st_size
 
 
-def _index(folder: Path) -> None:
-    from bottleneck_lab.report.index import write_index
-
-    try:
-        write_index(folder)
-    except OSError as error:
-        raise LabError(f"{folder}: the index cannot be written ({error.strerror or error})") from error
-
-
 def _report(folder: Path) -> tuple[str, bool]:
     """Make a report; what to say of it, and whether runs may still be going on."""
     from bottleneck_lab.report.write import write_report
 
-    try:
+    with writing(folder):
         path, summary = write_report(folder)
-    except OSError as error:
-        raise LabError(f"{folder}: the report cannot be written ({error.strerror or error})") from error
     counts = {name: count for name, count in summary["runs"].items() if name != "planned"}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
     goes_on = any(counts.get(status) for status in ("unfinished", "not started"))

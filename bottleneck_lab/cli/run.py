@@ -6,8 +6,6 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bottleneck_lab import extend
-from bottleneck_lab.cli.options import DataDir, Include, Out, parse_seeds
+from bottleneck_lab.cli.options import DataDir, Include, Out, parse_seeds, writing
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -256,20 +254,11 @@ def _write_plan(plan: Plan, results: Path) -> None:
                 f"{results}: holds the results of another ablation of this name ({question}); "
                 "choose another --out"
             )
-    with _writing(results):
+    with writing(results, _KEPT):
         plan.write(results)
 
 
-@contextmanager
-def _writing(results: Path) -> Iterator[None]:
-    """Turn what the file system refuses into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise LabError(
-            f"{results}: cannot be written to ({error.strerror or error}). What is finished is kept; make "
-            "room, or choose another --out, and start again"
-        ) from error
+_KEPT = "what is finished is kept: make room, or choose another --out, and start again"
 
 
 def _refuse_trackers(names: Sequence[str]) -> None:
@@ -299,7 +288,7 @@ def _train(
 
     start = time.monotonic()
     try:
-        with _writing(results), watching(jobs) as watcher:
+        with writing(results, _KEPT), watching(jobs) as watcher:
 
             def listener(event: Event) -> None:
                 watcher(event)
@@ -323,25 +312,24 @@ def _train(
 def _report(plan: Plan, results: Path) -> tuple[bool, str]:
     """Write and print the report of this plan; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.cli.text import left_out, notice, print_summary, say
-    from bottleneck_lab.report.collect import collect
+    from bottleneck_lab.report.collect import Stray, collect
     from bottleneck_lab.report.format import answer, trouble
     from bottleneck_lab.report.index import write_index
     from bottleneck_lab.report.write import write_report
 
-    with _writing(results):
+    with writing(results, _KEPT):
         plan.write(results)  # again: another command may have written its own meanwhile
         path, summary = write_report(results)
         write_index(results.parents[1])
     print_summary(summary)
     for text in plan.data.notices:
         notice(text)
-    found = collect(results)
-    troubled = found.troubled()
+    troubled = collect(results).troubled()
     if troubled:
         notice(f"{len(troubled)} runs did not end well and count nowhere:")
     for each in troubled:
         say(trouble(each))
-    left_out(found.strays, found.other_plans)
+    left_out([Stray(**stray) for stray in summary["strays"]], summary["other_plans"])
     say(f"report: {path}")
     return bool(troubled), answer(summary["claims"])
 

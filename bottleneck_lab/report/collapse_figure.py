@@ -23,6 +23,7 @@ from bottleneck_lab.report.style import COLOURS, drawn_bytes, styled
 
 _ACROSS = 3
 _TRIALS = 4
+OF_EVERY_REPORT = ("collapse-panels", "collapse-share")  # figures that are the same whatever was trained
 _PIECES = 80
 
 
@@ -133,13 +134,13 @@ def collapse_pictures() -> tuple[tuple[Picture, dict[str, bytes]], ...]:
     """
     result = measure_collapse(spiral(1000), trials=_TRIALS)
     panels = Picture(
-        "collapse-panels",
+        OF_EVERY_REPORT[0],
         "A spiral, and what ReLU leaves of it in 2, 3, 5, 15 and 30 channels",
         "What ReLU leaves of a spiral, as in Fig. 1: a typical one of a few random matrices for each number "
         "of channels.",
     )
     share = Picture(
-        "collapse-share",
+        OF_EVERY_REPORT[1],
         "Share of points that ReLU collapses by number of channels, beside Theorem 1",
         f"The share of points that no longer can be told from others, over {_TRIALS} random matrices, beside "
         "Theorem 1.",

@@ -12,6 +12,7 @@ import numpy as np
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.collect import Results, Run, collect
 from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.runs.packed import unpacked
 from bottleneck_lab.stats import holm, mean_interval, t_test, welch
 from bottleneck_lab.stats.judgement import SEEDS_FOR_A_VERDICT
 
@@ -126,10 +127,12 @@ def compare(a: Path, b: Path) -> SideBySide:
     if not names:
         raise LabError(
             f"{a} and {b} have no ablation and tier in common ({', '.join(first)}; {', '.join(second)}); "
-            "name the two folders themselves, as results/NAME/TIER"
+            "name the two folders themselves, as results/NAME/TIER or figures/NAME"
         )
-    pairs = {name: (collect(first[name]), collect(second[name])) for name in names}
-    found = [_comparison(name, *pair) for name, pair in pairs.items()]
+    found = []
+    for name in names:
+        with unpacked(first[name]) as of_a, unpacked(second[name]) as of_b:
+            found.append(_comparison(name, collect(of_a), collect(of_b)))
     return SideBySide(
         comparisons=_corrected(found),
         only_in_a=tuple(name for name in first if name not in second),
@@ -141,7 +144,8 @@ def _tiers(folder: Path) -> dict[str, Path]:
     """The results folders in a folder by name; one that is such a folder itself has no name."""
     if (folder / "plan.json").exists():
         return {"": folder}
-    found = {path.parent.relative_to(folder).as_posix(): path.parent for path in folder.glob("*/*/plan.json")}
+    plans = (*folder.glob("*/plan.json"), *folder.glob("*/*/plan.json"))  # published ones have no tier
+    found = {path.parent.relative_to(folder).as_posix(): path.parent for path in plans}
     if not found:
         raise LabError(
             f"{folder}: holds no results; give results/NAME/TIER, or the folder above such folders"

@@ -563,7 +563,7 @@ def _method(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
 def _provenance(results: Results, summary: dict[str, Any]) -> Iterator[str]:
     for dataset in summary["datasets"]:
         seeds = sorted({run.seed for run in results.runs if run.dataset == dataset})
-        yield f"seeds on {dataset}: {fmt.ranges(seeds)}"
+        yield f"seeds on {dataset}: {fmt.seeds(seeds)}"
     for origin in summary["origins"]:
         made = ", ".join(
             f"{'' if key == 'bottleneck_lab' else 'commit ' if key == 'commit' else f'{key} '}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import jinja2
-
 from bottleneck_lab.manifold.embedding import paper_matrix
+from bottleneck_lab.report.template import environment
 
 _PAPER_DIMS = (2, 3)  # the panels of Fig. 1 whose T is known
 
@@ -14,11 +13,9 @@ def explorer_page() -> str:
 
     It draws and computes by itself, with a seeded generator of its own: its T are not those of `collapse`.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bottleneck_lab.report"),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=True,
-    )
     paper = {dim: paper_matrix(dim).tolist() for dim in _PAPER_DIMS}
-    return environment.get_template("explorer.html.j2").render(paper=paper)
+    return (
+        environment(autoescape=True, keep_trailing_newline=True)
+        .get_template("explorer.html.j2")
+        .render(paper=paper)
+    )

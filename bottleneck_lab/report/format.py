@@ -142,7 +142,16 @@ _ABSENT = {
 
 
 def _setting(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else _toml(value)
+
+
+def _toml(value: Any) -> str:
+    """A value as an experiment file and `--set` have it."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items())} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value)
 
 
 def stages(rows: Sequence[dict[str, Any]]) -> str:
@@ -155,7 +164,12 @@ def stages(rows: Sequence[dict[str, Any]]) -> str:
 
 def changed(overrides: dict[str, Any]) -> str:
     """Nested settings as `--set` has them: `train.epochs=3, model.width=2`."""
-    return ", ".join(f"{key}={_setting(value)}" for key, value in _flat(overrides))
+    return ", ".join(assignments(overrides))
+
+
+def assignments(overrides: dict[str, Any]) -> list[str]:
+    """Nested settings, each as `--set` has it: `train.epochs=3`."""
+    return [f"{key}={_setting(value)}" for key, value in _flat(overrides)]
 
 
 def _flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -219,15 +233,15 @@ def headline(claim: dict[str, Any]) -> str:
     return f"{statement}: {claim['verdict']}{mark}, {found}{mark} on {claim['dataset']} ({over})."
 
 
-def ranges(numbers: Sequence[int]) -> str:
-    """Whole numbers in their order, what is next to each other together: `0 to 7, 10`."""
+def seeds(numbers: Sequence[int]) -> str:
+    """Seeds as `--seeds` has them, what is next to each other together: `0-7,10`."""
     groups: list[list[int]] = []
     for number in numbers:
         if groups and number == groups[-1][-1] + 1:
             groups[-1].append(number)
         else:
             groups.append([number])
-    return ", ".join(f"{g[0]} to {g[-1]}" if len(g) > 2 else ", ".join(map(str, g)) for g in groups)
+    return ",".join(f"{group[0]}-{group[-1]}" if len(group) > 1 else str(group[0]) for group in groups)
 
 
 # What variants must have in common to be matched, and how it is called.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bottleneck_lab.report.collapse_figure import OF_EVERY_REPORT
 from bottleneck_lab.runs import files
 
 README = "README.md"  # of all published results; the gallery stands in it between two marks
@@ -44,7 +45,7 @@ def gallery(folders: Sequence[Path]) -> str:
 
 
 def _section(folder: Path) -> Iterator[str]:
-    pictures = sorted(folder.glob("*.png"))
+    pictures = [each for each in sorted(folder.glob("*.png")) if each.stem not in OF_EVERY_REPORT]
     if pictures:
         yield f"### {folder.name}"
         yield ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from bottleneck_lab.config import catalogue, load
 from bottleneck_lab.report import format as fmt
-from bottleneck_lab.report.page import environment
+from bottleneck_lab.report.page import page_template
 from bottleneck_lab.runs import files
 
 
@@ -50,7 +50,7 @@ def write_index(out: Path) -> Path:
             entries.append(_entry(out, folder))
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             unreadable.append(folder.relative_to(out).as_posix())
-    template = environment().get_template("index.html.j2")
+    template = page_template("index.html.j2")
     files.write_text(out / "index.html", template.render(entries=entries, unreadable=unreadable))
     return out / "index.html"
 

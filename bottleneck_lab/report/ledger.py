@@ -26,10 +26,11 @@ Where each stands in the paper (Sandler et al. 2018; its numbers are one run eac
 came out here, and the command that repeats it. Estimates and 95 % intervals over seeds are in percentage
 points, or in the unit of the measure that is named; they are positive where the claim says so. p is
 Holm's over all claims of an ablation; a claim of equivalence has that of two one-sided tests. Questions,
-claims, margins and numbers of seeds stood in `experiments/` before the runs. For an open claim the last
-column says how many seeds would decide it, if it were the only one and what was found true: the interval
-is then narrower than the estimate, or than the margin where that is larger. This page is made by `make-
-figures` from the records beside it; what was learnt is in [README.md](README.md)."""
+claims, margins and numbers of seeds stood in `experiments/` before the runs (other seeds: in
+[README.md](README.md), which also says what was learnt). For an open claim the last column says how many
+seeds would decide it, if it were the only one and what was found true: the interval is then narrower than
+the estimate, or than the margin where that is larger. This page is made by `make-figures` from the records
+beside it."""
 
 _HEADINGS = "claim, in the paper, paper, data, ours, 95 %, p (Holm), seeds, verdict, to decide"
 _RULE = "| --- | --- | --- | --- | ---: | --- | ---: | ---: | --- | ---: |"
@@ -51,26 +52,34 @@ def ledger(folders: Sequence[Path]) -> str:
     Raises:
         LabError: a folder without its summary or table.
     """
-    entries = [_entry(folder) for folder in folders if (folder / "plan.json").exists()]
-    counts = Counter(claim["verdict"] for entry in entries for claim in entry.summary["claims"])
+    counts: Counter[str] = Counter()
+    seconds = 0.0
+    sections = []
+    for folder in folders:
+        if (folder / "plan.json").exists():
+            try:
+                entry = _entry(folder)
+                sections.append("\n".join(_section(entry)))
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise LabError(
+                    f"{folder}: its plan, summary or table cannot be read; publish it again"
+                ) from error
+            counts.update(claim["verdict"] for claim in entry.summary["claims"])
+            seconds += entry.cpu_seconds
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    hours = sum(entry.cpu_seconds for entry in entries) / 3600
-    total = (
-        f"**{counts.total()} claims in {len(entries)} ablations: {verdicts}.** {hours:.1f} core-hours in all."
-    )
-    sections = ("\n".join(_section(entry)) for entry in entries)
-    return "\n\n".join([_HEAD, total, *sections]) + "\n"
+    total = f"**{counts.total()} claims in {len(sections)} ablations: {verdicts}.**"
+    return "\n\n".join([_HEAD, f"{total} {seconds / 3600:.1f} core-hours in all.", *sections]) + "\n"
 
 
 def _entry(folder: Path) -> _Entry:
-    plan, summary = (files.read_json(folder / name) for name in ("plan.json", "summary.json"))
-    try:
-        rows = list(csv.DictReader(io.StringIO((folder / "results.csv").read_text())))
-        seconds = sum(float(row["cpu_seconds"] or 0) for row in rows)
-        summary["claims"], plan["variants"]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise LabError(f"{folder}: its plan, summary or table cannot be read; publish it again") from error
-    return _Entry(folder.name, plan, summary, seconds)
+    """Raises AttributeError, KeyError, TypeError or ValueError for files that are not there or damaged."""
+    table = csv.DictReader(io.StringIO(files.read_text(folder / "results.csv") or ""))
+    return _Entry(
+        folder.name,
+        files.read_json(folder / "plan.json"),
+        files.read_json(folder / "summary.json"),
+        sum(float(row["cpu_seconds"] or 0) for row in table),
+    )
 
 
 def _section(entry: _Entry) -> Iterator[str]:

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from bottleneck_lab.report.content import Code, Content, Link, Picture, Span, Strong
 from bottleneck_lab.report.svg import inline_svg
+from bottleneck_lab.report.template import environment
 
 LARGEST_PAGE = 3_000_000  # bytes
 
@@ -33,7 +34,7 @@ def report_page(content: Content, drawings: Mapping[str, bytes], largest: int = 
         )
         for place, picture in enumerate(pictures)
     }
-    template = environment().get_template("report.html.j2")
+    template = page_template("report.html.j2")
     page = template.render(content=content, drawings=inline)
     while len(page.encode()) > largest and inline:
         del inline[max(inline, key=lambda stem: len(inline[stem]))]
@@ -44,17 +45,11 @@ def report_page(content: Content, drawings: Mapping[str, bytes], largest: int = 
 _TABLES = "The numbers are in the tables of this page."
 
 
-def environment() -> jinja2.Environment:
-    """How every page is made: nothing that comes from a file is markup."""
-    made = jinja2.Environment(
-        loader=jinja2.PackageLoader("bottleneck_lab.report"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-    )
+def page_template(name: str) -> jinja2.Template:
+    """The template of a page: nothing that comes from a file is markup."""
+    made = environment(autoescape=True)
     made.filters["spans"] = spans
-    return made
+    return made.get_template(name)
 
 
 def spans(parts: tuple[Span, ...]) -> Markup:

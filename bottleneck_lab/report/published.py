@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.bench_figure import draw_bench
 from bottleneck_lab.report.bridge_figure import datasets_in, draw_bridge
 from bottleneck_lab.report.collapse_data import contents_of, measured_again
-from bottleneck_lab.report.collapse_figure import collapse_figures
+from bottleneck_lab.report.collapse_figure import OF_EVERY_REPORT, collapse_figures
 from bottleneck_lab.report.collect import collect
 from bottleneck_lab.report.figures import figures_of
 from bottleneck_lab.report.patterns_figure import draw_patterns, measured_in
@@ -26,9 +27,23 @@ from bottleneck_lab.report.write import runs_table
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.packed import PACKED, pack, unpacked
 
-BENCHES = ("split", "networks")  # what `bench` leaves, and its figure is called
-BRIDGE, PATTERNS = "bridge.json", "patterns.json"  # what the commands of these names leave
-COLLAPSE = "collapse.json"  # what `collapse` leaves
+COLLAPSE = "collapse.json"
+
+Figures = Iterator[tuple[str, Figure]]  # each with the stem of its files
+
+
+def _bridges(contents: dict[str, Any]) -> Figures:
+    return ((f"bridge-{dataset}", draw_bridge(contents, dataset)) for dataset in datasets_in(contents))
+
+
+# What the commands of these names leave as NAME.json, and how its figures are drawn again.
+_LEFT: dict[str, Callable[[dict[str, Any]], Figures]] = {
+    "bridge.json": _bridges,
+    COLLAPSE: collapse_figures,
+    "networks.json": lambda contents: iter([("networks", draw_bench(contents))]),
+    "patterns.json": lambda contents: iter([("patterns", draw_patterns(measured_in(contents)))]),
+    "split.json": lambda contents: iter([("split", draw_bench(contents))]),
+}
 
 
 def publish(source: Path, target: Path) -> None:
@@ -38,8 +53,10 @@ def publish(source: Path, target: Path) -> None:
     figure as SVG and PNG.
 
     Raises:
-        LabError: a folder without a plan, or with a run that is not finished.
+        LabError: no plan, or a run that is not finished; a target that is a results folder itself.
     """
+    if (target / "runs").exists():
+        raise LabError(f"{target}: is a results folder itself; publish into another one, as figures/NAME")
     results = collect(source)
     left = [run for run in results.runs if run.status in ("not started", "unfinished", "failed", "damaged")]
     if left:
@@ -68,21 +85,15 @@ def draw(folder: Path) -> list[str]:
 
 def is_published(folder: Path) -> bool:
     """Whether a folder has data that figures are drawn from."""
-    names = ("plan.json", BRIDGE, COLLAPSE, PATTERNS, *(f"{bench}.json" for bench in BENCHES))
-    return any((folder / name).exists() for name in names)
+    return any((folder / name).exists() for name in ("plan.json", *_LEFT))
 
 
-def _figures(folder: Path) -> Iterator[tuple[str, Figure]]:
-    for bench in BENCHES:
-        if (contents := files.read_json(folder / f"{bench}.json")) is not None:
-            yield bench, draw_bench(contents)
-    if (contents := files.read_json(folder / COLLAPSE)) is not None:
-        yield from collapse_figures(contents)
-    if (contents := files.read_json(folder / PATTERNS)) is not None:
-        yield "patterns", draw_patterns(measured_in(contents))
-    if (contents := files.read_json(folder / BRIDGE)) is not None:
-        for dataset in datasets_in(contents):
-            yield f"bridge-{dataset}", draw_bridge(contents, dataset)
+def _figures(folder: Path) -> Figures:
+    """Raises LabError for data that no figure can be drawn from."""
+    for name, figures in _LEFT.items():
+        if (path := folder / name).exists():
+            with _as_left(path):
+                yield from figures(files.read_json(path))
     if (folder / "plan.json").exists():
         with unpacked(folder) as place:
             results = collect(place)
@@ -92,15 +103,26 @@ def _figures(folder: Path) -> Iterator[tuple[str, Figure]]:
                     yield drawn.stem, drawn.figure
 
 
+@contextmanager
+def _as_left(path: Path) -> Iterator[None]:
+    """Turn what is wrong with the content of a file into a sentence."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
+        raise LabError(
+            f"{path}: is not what `bottleneck-lab` leaves ({type(error).__name__}: {error}); make it again"
+        ) from error
+
+
 def stale_figures(folder: Path) -> list[str]:
     """What is wrong with the figures of a published folder, a sentence each; none if all match their data."""
-    problems, drawn = [], set()
+    problems, drawn = [], {*OF_EVERY_REPORT}
     for stem, figure in _figures(folder):
         drawn.add(stem)
         path = folder / f"{stem}.svg"
         if not path.exists():
             problems.append(f"{path}: is missing")
-        elif not same_drawing(path.read_text(), drawn_bytes(figure, [".svg"])[".svg"].decode()):
+        elif not same_drawing(files.read_text(path) or "", drawn_bytes(figure, [".svg"])[".svg"].decode()):
             problems.append(f"{path}: no longer matches its data")
         if not path.with_suffix(".png").exists():
             problems.append(f"{path.with_suffix('.png')}: is missing")
@@ -128,9 +150,11 @@ def same_drawing(first: str, second: str) -> bool:
 def false_numbers(folder: Path) -> list[str]:
     """Every published number or verdict of a folder that its records do not bear out, a sentence each."""
     problems: list[str] = []
-    if (contents := files.read_json(folder / COLLAPSE)) is not None:
-        made = contents_of(measured_again(contents), contents["settings"])
-        problems += _false(folder / COLLAPSE, contents, json.loads(json.dumps(made)))
+    if (path := folder / COLLAPSE).exists():
+        contents = files.read_json(path)
+        with _as_left(path):
+            made = contents_of(measured_again(contents), contents["settings"])
+        problems += _false(path, contents, json.loads(json.dumps(made)))
     if not (folder / "plan.json").exists():
         return problems
     with unpacked(folder) as place:
@@ -139,7 +163,7 @@ def false_numbers(folder: Path) -> list[str]:
     published = files.read_json(folder / "summary.json")
     problems += _false(folder / "summary.json", published, summary)
     table = folder / "results.csv"
-    if not table.exists() or table.read_text() != runs_table(results.runs):
+    if files.read_text(table) != runs_table(results.runs):
         problems.append(f"{table}: is not what its records say")
     return problems
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 from bottleneck_lab.report import format as fmt
@@ -25,8 +24,7 @@ def repeat_command(plan: dict[str, Any]) -> str:
     changed = [seeds for name in plan["datasets"] if (seeds := _seeds(plan, name)) != _usual(plan, name)]
     if changed:
         words += ["--seeds", _written(changed[0])]
-    for setting in filter(None, fmt.changed(plan["overrides"]).split(", ")):
-        words += ["--set", setting]
+    words += [word for setting in fmt.assignments(plan["overrides"]) for word in ("--set", setting)]
     return shlex.join(words)
 
 
@@ -45,11 +43,7 @@ def _usual(plan: dict[str, Any], dataset: str) -> list[int] | None:
 
 
 def _written(seeds: Sequence[int]) -> str:
-    """As `--seeds` reads it: `5`, `10-14`, or `3,7,8`."""
+    """As `--seeds` reads it, where a number alone is how many: `5`, `4-4`, `10-14`, or `3,7-8`."""
     if list(seeds) == list(range(len(seeds))):
         return str(len(seeds))
-    runs = groupby(enumerate(seeds), key=lambda item: item[1] - item[0])
-    stretches = [[seed for _, seed in run] for _, run in runs]
-    if len(seeds) == 1:
-        return f"{seeds[0]}-{seeds[0]}"  # a number alone is how many
-    return ",".join(f"{s[0]}-{s[-1]}" if len(s) > 1 else f"{s[0]}" for s in stretches)
+    return fmt.seeds(seeds) if len(seeds) > 1 else f"{seeds[0]}-{seeds[0]}"

@@ -13,14 +13,16 @@ import jinja2
 from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report import latex
 from bottleneck_lab.report.collapse_figure import collapse_pictures
-from bottleneck_lab.report.collect import Run, collect
+from bottleneck_lab.report.collect import Results, Run, collect
 from bottleneck_lab.report.content import Cell, Code, Link, Picture, Span, Strong, content_of
 from bottleneck_lab.report.explorer import explorer_page
 from bottleneck_lab.report.figures import figures_of
 from bottleneck_lab.report.page import report_page
 from bottleneck_lab.report.style import drawn_bytes
 from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.template import environment
 from bottleneck_lab.runs import files
+from bottleneck_lab.runs.packed import unpacked
 
 
 def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -30,9 +32,13 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
     figure as SVG and PNG; returns the path of `report.md`, and the summary.
 
     Raises:
-        LabError: a folder without a plan.
+        LabError: a folder without a plan, or with packed runs that are damaged.
     """
-    results = collect(folder)
+    with unpacked(folder) as place:
+        return folder / "report.md", _write(folder, collect(place))
+
+
+def _write(folder: Path, results: Results) -> dict[str, Any]:
     summary = summarise(results)
     files.write_json(folder / "summary.json", summary)
     files.write_text(folder / "results.csv", runs_table(results.runs))
@@ -52,7 +58,7 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
     files.write_text(folder / "report.html", report_page(said, drawings))
     files.write_text(folder / "report.tex", _latex().render(content=said))
     files.write_text(folder / "report.md", _markdown().render(content=said).rstrip() + "\n")
-    return folder / "report.md", summary
+    return summary
 
 
 def _write_figure(folder: Path, stem: str, content: dict[str, bytes]) -> bytes:
@@ -63,23 +69,13 @@ def _write_figure(folder: Path, stem: str, content: dict[str, bytes]) -> bytes:
 
 
 def _markdown() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bottleneck_lab.report"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # Markdown, not HTML
-    )
-    environment.filters.update(cell=fmt.cell, md_cell=_md_cell, spans=_md_spans)
-    return environment.get_template("report.md.j2")
+    made = environment(autoescape=False)  # Markdown, not HTML
+    made.filters.update(cell=fmt.cell, md_cell=_md_cell, spans=_md_spans)
+    return made.get_template("report.md.j2")
 
 
 def _latex() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bottleneck_lab.report"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    made = environment(
         autoescape=False,  # the filter `tex` escapes
         block_start_string="<%",  # braces are TeX's own
         block_end_string="%>",
@@ -88,10 +84,10 @@ def _latex() -> jinja2.Template:
         comment_start_string="<#",
         comment_end_string="#>",
     )
-    environment.filters.update(
+    made.filters.update(
         tex=latex.escape, tex_cell=latex.cell, spans=latex.spans, columns=latex.columns, size=latex.size
     )
-    return environment.get_template("report.tex.j2")
+    return made.get_template("report.tex.j2")
 
 
 def _md_cell(content: Cell) -> str:

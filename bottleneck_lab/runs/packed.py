@@ -27,7 +27,7 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first time that a zip file can tell
 def pack(folder: Path, run_ids: Iterable[str]) -> bytes:
     """The named runs of a results folder without their weights, as a zip file of `runs/ID/FILE`.
 
-    The same runs give the same bytes. The name of the computer is left out.
+    The same runs give the same bytes. The name of the computer, and where included files lie, are left out.
     """
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -37,26 +37,28 @@ def pack(folder: Path, run_ids: Iterable[str]) -> bytes:
                 if path.exists():
                     content = path.read_bytes()
                     if name == "environment.json":
-                        content = _without_host(content)
+                        content = _anonymous(content)
                     entry = zipfile.ZipInfo(f"runs/{run_id}/{name}", _LONG_AGO)
                     entry.compress_type = zipfile.ZIP_DEFLATED
                     archive.writestr(entry, content)
     return stream.getvalue()
 
 
-def _without_host(content: bytes) -> bytes:
+def _anonymous(content: bytes) -> bytes:
     try:
         environment: Any = json.loads(content)
     except ValueError:
         return content
     if isinstance(environment, dict):
         environment.pop("host", None)
+        if isinstance(included := environment.get("included"), dict):
+            environment["included"] = {Path(name).name: digest for name, digest in included.items()}
     return (json.dumps(environment, indent=2) + "\n").encode()
 
 
 @contextmanager
 def unpacked(folder: Path) -> Iterator[Path]:
-    """A results folder with its runs laid out: `folder` itself, or a passing copy if its runs are packed.
+    """A results folder with its runs laid out: `folder` itself, or a passing copy if they are only packed.
 
     All of an archive is looked through for damage; the copy has what a report reads.
 
@@ -64,7 +66,7 @@ def unpacked(folder: Path) -> Iterator[Path]:
         LabError: a file that is no zip file of runs, or one too large.
     """
     source = folder / PACKED
-    if not source.exists():
+    if not source.exists() or (folder / "runs").exists():
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="bottleneck_lab-") as temporary:

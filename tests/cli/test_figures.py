@@ -56,3 +56,16 @@ def test_a_folder_without_results_is_refused(tmp_path):
     done = invoke("verify-figures", "--figures", tmp_path)
     assert isinstance(done.exception, LabError)
     assert "holds no results" in str(done.exception)
+
+
+def test_a_folder_of_data_is_drawn_by_itself(figures):
+    for arguments in ([], ["."]):
+        done = invoke("make-figures", *arguments, "--figures", figures / "memory_split", "--check")
+        assert "CLAIMS.md" in done.output if not arguments else done.exit_code == 0
+
+
+def test_what_cannot_be_written_is_said_in_a_sentence(figures, digits_results):
+    (figures / "taken").write_text("a file")
+    done = invoke("publish", digits_results, "--to", figures / "taken" / "results")
+    assert isinstance(done.exception, LabError)
+    assert "cannot be written to" in str(done.exception)

@@ -4,7 +4,8 @@ import pytest
 
 from bottleneck_lab.report import content
 from bottleneck_lab.report.content import Content, Picture, Section, reference_of
-from bottleneck_lab.report.format import answer, headline, ranges
+from bottleneck_lab.report.format import answer, headline
+from bottleneck_lab.report.format import seeds as fmt_seeds
 from bottleneck_lab.report.page import report_page
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs import files
@@ -71,7 +72,7 @@ def test_one_of_a_thing_is_not_spoken_of_as_many():
 
 
 def test_neighbouring_seeds_are_a_range():
-    assert ranges([0, 1, 2, 5, 7, 8]) == "0 to 2, 5, 7, 8"
+    assert fmt_seeds([0, 1, 2, 5, 7, 8]) == "0-2,5,7-8"
 
 
 def svg(size):

@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from bottleneck_lab.cli.options import parse_seeds
-from bottleneck_lab.config import load
+from bottleneck_lab.config import load, parse_overrides
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.ledger import ledger
 from bottleneck_lab.report.repeat import repeat_command
@@ -34,6 +34,20 @@ def test_what_was_chosen_is_in_the_command(tmp_path):
     command = repeat_command(planned(tmp_path, ("cifar10",), "laptop", [3, 7, 8], overrides))
     assert command.startswith("run-ablation linear_vs_relu --tier laptop --dataset cifar10 ")
     assert command.endswith("--seeds 3,7-8 --set images.train.epochs=3")
+
+
+def test_a_setting_that_is_a_list_is_repeated_as_it_was_typed():
+    stages = [{"t": 1, "c": 8, "n": 1, "s": 1}, {"t": 6, "c": 16, "n": 2, "s": 2}]
+    plan = {
+        "ablation": {"name": "mine", "parts": {"images": {"datasets": {"digits": {}}}}},
+        "tier": "quick",
+        "datasets": ["digits"],
+        "overrides": {"model": {"stages": stages, "expansion": 6}},
+        "variants": [{"dataset": "digits", "runs": {}}],
+    }
+    words = shlex.split(repeat_command(plan))
+    typed = [words[place + 1] for place, word in enumerate(words) if word == "--set"]
+    assert parse_overrides(typed) == plan["overrides"]
 
 
 @pytest.mark.parametrize("seeds", [range(5), range(100, 112), [0], [4], [3, 7, 8, 1]])

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.comparison import compare
 from bottleneck_lab.report.published import (
     draw,
     false_numbers,
@@ -20,6 +21,7 @@ from bottleneck_lab.report.published import (
     same_drawing,
     stale_figures,
 )
+from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.packed import pack, unpacked
 
@@ -118,20 +120,55 @@ def test_runs_that_are_not_finished_are_not_published(leave_runs, tmp_path):
     assert not (tmp_path / "published").exists()
 
 
+def test_results_are_not_published_into_a_results_folder(results):
+    with pytest.raises(LabError, match="publish into another one"):
+        publish(results, results)
+
+
+def test_a_report_of_published_results_says_what_the_records_say(results, folder):
+    write_report(results)
+    published = files.read_json(folder / "summary.json")
+    write_report(folder)
+    assert files.read_json(folder / "summary.json") == published
+    assert (folder / "report.md").read_text() == (results / "report.md").read_text()
+    assert false_numbers(folder) == stale_figures(folder) == []
+
+
+def test_published_results_are_compared_as_those_they_were_made_from(results, folder):
+    (comparison,) = compare(results, folder).comparisons
+    assert all(row.n_identical == row.n_pairs == 3 for row in comparison.accuracies)
+
+
+def test_runs_that_were_unpacked_are_gone_on_with(folder):
+    with zipfile.ZipFile(folder / "runs.zip") as archive:
+        archive.extractall(folder)
+    with unpacked(folder) as place:
+        assert place == folder
+
+
+@pytest.mark.parametrize("name", ["bridge", "collapse", "networks", "patterns", "split"])
+@pytest.mark.parametrize("content", ["", "not JSON", "[]", "{}", '{"rows": [1], "settings": {}}'])
+def test_data_that_no_figure_can_be_drawn_from_are_named(tmp_path, name, content):
+    (tmp_path / f"{name}.json").write_text(content)
+    with pytest.raises(LabError, match=f"{name}.json: is not what `bottleneck-lab` leaves"):
+        draw(tmp_path)
+
+
 def test_packed_runs_are_the_same_bytes_whenever_they_are_packed(results):
     names = [path.name for path in (results / "runs").iterdir()]
     assert pack(results, names) == pack(results, reversed(names))
 
 
-def test_neither_weights_nor_the_name_of_the_computer_are_published(results, tmp_path):
+def test_neither_weights_nor_names_of_the_computer_and_its_folders_are_published(results, tmp_path):
     run = next((results / "runs").iterdir())
-    files.write_json(run / "environment.json", {"host": "my-laptop", "cpu": "a processor"})
+    content = {"host": "my-laptop", "cpu": "a processor", "included": {"/home/me/secret/mine.py": "5dd7"}}
+    files.write_json(run / "environment.json", content)
     (run / "weights.pt").write_bytes(b"weights")
     publish(results, tmp_path / "published")
     with zipfile.ZipFile(tmp_path / "published" / "runs.zip") as archive:
         assert not [name for name in archive.namelist() if name.endswith(".pt")]
         environment = json.loads(archive.read(f"runs/{run.name}/environment.json"))
-    assert environment == {"cpu": "a processor"}
+    assert environment == {"cpu": "a processor", "included": {"mine.py": "5dd7"}}
 
 
 @pytest.mark.parametrize(
