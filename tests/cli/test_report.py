@@ -80,7 +80,10 @@ def test_ctrl_c_ends_watching_without_an_error(digits_results, tmp_path):
     shutil.copytree(digits_results, results)
     shutil.rmtree(next((results / "runs").iterdir()))
     with subprocess.Popen(
-        [*LAB, "report", str(results), "--watch", "0.2"], stdout=subprocess.PIPE, text=True
+        [*LAB, "report", str(results), "--watch", "0.2"],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # else deaf, in the background
     ) as watch:
         assert "3 done" in watch.stdout.readline()
         time.sleep(0.3)
