@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from bottleneck_lab.report.style import COLOURS, drawn_bytes, styled
 
 _ACROSS = 3
 _TRIALS = 4
+PICTURES = Path(__file__).parent / "pictures"
 OF_EVERY_REPORT = ("collapse-panels", "collapse-share")  # figures that are the same whatever was trained
 _PIECES = 80
 
@@ -126,26 +127,33 @@ def _draw_points(axes: Axes, points: FloatArray, colour: FloatArray, curve: bool
     axes.locator_params(nbins=5)
 
 
-@cache
-def collapse_pictures() -> tuple[tuple[Picture, dict[str, bytes]], ...]:
-    """The two figures of every report, always the same: Fig. 1, and the collapsed share beside Theorem 1.
+def draw_pictures() -> Iterator[tuple[str, bytes]]:
+    """The files of the two figures of every report, by name: Fig. 1, and the share beside Theorem 1.
 
-    A few matrices for each number of channels are enough to see both, and take a fraction of a second.
+    A few matrices for each number of channels are enough to see both. They are the same whatever was trained
+    and take longer than all else of a small report, so they come with the package, in `pictures/`.
     """
     result = measure_collapse(spiral(1000), trials=_TRIALS)
-    panels = Picture(
-        OF_EVERY_REPORT[0],
-        "A spiral, and what ReLU leaves of it in 2, 3, 5, 15 and 30 channels",
-        "What ReLU leaves of a spiral, as in Fig. 1: a typical one of a few random matrices for each number "
-        "of channels.",
+    figures = draw_panels(result, curve=True), draw_collapsed(result)
+    for stem, figure in zip(OF_EVERY_REPORT, figures, strict=True):
+        for suffix, content in drawn_bytes(figure).items():
+            yield f"{stem}{suffix}", content
+
+
+def collapse_pictures() -> Iterator[tuple[Picture, dict[str, bytes]]]:
+    """The two figures of every report and their files, by suffix."""
+    said = (
+        (
+            "A spiral, and what ReLU leaves of it in 2, 3, 5, 15 and 30 channels",
+            "What ReLU leaves of a spiral, as in Fig. 1: a typical one of a few random matrices for each "
+            "number of channels.",
+        ),
+        (
+            "Share of points that ReLU collapses by number of channels, beside Theorem 1",
+            f"The share of points that no longer can be told from others, over {_TRIALS} random matrices, "
+            "beside Theorem 1.",
+        ),
     )
-    share = Picture(
-        OF_EVERY_REPORT[1],
-        "Share of points that ReLU collapses by number of channels, beside Theorem 1",
-        f"The share of points that no longer can be told from others, over {_TRIALS} random matrices, beside "
-        "Theorem 1.",
-    )
-    return (
-        (panels, drawn_bytes(draw_panels(result, curve=True))),
-        (share, drawn_bytes(draw_collapsed(result))),
-    )
+    for stem, (alt, caption) in zip(OF_EVERY_REPORT, said, strict=True):
+        content = {suffix: (PICTURES / f"{stem}{suffix}").read_bytes() for suffix in (".svg", ".png")}
+        yield Picture(stem, alt, caption), content

@@ -7,7 +7,8 @@ from matplotlib.collections import LineCollection
 from bottleneck_lab.manifold.collapse import measure_collapse
 from bottleneck_lab.manifold.invertibility import collapsed_in_theory
 from bottleneck_lab.manifold.shapes import make_shape, spiral
-from bottleneck_lab.report.collapse_figure import draw_collapsed, draw_panels
+from bottleneck_lab.report.collapse_figure import PICTURES, draw_collapsed, draw_panels, draw_pictures
+from bottleneck_lab.report.published import same_drawing
 from bottleneck_lab.report.style import save
 
 
@@ -74,3 +75,12 @@ def test_the_same_result_gives_the_same_bytes(result, tmp_path):
         save(draw_collapsed(result), tmp_path / name / "collapsed")
     for file in ("panels.svg", "panels.png", "collapsed.svg", "collapsed.png"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_the_figures_that_come_with_the_package_are_what_is_drawn_today():
+    drawn = dict(draw_pictures())
+    assert set(drawn) == {path.name for path in PICTURES.iterdir()}
+    for name in (name for name in drawn if name.endswith(".svg")):
+        assert same_drawing((PICTURES / name).read_text(), drawn[name].decode()), (
+            f"draw_pictures() gives another {name}"
+        )
