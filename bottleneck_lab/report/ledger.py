@@ -67,8 +67,8 @@ def ledger(folders: Sequence[Path]) -> str:
             counts.update(claim["verdict"] for claim in entry.summary["claims"])
             seconds += entry.cpu_seconds
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    total = f"**{counts.total()} claims in {len(sections)} ablations: {verdicts}.**"
-    return "\n\n".join([_HEAD, f"{total} {seconds / 3600:.1f} core-hours in all.", *sections]) + "\n"
+    total = f"**{counts.total()} verdicts: {verdicts}.** {seconds / 3600:.1f} core-hours in all."
+    return "\n\n".join([_HEAD, total, *sections]) + "\n"
 
 
 def _entry(folder: Path) -> _Entry:

@@ -77,7 +77,7 @@ def test_an_open_claim_says_how_many_seeds_would_decide_it(folder):
 
 
 def test_verdicts_are_counted(folder):
-    assert "**2 claims in 1 ablations: 2 inconclusive.**" in ledger([folder])
+    assert "**2 verdicts: 2 inconclusive.**" in ledger([folder])
 
 
 def test_a_folder_that_lacks_its_summary_is_named(folder):
