@@ -92,4 +92,4 @@ def _report(folder: Path) -> tuple[str, bool]:
     counts = {name: count for name, count in summary["runs"].items() if name != "planned"}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
     goes_on = any(counts.get(status) for status in ("unfinished", "not started"))
-    return f"{told}: {path}", goes_on
+    return f"{told}: {path.with_suffix('.html')}", goes_on

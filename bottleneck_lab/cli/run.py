@@ -330,7 +330,7 @@ def _report(plan: Plan, results: Path) -> tuple[bool, str]:
     for each in troubled:
         say(trouble(each))
     left_out([Stray(**stray) for stray in summary["strays"]], summary["other_plans"])
-    say(f"report: {path}")
+    say(f"report: {path.with_suffix('.html')}")
     return bool(troubled), answer(summary["claims"])
 
 

@@ -29,13 +29,13 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
     """Make the report of a results folder from what is on disk.
 
     Writes `report.html`, `report.md`, `report.tex`, `summary.json`, `results.csv`, `collapse.html` and every
-    figure as SVG and PNG; returns the path of `report.html`, and the summary.
+    figure as SVG and PNG; returns the path of `report.md`, and the summary.
 
     Raises:
         LabError: a folder without a plan, or with packed runs that are damaged.
     """
     with unpacked(folder) as place:
-        return folder / "report.html", _write(folder, collect(place))
+        return folder / "report.md", _write(folder, collect(place))
 
 
 def _write(folder: Path, results: Results) -> dict[str, Any]:
