@@ -55,7 +55,7 @@ def main() -> None:
     )
     parser.add_argument("--data-dir", type=Path, help="folder with CIFAR-10's binary files")
     parser.add_argument("--seeds", type=int, default=1, help="runs of either loop (default: %(default)s)")
-    parser.add_argument("--images", type=int, help="train on the first so many only (default: all)")
+    parser.add_argument("--images", type=int, help="only the first so many of both parts (default: all)")
     arguments = parser.parse_args()
     folder = find(LAYOUTS["cifar10"], arguments.data_dir)
     if folder is None:
@@ -84,7 +84,9 @@ def recipe(images: int | None) -> RunSettings:
     """The reference of `linear_vs_relu` in the tier `paper`, seed 0."""
     variants = load("linear_vs_relu").variants("paper", ["cifar10"])
     run = next(variant for variant in variants if variant.name == "linear, shortcut").with_seed(0)
-    return run.model_copy(update={"data": run.data.model_copy(update={"train_images": images})})
+    return run.model_copy(
+        update={"data": run.data.model_copy(update={"train_images": images, "held_out_images": images})}
+    )
 
 
 def _train(task: tuple) -> list[Epoch]:
