@@ -50,20 +50,19 @@ def make_figures(
     Exit codes: 0 done, or all figures match; 1 some do not match; 2 wrong usage or damaged data.
     """
     from bottleneck_lab.cli.text import say
-    from bottleneck_lab.report import published
     from bottleneck_lab.runs import files
 
     folders = _chosen(results or figures, names or [])
     all_published = not (results or names)  # pages are about all that is published, or not made at all
     if check:
-        problems = _each(published.stale_figures, folders)
+        problems = _each(_stale, folders)
         pages = _pages(figures, folders) if all_published else {}
         stale = [path for path, text in pages.items() if text != files.read_text(path)]
         problems.append([f"{path}: no longer matches its data" for path in stale])
         _report(problems, "all figures match their data")
         return
     with writing(results or figures):
-        for folder, stems in zip(folders, _each(published.draw, folders), strict=True):
+        for folder, stems in zip(folders, _each(_draw, folders), strict=True):
             say(f"{folder}: {', '.join(stems)}")
         for path, text in (_pages(figures, folders) if all_published else {}).items():
             files.write_text(path, text)
@@ -84,10 +83,8 @@ def verify_figures(names: Names = None, figures: Figures = Path("figures")) -> N
 
     Exit codes: 0 all are borne out, 1 some are not, 2 wrong usage or damaged records.
     """
-    from bottleneck_lab.report import published
-
     folders = _chosen(figures, names or [])
-    _report(_each(published.false_numbers, folders), "every number is borne out by its records")
+    _report(_each(_false, folders), "every number is borne out by its records")
 
 
 def _report(problems: Sequence[Sequence[str]], fine: str) -> None:
@@ -108,7 +105,7 @@ def _chosen(above: Path, names: Sequence[str]) -> list[Path]:
         LabError: there are none, or one is not there.
     """
     from bottleneck_lab.config.problems import nearest
-    from bottleneck_lab.report.published import is_published
+    from bottleneck_lab.report.published_files import is_published
 
     candidates = [above, *sorted(above.glob("*")), *sorted(above.glob("*/*"))]
     found = [folder for folder in candidates if folder.is_dir() and is_published(folder)]
@@ -122,6 +119,27 @@ def _chosen(above: Path, names: Sequence[str]) -> list[Path]:
     return [folder for name, folder in named if not names or name in names]
 
 
+# Each of these is done in a process of its own: this one need not import what draws.
+
+
+def _draw(folder: Path) -> list[str]:
+    from bottleneck_lab.report import published
+
+    return published.draw(folder)
+
+
+def _stale(folder: Path) -> list[str]:
+    from bottleneck_lab.report import published
+
+    return published.stale_figures(folder)
+
+
+def _false(folder: Path) -> list[str]:
+    from bottleneck_lab.report import published
+
+    return published.false_numbers(folder)
+
+
 def _each(do: Callable[[Path], list[str]], folders: Sequence[Path]) -> list[list[str]]:
     """Do it to every folder, on all cores, the largest first, so that the last ones to end are small."""
     if len(folders) == 1:
@@ -129,7 +147,7 @@ def _each(do: Callable[[Path], list[str]], folders: Sequence[Path]) -> list[list
     forks = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if forks else "spawn")
     if forks:  # so that what is slow to import is imported once
-        context.set_forkserver_preload(["bottleneck_lab.report.published"])
+        context.set_forkserver_preload(["bottleneck_lab.report.published", "matplotlib.backends.backend_svg"])
     with ProcessPoolExecutor(mp_context=context) as pool:
         done = {folder: pool.submit(do, folder) for folder in sorted(folders, key=_size, reverse=True)}
         return [done[folder].result() for folder in folders]

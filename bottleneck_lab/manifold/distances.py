@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy  # whose parts come when they are used: some take longer than a report
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.activations import FloatArray
@@ -65,7 +64,9 @@ def nearest_codes(codes: FloatArray) -> NearestCodes:
     distances, nearest = np.empty((len(distinct), 2)), np.empty(len(distinct), dtype=np.intp)
     for first, end in pairwise([0, *ends]):
         ones = distinct[first:end]
-        distances[first:end], others = cKDTree(ones).query(ones, k=[2, 3])  # the first is the code itself
+        distances[first:end], others = scipy.spatial.cKDTree(ones).query(
+            ones, k=[2, 3]
+        )  # the first is the code itself
         nearest[first:end] = first + others[:, 0]
     alone = np.isinf(distances[:, 0])
     nearest[alone] = np.flatnonzero(alone)
@@ -179,7 +180,7 @@ def neighbourhoods(points: FloatArray, neighbours: int = 5) -> Neighbourhoods:
     count = len(points)
     if not 1 <= neighbours < count / 2:
         raise LabError(f"{count} points: neighbourhoods of {neighbours} need at least {2 * neighbours + 1}")
-    distances = cdist(points, points)
+    distances = scipy.spatial.distance.cdist(points, points)
     largest = distances.max()
     if largest > 0:
         distances = np.round(distances / largest, 12)  # 1e-12 apart is rounding, and a tie

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import scipy  # whose parts come when they are used: some take longer than a report
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 from scipy.special import bdtr
 
 from bottleneck_lab.errors import LabError
@@ -200,7 +200,9 @@ def _only_zero(fixed: FloatArray, may_not_rise: FloatArray) -> bool:
     scaling is free.
     """
     may_not_rise = may_not_rise / np.linalg.norm(may_not_rise, axis=1, keepdims=True).clip(min=1e-300)
-    _, residual = nnls(np.concatenate([may_not_rise, fixed, -fixed]).T, -may_not_rise.sum(axis=0))
+    _, residual = scipy.optimize.nnls(
+        np.concatenate([may_not_rise, fixed, -fixed]).T, -may_not_rise.sum(axis=0)
+    )
     if residual > 1e-9:
         return False
     rows = np.concatenate([fixed, may_not_rise])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +19,7 @@ from bottleneck_lab.config.ablation import Paper
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.folder import Status
+from bottleneck_lab.runs.packed import Place, runs_of
 
 # A run is damaged if its result cannot be what a training has left: nothing of it is counted.
 Condition = Literal[Status, "damaged"]
@@ -147,7 +147,8 @@ class Results:
     folder: Path
     plan: dict[str, Any]
     runs: tuple[Run, ...]
-    other_plans: int = 0
+    other_plans: int
+    _place: Place = field(repr=False)  # of the runs
     _environments: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     _found: set[Stray] = field(default_factory=set, repr=False)
 
@@ -198,13 +199,12 @@ class Results:
         return {epoch: numbers for epoch, _, numbers in self._history(run) if numbers}
 
     def _history(self, run: Run) -> list[_Epoch]:
-        path = self._path(run, "metrics.jsonl")
-        records, why = _json_lines(path)
+        records, why = _json_lines(self._place / run.run / "metrics.jsonl")
         history, others = _epochs(records)
         if others:
             why = f"{others} of {len(records)} lines are no records of an epoch"
         if why:
-            self._found.add(_stray(self.folder, path, why))
+            self._found.add(_stray(f"{run.run}/metrics.jsonl", why))
         return history
 
     def correct(self, run: Run) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
@@ -212,25 +212,24 @@ class Results:
 
         None where it has not said so, or says what does not agree with its accuracy.
         """
-        path = self._path(run, "correct.npy")
-        if run.accuracy is None or (content := self._bytes(path)) is None:
+        if run.accuracy is None or (content := self._bytes(name := f"{run.run}/correct.npy")) is None:
             return None
         found = files.booleans(content)
         if found is None or found.size == 0:
-            self._found.add(_stray(self.folder, path, "is no vector of true and false"))
+            self._found.add(_stray(name, "is no vector of true and false"))
             return None
         if not math.isclose(np.count_nonzero(found) / found.size, run.accuracy, abs_tol=1e-6):
-            self._found.add(_stray(self.folder, path, "does not agree with the accuracy of the run"))
+            self._found.add(_stray(name, "does not agree with the accuracy of the run"))
             return None
         return found
 
-    def _bytes(self, path: Path) -> bytes | None:
+    def _bytes(self, name: str) -> bytes | None:
         try:
-            return path.read_bytes()
+            return self._place.joinpath(name).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._found.add(_stray(self.folder, path, _refused(error)))
+            self._found.add(_stray(name, _refused(error)))
             return None
 
     def environment(self, run: Run) -> dict[str, Any]:
@@ -239,31 +238,28 @@ class Results:
         known = {name: value for name, value in seconds.items() if value is not None}
         return {**self._environments.get(run.run, {}), **known}
 
-    def _path(self, run: Run, name: str) -> Path:
-        return self.folder / "runs" / run.run / name
-
 
 def collect(folder: Path) -> Results:
-    """Read the plan and the runs of a results folder.
+    """Read the plan and the runs of a results folder, also one whose runs are packed.
 
     What is damaged or foreign among the runs is left out, and named in the `strays` of what is returned.
 
     Raises:
-        LabError: there is no plan in it, or none that a report could be made of.
+        LabError: there is no plan in it, or none that a report could be made of; runs.zip is damaged.
     """
-    plan = _plan(folder)
+    plan, place = _plan(folder), runs_of(folder)
     strays: set[Stray] = set()
     environments: dict[str, dict[str, Any]] = {}
     distinct: dict[str, dict[str, Any]] = {}  # of which a thousand runs have one or two
     runs = []
     for variant in plan["variants"]:
         for seed, run_id in variant["runs"].items():
-            environment = _object(folder, folder / "runs" / run_id / "environment.json", strays)
+            environment = _object(place, f"{run_id}/environment.json", strays)
             seconds = [environment.pop(name, None) for name in ("wall_seconds", "cpu_seconds")]
             environments[run_id] = distinct.setdefault(json.dumps(environment), environment)
-            runs.append(_run(folder, variant, seed, run_id, seconds, strays))
-    others = _others(folder, plan, {run.run for run in runs}, strays)
-    return Results(folder, plan, tuple(runs), others, environments, strays)
+            runs.append(_run(place, variant, seed, run_id, seconds, strays))
+    others = _others(place, plan, {run.run for run in runs}, strays)
+    return Results(folder, plan, tuple(runs), others, place, environments, strays)
 
 
 def _plan(folder: Path) -> dict[str, Any]:
@@ -286,22 +282,22 @@ def _plan(folder: Path) -> dict[str, Any]:
 
 
 def _run(
-    folder: Path, variant: dict[str, Any], seed: int, run_id: str, seconds: list[Any], strays: set[Stray]
+    place: Place, variant: dict[str, Any], seed: int, run_id: str, seconds: list[Any], strays: set[Stray]
 ) -> Run:
-    place = folder / "runs" / run_id
-    result = _object(folder, place / "result.json", strays)
+    name = f"{run_id}/result.json"
+    result = _object(place, name, strays)
     if result and "status" not in result:
-        strays.add(_stray(folder, place / "result.json", "has no status"))
+        strays.add(_stray(name, "has no status"))
         result = {}
     accuracy = _share(result.get("accuracy"))
     reason = result.get("reason")
     status: Condition
     if not result:
-        status = "unfinished" if place.exists() else "not started"
+        status = "unfinished" if place.joinpath(run_id).exists() else "not started"
     elif problem := _problem(result, variant, seed):
         status, accuracy = "damaged", None
         reason = f"{problem} in result.json; delete the run's folder to train it again"
-        strays.add(_stray(folder, place / "result.json", f"has {problem}"))
+        strays.add(_stray(name, f"has {problem}"))
     else:
         status = result["status"]
     return Run(
@@ -333,10 +329,10 @@ def _problem(result: dict[str, Any], variant: dict[str, Any], seed: int) -> str 
     return None
 
 
-def _others(folder: Path, plan: dict[str, Any], planned: set[str], strays: set[Stray]) -> int:
+def _others(place: Place, plan: dict[str, Any], planned: set[str], strays: set[Stray]) -> int:
     """How many runs of other plans of this ablation there are; what else is in `runs/` goes to `strays`."""
     try:
-        entries = sorted(entry.name for entry in os.scandir(folder / "runs"))
+        entries = sorted(entry.name for entry in place.iterdir())
     except FileNotFoundError:
         return 0
     except OSError as error:
@@ -345,28 +341,27 @@ def _others(folder: Path, plan: dict[str, Any], planned: set[str], strays: set[S
     parts = [_Part.model_validate(part) for part in plan["ablation"]["parts"].values()]
     names = {dataset: part.names() for part in parts for dataset in part.datasets}
     count = 0
-    for path in (folder / "runs" / entry for entry in entries if entry not in planned):
-        if not path.is_dir():
-            strays.add(_stray(folder, path, "is not the folder of a run"))
+    for name in (entry for entry in entries if entry not in planned):
+        if not place.joinpath(name).is_dir():
+            strays.add(_stray(name, "is not the folder of a run"))
             continue
-        content, _ = _json(path / "config.json")
+        content, _ = _json(place / name / "config.json")
         of = content if isinstance(content, dict) else {}
         data = of.get("data")
         dataset = data.get("dataset") if isinstance(data, dict) else None
         variant = of.get("variant")
         if not isinstance(variant, str) or not isinstance(dataset, str):
-            strays.add(_stray(folder, path, "is not the folder of a run: it has no settings in config.json"))
+            strays.add(_stray(name, "is not the folder of a run: it has no settings in config.json"))
         elif variant not in names.get(dataset, ()):
-            strays.add(_stray(folder, path, f"is a run of another ablation ({variant} on {dataset})"))
+            strays.add(_stray(name, f"is a run of another ablation ({variant} on {dataset})"))
         else:
             count += 1
     return count
 
 
-def _stray(folder: Path, path: Path, why: str) -> Stray:
-    file, reason = (
-        text.encode(errors="replace").decode() for text in (path.relative_to(folder).as_posix(), why)
-    )
+def _stray(name: str, why: str) -> Stray:
+    """A file of that name among the runs."""
+    file, reason = (text.encode(errors="replace").decode() for text in (f"runs/{name}", why))
     return Stray(file, reason)
 
 
@@ -374,7 +369,7 @@ def _refused(error: OSError) -> str:
     return f"cannot be read ({error.strerror or error})"
 
 
-def _text(path: Path) -> tuple[str | None, str | None]:
+def _text(path: Place) -> tuple[str | None, str | None]:
     """The text of a file; or None where there is none, and why where there is one and it is none."""
     try:
         return path.read_bytes().decode(), None
@@ -386,7 +381,7 @@ def _text(path: Path) -> tuple[str | None, str | None]:
         return None, "is not text"
 
 
-def _json(path: Path) -> tuple[Any, str | None]:
+def _json(path: Place) -> tuple[Any, str | None]:
     """The content of a JSON file; or None where there is none, and why where there is one and it is none."""
     text, why = _text(path)
     if text is None:
@@ -400,17 +395,17 @@ def _json(path: Path) -> tuple[Any, str | None]:
         return None, "is not JSON"
 
 
-def _object(folder: Path, path: Path, strays: set[Stray]) -> dict[str, Any]:
-    """The JSON object in a file; an empty one where there is none, or nothing that could be one."""
-    found, why = _json(path)
+def _object(place: Place, name: str, strays: set[Stray]) -> dict[str, Any]:
+    """The JSON object in a file among the runs; an empty one where there is nothing that could be one."""
+    found, why = _json(place / name)
     if found is not None and not isinstance(found, dict):
         why = "is no JSON object"
     if why:
-        strays.add(_stray(folder, path, why))
+        strays.add(_stray(name, why))
     return found if isinstance(found, dict) else {}
 
 
-def _json_lines(path: Path) -> tuple[list[Any], str | None]:
+def _json_lines(path: Place) -> tuple[list[Any], str | None]:
     """The lines of a JSON lines file; none where there is none, and why where a line is not JSON."""
     text, why = _text(path)
     if text is None:

@@ -12,7 +12,6 @@ import numpy as np
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.collect import Results, Run, collect
 from bottleneck_lab.report.summary import summarise
-from bottleneck_lab.runs.packed import unpacked
 from bottleneck_lab.stats import holm, mean_interval, t_test, welch
 from bottleneck_lab.stats.judgement import SEEDS_FOR_A_VERDICT
 
@@ -129,10 +128,7 @@ def compare(a: Path, b: Path) -> SideBySide:
             f"{a} and {b} have no ablation and tier in common ({', '.join(first)}; {', '.join(second)}); "
             "name the two folders themselves, as results/NAME/TIER or figures/NAME"
         )
-    found = []
-    for name in names:
-        with unpacked(first[name]) as of_a, unpacked(second[name]) as of_b:
-            found.append(_comparison(name, collect(of_a), collect(of_b)))
+    found = [_comparison(name, collect(first[name]), collect(second[name])) for name in names]
     return SideBySide(
         comparisons=_corrected(found),
         only_in_a=tuple(name for name in first if name not in second),

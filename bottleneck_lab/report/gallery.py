@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bottleneck_lab.report.collapse_figure import OF_EVERY_REPORT
+from bottleneck_lab.report.published_files import OF_EVERY_REPORT
 from bottleneck_lab.runs import files
 
 README = "README.md"  # of all published results; the gallery stands in it between two marks

@@ -17,17 +17,16 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.bench_figure import draw_bench
 from bottleneck_lab.report.bridge_figure import datasets_in, draw_bridge
 from bottleneck_lab.report.collapse_data import contents_of, measured_again
-from bottleneck_lab.report.collapse_figure import OF_EVERY_REPORT, collapse_figures
+from bottleneck_lab.report.collapse_figure import collapse_figures
 from bottleneck_lab.report.collect import collect
 from bottleneck_lab.report.figures import figures_of
 from bottleneck_lab.report.patterns_figure import draw_patterns, measured_in
-from bottleneck_lab.report.style import drawn_bytes, save
-from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.published_files import COLLAPSE, LEFT, OF_EVERY_REPORT
+from bottleneck_lab.report.style import drawn_svg, is_drawn_with, save
+from bottleneck_lab.report.summary import summarise, variants_of
 from bottleneck_lab.report.write import runs_table
 from bottleneck_lab.runs import files
-from bottleneck_lab.runs.packed import PACKED, pack, unpacked
-
-COLLAPSE = "collapse.json"
+from bottleneck_lab.runs.packed import PACKED, pack
 
 Figures = Iterator[tuple[str, Figure]]  # each with the stem of its files
 
@@ -36,14 +35,14 @@ def _bridges(contents: dict[str, Any]) -> Figures:
     return ((f"bridge-{dataset}", draw_bridge(contents, dataset)) for dataset in datasets_in(contents))
 
 
-# What the commands of these names leave as NAME.json, and how its figures are drawn again.
-_LEFT: dict[str, Callable[[dict[str, Any]], Figures]] = {
-    "bridge.json": _bridges,
-    COLLAPSE: collapse_figures,
-    "networks.json": lambda contents: iter([("networks", draw_bench(contents))]),
-    "patterns.json": lambda contents: iter([("patterns", draw_patterns(measured_in(contents)))]),
-    "split.json": lambda contents: iter([("split", draw_bench(contents))]),
-}
+# How the figures of what commands leave are drawn again.
+_FIGURES: tuple[Callable[[dict[str, Any]], Figures], ...] = (
+    _bridges,
+    collapse_figures,
+    lambda contents: iter([("networks", draw_bench(contents))]),
+    lambda contents: iter([("patterns", draw_patterns(measured_in(contents)))]),
+    lambda contents: iter([("split", draw_bench(contents))]),
+)
 
 
 def publish(source: Path, target: Path) -> None:
@@ -66,11 +65,9 @@ def publish(source: Path, target: Path) -> None:
     content = pack(source, {run.run for run in results.runs})
     files.write_bytes(target / PACKED, content)
     files.write_bytes(target / "plan.json", (source / "plan.json").read_bytes())
-    with unpacked(target) as folder:
-        results = collect(folder)
-        summary = summarise(results)
-        files.write_json(target / "summary.json", summary)
-        files.write_text(target / "results.csv", runs_table(results.runs))
+    results = collect(target)
+    files.write_json(target / "summary.json", summarise(results))
+    files.write_text(target / "results.csv", runs_table(results.runs))
     draw(target)
 
 
@@ -83,24 +80,18 @@ def draw(folder: Path) -> list[str]:
     return stems
 
 
-def is_published(folder: Path) -> bool:
-    """Whether a folder has data that figures are drawn from."""
-    return any((folder / name).exists() for name in ("plan.json", *_LEFT))
-
-
 def _figures(folder: Path) -> Figures:
     """Raises LabError for data that no figure can be drawn from."""
-    for name, figures in _LEFT.items():
+    for name, figures in zip(LEFT, _FIGURES, strict=True):
         if (path := folder / name).exists():
             with _as_left(path):
                 yield from figures(files.read_json(path))
     if (folder / "plan.json").exists():
-        with unpacked(folder) as place:
-            results = collect(place)
-            summary = summarise(results)
-            for dataset in summary["datasets"]:
-                for drawn in figures_of(results, summary, dataset):
-                    yield drawn.stem, drawn.figure
+        results = collect(folder)
+        summary = {"variants": variants_of(results)}  # all that figures show; claims take longer
+        for dataset in results.plan["datasets"]:
+            for drawn in figures_of(results, summary, dataset):
+                yield drawn.stem, drawn.figure
 
 
 @contextmanager
@@ -119,13 +110,15 @@ def stale_figures(folder: Path) -> list[str]:
     problems, drawn = [], {*OF_EVERY_REPORT}
     for stem, figure in _figures(folder):
         drawn.add(stem)
-        path = folder / f"{stem}.svg"
-        if not path.exists():
-            problems.append(f"{path}: is missing")
-        elif not same_drawing(files.read_text(path) or "", drawn_bytes(figure, [".svg"])[".svg"].decode()):
-            problems.append(f"{path}: no longer matches its data")
-        if not path.with_suffix(".png").exists():
-            problems.append(f"{path.with_suffix('.png')}: is missing")
+        svg, png = (folder / f"{stem}{suffix}" for suffix in (".svg", ".png"))
+        if not svg.exists():
+            problems.append(f"{svg}: is missing")
+        elif not same_drawing(files.read_text(svg) or "", drawn_svg(figure).decode()):
+            problems.append(f"{svg}: no longer matches its data")
+        if not png.exists():
+            problems.append(f"{png}: is missing")
+        elif svg.exists() and not is_drawn_with(png, svg.read_bytes()):
+            problems.append(f"{png}: is not the picture of the SVG beside it")
     others = (path for path in folder.iterdir() if path.suffix in (".svg", ".png") and path.stem not in drawn)
     return [*problems, *(f"{path}: is drawn from no data that is here" for path in sorted(others))]
 
@@ -157,9 +150,8 @@ def false_numbers(folder: Path) -> list[str]:
         problems += _false(path, contents, json.loads(json.dumps(made)))
     if not (folder / "plan.json").exists():
         return problems
-    with unpacked(folder) as place:
-        results = collect(place)
-        summary = summarise(results)
+    results = collect(folder)
+    summary = summarise(results)
     published = files.read_json(folder / "summary.json")
     problems += _false(folder / "summary.json", published, summary)
     table = folder / "results.csv"

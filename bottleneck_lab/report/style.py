@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from bottleneck_lab.runs import files
 
@@ -24,8 +27,10 @@ _STYLE: dict[str, Any] = {
     "axes.prop_cycle": cycler(color=COLOURS),
     "axes.spines.right": False,
     "axes.spines.top": False,
+    "axes.titley": 1.0,  # where they are anyway: no axis here has ticks above it, so none need be looked for
     "figure.constrained_layout.use": True,
     "figure.dpi": 150,
+    "font.sans-serif": ["DejaVu Sans"],  # which comes with matplotlib: no search for others
     "font.size": 9,
     "grid.alpha": 0.25,
     "legend.frameon": False,
@@ -46,32 +51,69 @@ def styled() -> Iterator[None]:
 
 
 _METADATA: dict[str, dict[str, Any]] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
+_DRAWN_WITH = "Drawn with"  # under this a PNG keeps the SHA-256 of its SVG
 
 
-def drawn_bytes(figure: Figure, suffixes: Sequence[str] = tuple(_METADATA)) -> dict[str, bytes]:
-    """What `save` writes, by suffix. The same figure gives the same bytes (same matplotlib)."""
-    found = {}
-    engine = figure.get_layout_engine()
-    with styled():
-        for suffix in suffixes:
-            stream = io.BytesIO()
-            figure.savefig(stream, format=suffix[1:], metadata=_METADATA[suffix])
-            # The places that the first drawing found hold for the second, which need not be drawn twice.
-            mpl.rcParams["figure.constrained_layout.use"] = False
-            figure.set_layout_engine(None)
-            found[suffix] = stream.getvalue()
-    figure.set_layout_engine(engine)
-    return found
+def drawn_bytes(figure: Figure) -> dict[str, bytes]:
+    """What `save` writes anew, by suffix. The same figure gives the same bytes (same matplotlib)."""
+    with styled(), _laid_out(figure):
+        svg = _drawn(figure, ".svg")
+        return {".svg": svg, ".png": _png(figure, svg)}
+
+
+def drawn_svg(figure: Figure) -> bytes:
+    """The SVG of these alone."""
+    with styled(), _laid_out(figure):
+        return _drawn(figure, ".svg")
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Write `figure` as `stem`.svg and `stem`.png, without dates, each whole or not at all.
 
-    Returns the two paths.
+    A PNG that was drawn with the very same SVG is left as it is. Returns the two paths.
     """
-    written = []
-    for suffix, content in drawn_bytes(figure).items():
-        path = stem.with_name(stem.name + suffix)
-        files.write_bytes(path, content)
-        written.append(path)
-    return written
+    svg, png = (stem.with_name(stem.name + suffix) for suffix in _METADATA)
+    with styled(), _laid_out(figure):
+        content = _drawn(figure, ".svg")
+        files.write_bytes(svg, content)
+        if not is_drawn_with(png, content):
+            files.write_bytes(png, _png(figure, content))
+    return [svg, png]
+
+
+def is_drawn_with(png: Path, svg: bytes) -> bool:
+    """Whether a file is a whole PNG that says it was drawn together with this SVG."""
+    try:
+        with Image.open(png, formats=["PNG"]) as image:
+            said = image.info.get(_DRAWN_WITH)
+            image.verify()
+    except (OSError, SyntaxError):  # Pillow has it that a damaged PNG is a SyntaxError
+        return False
+    return bool(said == _digest(svg))
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """Everything in its place: `savefig` would draw the whole figure in vain for this, for each format."""
+    engine = figure.get_layout_engine()
+    FigureCanvasAgg(figure)  # measures text, and keeps what it measures with
+    if engine is not None:
+        engine.execute(figure)
+        mpl.rcParams["figure.constrained_layout.use"] = False
+        figure.set_layout_engine(None)
+    yield
+    figure.set_layout_engine(engine)
+
+
+def _drawn(figure: Figure, suffix: str, **metadata: str) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format=suffix[1:], metadata={**_METADATA[suffix], **metadata})
+    return stream.getvalue()
+
+
+def _png(figure: Figure, svg: bytes) -> bytes:
+    return _drawn(figure, ".png", **{_DRAWN_WITH: _digest(svg)})
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -55,9 +55,14 @@ def summarise(results: Results) -> dict[str, Any]:
         "strays": [asdict(stray) for stray in results.strays],
         "other_plans": results.other_plans,
         "origins": _origins(results),
-        "variants": [_variant(results, variant) for variant in plan["variants"]],
+        "variants": variants_of(results),
         "claims": _claims(results),
     }
+
+
+def variants_of(results: Results) -> list[dict[str, Any]]:
+    """The entries of a summary that say what came out for each variant."""
+    return [_variant(results, variant) for variant in results.plan["variants"]]
 
 
 def _count(results: Results) -> dict[str, int]:

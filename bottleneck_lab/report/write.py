@@ -13,16 +13,15 @@ import jinja2
 from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report import latex
 from bottleneck_lab.report.collapse_figure import collapse_pictures
-from bottleneck_lab.report.collect import Results, Run, collect
+from bottleneck_lab.report.collect import Run, collect
 from bottleneck_lab.report.content import Cell, Code, Link, Picture, Span, Strong, content_of
 from bottleneck_lab.report.explorer import explorer_page
 from bottleneck_lab.report.figures import figures_of
 from bottleneck_lab.report.page import report_page
-from bottleneck_lab.report.style import drawn_bytes
+from bottleneck_lab.report.style import save
 from bottleneck_lab.report.summary import summarise
 from bottleneck_lab.report.template import environment
 from bottleneck_lab.runs import files
-from bottleneck_lab.runs.packed import unpacked
 
 
 def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -34,11 +33,7 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
     Raises:
         LabError: a folder without a plan, or with packed runs that are damaged.
     """
-    with unpacked(folder) as place:
-        return folder / "report.md", _write(folder, collect(place))
-
-
-def _write(folder: Path, results: Results) -> dict[str, Any]:
+    results = collect(folder)
     summary = summarise(results)
     files.write_json(folder / "summary.json", summary)
     files.write_text(folder / "results.csv", runs_table(results.runs))
@@ -48,24 +43,20 @@ def _write(folder: Path, results: Results) -> dict[str, Any]:
     for dataset in summary["datasets"]:
         pictures[dataset] = []
         for drawn in figures_of(results, summary, dataset):
-            drawings[drawn.stem] = _write_figure(folder, drawn.stem, drawn_bytes(drawn.figure))
+            svg, _ = save(drawn.figure, folder / drawn.stem)
+            drawings[drawn.stem] = svg.read_bytes()
             pictures[dataset].append(Picture(drawn.stem, drawn.alt, drawn.alt))
     pictures["collapse"] = []
     for picture, content in collapse_pictures():
-        drawings[picture.stem] = _write_figure(folder, picture.stem, content)
+        for suffix, written in content.items():
+            files.write_bytes(folder / f"{picture.stem}{suffix}", written)
+        drawings[picture.stem] = content[".svg"]
         pictures["collapse"].append(picture)
     said = content_of(results, summary, pictures)
     files.write_text(folder / "report.html", report_page(said, drawings))
     files.write_text(folder / "report.tex", _latex().render(content=said))
     files.write_text(folder / "report.md", _markdown().render(content=said).rstrip() + "\n")
-    return summary
-
-
-def _write_figure(folder: Path, stem: str, content: dict[str, bytes]) -> bytes:
-    """Write a figure's files; returns its SVG."""
-    for suffix, written in content.items():
-        files.write_bytes(folder / f"{stem}{suffix}", written)
-    return content[".svg"]
+    return folder / "report.md", summary
 
 
 def _markdown() -> jinja2.Template:

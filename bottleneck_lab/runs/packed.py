@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.runs import files
 
 PACKED = "runs.zip"
 KEPT = ("config.json", "correct.npy", "environment.json", "metrics.jsonl", "predictions.npy", "result.json")
-READ = frozenset({"correct.npy", "environment.json", "metrics.jsonl", "result.json"})  # by a report
 MOST_BYTES = 2**30  # of all runs of an ablation together, unpacked
 
 _DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError)
@@ -56,43 +52,33 @@ def _anonymous(content: bytes) -> bytes:
     return (json.dumps(environment, indent=2) + "\n").encode()
 
 
-@contextmanager
-def unpacked(folder: Path) -> Iterator[Path]:
-    """A results folder with its runs laid out: `folder` itself, or a passing copy if they are only packed.
+Place = Path | zipfile.Path
+"""Where something lies: in a folder, or in a zip file as if that were one."""
 
-    All of an archive is looked through for damage; the copy has what a report reads.
+
+def runs_of(folder: Path) -> Place:
+    """The folder of a results folder's runs: `runs/`, or the one in `runs.zip` where they are only packed.
+
+    A zip file is read into memory, and all of it looked through for damage.
 
     Raises:
         LabError: a file that is no zip file of runs, or one too large.
     """
     source = folder / PACKED
     if not source.exists() or (folder / "runs").exists():
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="bottleneck_lab-") as temporary:
-        place = Path(temporary) / folder.name
-        _extract(source, place)
-        if (plan := folder / "plan.json").exists():
-            files.write_bytes(place / "plan.json", plan.read_bytes())
-        yield place
-
-
-def _extract(source: Path, place: Path) -> None:
+        return folder / "runs"
     try:
-        with zipfile.ZipFile(source) as archive:
-            entries = archive.infolist()
-            if any(not _is_of_a_run(entry.filename) for entry in entries):
-                raise LabError(f"{source}: holds other files than those of runs; publish the results again")
-            if sum(entry.file_size for entry in entries) > MOST_BYTES:
-                raise LabError(f"{source}: holds more than {MOST_BYTES // 2**20} MiB; it is not unpacked")
-            for run in {PurePosixPath(entry.filename).parent for entry in entries}:
-                (place / run).mkdir(parents=True)
-            for entry in entries:
-                content = archive.read(entry)  # which checks its sum
-                if PurePosixPath(entry.filename).name in READ:
-                    (place / entry.filename).write_bytes(content)
+        archive = zipfile.ZipFile(io.BytesIO(source.read_bytes()))
+        entries = archive.infolist()
+        if any(not _is_of_a_run(entry.filename) for entry in entries):
+            raise LabError(f"{source}: holds other files than those of runs; publish the results again")
+        if sum(entry.file_size for entry in entries) > MOST_BYTES:
+            raise LabError(f"{source}: holds more than {MOST_BYTES // 2**20} MiB; it is not unpacked")
+        for entry in entries:
+            archive.read(entry)  # which checks its sum
     except (*_DAMAGE, OSError, ValueError) as error:
         raise LabError(f"{source}: is damaged ({error}); publish the results again") from error
+    return zipfile.Path(archive, "runs/")
 
 
 def _is_of_a_run(name: str) -> bool:

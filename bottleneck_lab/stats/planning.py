@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-from scipy import optimize, special, stats
+import scipy  # whose parts come when they are used: some take longer than a report
+from scipy import special
 
 from bottleneck_lab.stats.intervals import t_quantile
 
@@ -55,9 +56,9 @@ def _detectable_in_sd(n: int, power: float, alpha: float) -> float:
     critical = t_quantile(1 - alpha / 2, n - 1)
 
     def excess_power(noncentrality: float) -> float:
-        return float(stats.nct.sf(critical, n - 1, noncentrality)) - power
+        return float(scipy.stats.nct.sf(critical, n - 1, noncentrality)) - power
 
     enough = critical
     while excess_power(enough) < 0:
         enough *= 2
-    return float(optimize.brentq(excess_power, 0.0, enough)) / math.sqrt(n)
+    return float(scipy.optimize.brentq(excess_power, 0.0, enough)) / math.sqrt(n)

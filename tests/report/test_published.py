@@ -16,14 +16,14 @@ from bottleneck_lab.report.comparison import compare
 from bottleneck_lab.report.published import (
     draw,
     false_numbers,
-    is_published,
     publish,
     same_drawing,
     stale_figures,
 )
+from bottleneck_lab.report.published_files import is_published
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs import files
-from bottleneck_lab.runs.packed import pack, unpacked
+from bottleneck_lab.runs.packed import pack, runs_of
 
 FIGURES = Path(__file__).parents[2] / "figures"
 PUBLISHED = sorted(folder for folder in FIGURES.iterdir() if is_published(folder))
@@ -113,6 +113,21 @@ def test_the_same_data_give_the_same_bytes(folder):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_a_picture_of_another_drawing_is_named(folder):
+    first, second, *_ = sorted(folder.glob("*.png"))
+    first.write_bytes(second.read_bytes())
+    assert stale_figures(folder) == [f"{first}: is not the picture of the SVG beside it"]
+
+
+def test_pictures_that_are_gone_or_damaged_are_drawn_again(folder):
+    before = {path: path.read_bytes() for path in folder.glob("*.png")}
+    first, second, *_ = sorted(before)
+    first.unlink()
+    second.write_bytes(before[second][:-30])
+    draw(folder)
+    assert {path: path.read_bytes() for path in folder.glob("*.png")} == before
+
+
 def test_runs_that_are_not_finished_are_not_published(leave_runs, tmp_path):
     results = leave_runs(result=lambda run: {"status": "failed"} if run.seed == 1 else {})
     with pytest.raises(LabError, match="are not finished; run it to its end"):
@@ -142,8 +157,7 @@ def test_published_results_are_compared_as_those_they_were_made_from(results, fo
 def test_runs_that_were_unpacked_are_gone_on_with(folder):
     with zipfile.ZipFile(folder / "runs.zip") as archive:
         archive.extractall(folder)
-    with unpacked(folder) as place:
-        assert place == folder
+    assert runs_of(folder) == folder / "runs"
 
 
 @pytest.mark.parametrize("name", ["bridge", "collapse", "networks", "patterns", "split"])
@@ -177,15 +191,15 @@ def test_neither_weights_nor_names_of_the_computer_and_its_folders_are_published
 def test_a_zip_file_with_other_files_than_those_of_runs_is_refused(folder, name):
     with zipfile.ZipFile(folder / "runs.zip", "a") as archive:
         archive.writestr(name, "{}")
-    with pytest.raises(LabError, match="holds other files than those of runs"), unpacked(folder):
-        pass
+    with pytest.raises(LabError, match="holds other files than those of runs"):
+        runs_of(folder)
 
 
 def test_a_damaged_zip_file_is_named(folder):
     content = (folder / "runs.zip").read_bytes()
     (folder / "runs.zip").write_bytes(content[: len(content) // 2])
-    with pytest.raises(LabError, match=r"runs\.zip: is damaged"), unpacked(folder):
-        pass
+    with pytest.raises(LabError, match=r"runs\.zip: is damaged"):
+        runs_of(folder)
 
 
 def test_a_byte_that_was_changed_in_a_zip_file_is_noticed_wherever_it_is(folder):
@@ -196,8 +210,8 @@ def test_a_byte_that_was_changed_in_a_zip_file_is_noticed_wherever_it_is(folder)
     for entry in entries:
         middle = entry.header_offset + 30 + len(entry.filename) + entry.compress_size // 2
         archive.write_bytes(whole[:middle] + bytes([whole[middle] ^ 0xFF]) + whole[middle + 1 :])
-        with pytest.raises(LabError, match=r"runs\.zip: is damaged"), unpacked(folder):
-            pass
+        with pytest.raises(LabError, match=r"runs\.zip: is damaged"):
+            runs_of(folder)
 
 
 POINT = '<path id="{name}" d="M {x} {y}"/><use href="#{name}"/>'

@@ -1,0 +1,14 @@
+"""The files of published results by name, told without what draws figures, which takes long to import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+COLLAPSE = "collapse.json"
+LEFT = ("bridge.json", COLLAPSE, "networks.json", "patterns.json", "split.json")  # what commands leave
+OF_EVERY_REPORT = ("collapse-panels", "collapse-share")  # figures that are the same whatever was trained
+
+
+def is_published(folder: Path) -> bool:
+    """Whether a folder has data that figures are drawn from."""
+    return any((folder / name).exists() for name in ("plan.json", *LEFT))
