@@ -131,6 +131,9 @@ class PaperCurves(Settings):
         return self
 
 
+Costed = tuple[Annotated[float, Field(gt=0)], Share]  # millions of MAdds, and top-1 accuracy in percent
+
+
 class Paper(Settings):
     """What the paper reports of a part's variants, on its own data.
 
@@ -139,6 +142,7 @@ class Paper(Settings):
         source: where the numbers stand.
         top1: top-1 accuracy of variants, in percent.
         curves: their accuracy over training.
+        madds: accuracy against MAdds, by line: the points of its networks, the cheapest first.
         tables: further numbers.
     """
 
@@ -146,7 +150,16 @@ class Paper(Settings):
     source: str
     top1: dict[str, Share] = Field(default_factory=dict)
     curves: PaperCurves | None = None
+    madds: dict[str, Annotated[tuple[Costed, ...], Field(min_length=1)]] = Field(default_factory=dict)
     tables: tuple[PaperTable, ...] = ()
+
+    @field_validator("madds")
+    @classmethod
+    def _are_in_order(cls, madds: dict[str, tuple[Costed, ...]]) -> dict[str, tuple[Costed, ...]]:
+        for name, points in madds.items():
+            if any(more <= less for (less, _), (more, _) in itertools.pairwise(points)):
+                raise ValueError(f"the points of {name!r} are not in the order of their MAdds")
+        return madds
 
 
 class Part(Overrides):

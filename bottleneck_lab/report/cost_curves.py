@@ -25,7 +25,7 @@ from bottleneck_lab.report.lines import (
     panel_grid,
     spread,
 )
-from bottleneck_lab.report.style import styled
+from bottleneck_lab.report.style import COLOURS, MARKERS, styled
 
 _APART = 0.012  # of the logarithmic axis, from one line to the next
 
@@ -38,17 +38,26 @@ def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: s
     they are not joined. Where variants of one panel cost the same, its lines stand a little apart, and so do
     points that are not joined, in the order of their levels, so that no bar hides another.
 
+    Where the paper has such points, all of ours are in one panel and the paper's in another beside it, on
+    scales of their own.
+
     None where all variants cost the same, to 5 %, or before any run is finished.
     """
     variants = [v for v in summary["variants"] if v["dataset"] == dataset and v["mean"] is not None]
     if not variants or spread(variants) <= MATCHED_WITHIN:
         return None
-    part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
-    along = _along(variants, results.plan["ablation"]["parts"][part]["axes"])
-    axis = panel_axis(variants, along=along)
+    name = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
+    part = results.plan["ablation"]["parts"][name]
+    paper = part["paper"] if part["paper"] and part["paper"]["madds"] else None
+    along = _along(variants, part["axes"])
+    axis = None if paper else panel_axis(variants, along=along)
     levels = levels_of(variants, axis)
     with styled():
-        figure, panels = panel_grid(levels, alone=(5.4, 3.8), height=2.4)
+        if paper:
+            figure, panels = _beside_paper(paper, dataset)
+        else:
+            figure, panels = panel_grid(levels, alone=(5.4, 3.8), height=2.4)
+            figure.supylabel("held-out accuracy (%)", fontsize=9)
         for panel, level in zip(panels, levels, strict=True):
             here = [v for v in variants if not axis or v["levels"][axis] == level]
             lines = _lines(here, along)
@@ -60,12 +69,33 @@ def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: s
                     _draw(panel, sorted(line, key=here.index), asides, looks._replace(line="none"), names)
                 else:
                     _draw(panel, line, aside if apart else 1.0, looks, names)
-        _scale(panels[0], spread(variants), narrow=axis is not None)
+        _scale(panels[0], spread(variants), narrow=len(figure.axes) > 1)
         figure.supxlabel("MAdds", fontsize=9)
-        figure.supylabel("held-out accuracy (%)", fontsize=9)
-        legend(figure, panels)
+        if paper:
+            panels[0].legend(fontsize=7)
+        else:
+            legend(figure, panels)
         plt.close(figure)
     return figure
+
+
+def _beside_paper(paper: dict[str, Any], dataset: str) -> tuple[Figure, list[Axes]]:
+    """A figure with the paper's points to the right, and the panel for ours."""
+    figure, (ours, theirs) = plt.subplots(1, 2, figsize=(6.6, 3.6), layout="constrained")
+    for place, (name, points) in enumerate(paper["madds"].items()):
+        madds, top1 = np.array(points).T
+        marker, colour = MARKERS[place % len(MARKERS)], COLOURS[place % len(COLOURS)]
+        theirs.plot(1e6 * madds, top1, marker=marker, color=colour, label=name)
+    every = [madds for points in paper["madds"].values() for madds, _ in points]
+    _scale(theirs, max(every) / min(every), narrow=True)
+    theirs.legend(fontsize=7)
+    for panel, title, label in (
+        (ours, f"ours, {dataset}", "held-out accuracy (%)"),
+        (theirs, f"the paper, {paper['data']}", "top-1 accuracy (%)"),
+    ):
+        panel.set_title(title, fontsize=9)
+        panel.set_ylabel(label, fontsize=9)
+    return figure, [ours]
 
 
 def _asides(count: int, spread: float) -> np.ndarray[Any, np.dtype[np.float64]]:

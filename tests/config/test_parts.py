@@ -164,6 +164,10 @@ def test_the_papers_numbers_stand_beside_its_data_and_source(write: Write) -> No
             "'linear' are not in the order of training",
         ),
         ([says(IMAGES, CURVES.replace('"linear",', '"none",'))], "the reference 'none' has no curve"),
+        (
+            [says(IMAGES, PAPER.replace(", tables", ", madds = { V2 = [[300, 71.8], [59, 60.3]] }, tables"))],
+            "the points of 'V2' are not in the order of their MAdds",
+        ),
     ],
 )
 def test_numbers_of_nothing_or_of_nobody_are_refused(

@@ -5,6 +5,7 @@ import pytest
 
 from bottleneck_lab.config import load
 from bottleneck_lab.report.collect import collect
+from bottleneck_lab.report.cost_curves import accuracy_against_madds
 from bottleneck_lab.report.figures import figures_of
 from bottleneck_lab.report.paper_curves import curves_beside_paper
 from bottleneck_lab.report.summary import summarise
@@ -122,3 +123,32 @@ def test_the_curves_of_the_catalogue_lose_what_its_tables_say(name, other, colum
         assert reference[time] - curve[time] == pytest.approx(rows[time], abs=0.021)  # rounded twice
     late = [top1 for time, top1 in curve.items() if 6 <= time < 7]
     assert sum(late) / len(late) == pytest.approx(paper.top1[other], abs=0.05)
+
+
+def test_the_points_of_fig_5_are_those_of_the_table_beside_it():
+    paper = load("width_multiplier").parts["images"].paper
+    (table,) = paper.tables
+    found = {
+        row[0] + " px": [f"{top1:.2f} ({madds:.2f})" for madds, top1 in paper.madds[row[0] + " px"]]
+        for row in table.rows
+    }
+    assert found == {row[0] + " px": [cell for cell in row[1:] if cell != "-"] for row in table.rows}
+    assert sum(map(len, paper.madds.values())) == 21  # four widths at five resolutions, and 1.4 at 224
+
+
+def test_the_papers_accuracy_against_madds_stands_beside_ours(leave_runs):
+    points = """
+[parts.images.paper.madds]
+"96 px" = [[11.95, 45.52], [56.30, 60.34]]
+"224 px" = [[59.35, 60.28], [300.84, 71.81], [582.29, 74.96]]
+"""
+    text = TEXT.replace("[parts.images.paper.curves]", f"{points}\n[parts.images.paper.curves]")
+    results = collect(leave_runs(text=text.replace('residual = "none"', "expansion = 1")))
+    ours, theirs = accuracy_against_madds(results, summarise(results), "digits").axes
+    assert {line.get_label() for line in theirs.get_lines()} == {"96 px", "224 px"}
+    assert line(theirs, 1) == pytest.approx(
+        np.array([[59.35e6, 60.28], [300.84e6, 71.81], [582.29e6, 74.96]])
+    )
+    assert (ours.get_title(), theirs.get_title()) == ("ours, digits", "the paper, ImageNet")
+    shown = {float(x) for each in ours.get_lines() for x in each.get_xdata()}
+    assert not shown & {59.35e6, 300.84e6}  # other data, other panel
