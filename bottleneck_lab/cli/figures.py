@@ -18,10 +18,13 @@ Figures = Annotated[Path, typer.Option("--figures", help="Folder of published re
 
 
 def publish(
-    results_folder: Annotated[Path, typer.Argument(help="A finished results/NAME/TIER.")],
+    results_folder: Annotated[Path, typer.Argument(help="A results/NAME/TIER.")],
     to: Annotated[Path | None, typer.Option(help="Where to (default: figures/NAME).")] = None,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Also where runs are missing; the report says which.")
+    ] = False,
 ) -> None:
-    """Pack the records of finished runs, with every number and figure that is made from them.
+    """Pack the records of finished runs, with every number, table and figure that is made from them.
 
     To go on from them: copy plan.json, `unzip runs.zip` beside it, and start the ablation there.
     """
@@ -30,7 +33,7 @@ def publish(
 
     target = to or Path("figures") / results_folder.resolve().parent.name
     with writing(target):
-        published.publish(results_folder, target)
+        published.publish(results_folder, target, unfinished=unfinished)
     size = sum(path.stat().st_size for path in target.iterdir()) / 1e6
     say(f"{target}: {size:.1f} MB")
 
@@ -45,7 +48,7 @@ def make_figures(
         bool, typer.Option("--check", help="Write nothing; say which figure no longer matches its data.")
     ] = False,
 ) -> None:
-    """Draw figures again from the data beside them, without training.
+    """Draw figures again, and write reports again, from the data beside them, without training.
 
     Exit codes: 0 done, or all figures match; 1 some do not match; 2 wrong usage or damaged data.
     """

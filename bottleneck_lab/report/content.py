@@ -146,7 +146,8 @@ def content_of(
     Args:
         results: as collected.
         summary: of them.
-        pictures: what was drawn of each data set, and under `collapse` what has no data set.
+        pictures: what was drawn of each data set, and under `collapse` what is the same in every report (it
+            may be left out).
     """
     ablation = results.plan["ablation"]
     sections = [Section("answer", "Answer", tuple(_answer(results, summary)))]
@@ -159,7 +160,8 @@ def content_of(
     for place, dataset in enumerate(summary["datasets"]):
         sections += _measures(results, summary, dataset, f"measures-{place + 1}")
     sections += _beside_paper(results)
-    sections.append(Section("collapse", "The collapse that this is about", _collapse(pictures["collapse"])))
+    if collapse := pictures.get("collapse"):
+        sections.append(Section("collapse", "The collapse that this is about", _collapse(collapse)))
     sections += _lost(results, summary)
     sections.append(Section("cost", "What it cost", (Text((_cost(results.runs),)),)))
     sections.append(Section("method", "How it was done", tuple(_method(results, summary))))

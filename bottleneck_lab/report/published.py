@@ -17,14 +17,15 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.bench_figure import draw_bench
 from bottleneck_lab.report.bridge_figure import datasets_in, draw_bridge
 from bottleneck_lab.report.collapse_data import contents_of, measured_again
-from bottleneck_lab.report.collapse_figure import collapse_figures
+from bottleneck_lab.report.collapse_figure import collapse_figures, collapse_pictures
 from bottleneck_lab.report.collect import collect
+from bottleneck_lab.report.content import Picture, content_of
 from bottleneck_lab.report.figures import figures_of
 from bottleneck_lab.report.patterns_figure import draw_patterns, measured_in
 from bottleneck_lab.report.published_files import COLLAPSE, LEFT, OF_EVERY_REPORT
 from bottleneck_lab.report.style import drawn_svg, is_drawn_with, save
 from bottleneck_lab.report.summary import summarise, variants_of
-from bottleneck_lab.report.write import runs_table
+from bottleneck_lab.report.write import documents, runs_table
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.packed import PACKED, pack
 
@@ -45,11 +46,17 @@ _FIGURES: tuple[Callable[[dict[str, Any]], Figures], ...] = (
 )
 
 
-def publish(source: Path, target: Path) -> None:
+def publish(source: Path, target: Path, *, unfinished: bool = False) -> None:
     """Write the records, numbers and figures of a results folder into another one.
 
-    `plan.json`, `runs.zip` (every run of the plan, without weights), `summary.json`, `results.csv`, and each
-    figure as SVG and PNG.
+    `plan.json`, `runs.zip` (every run of the plan, without weights), `summary.json`, `results.csv`,
+    `report.md`, `report.tex`, and each figure as SVG and PNG.
+
+    Args:
+        source: the results folder.
+        target: where to; what it holds of these files is replaced.
+        unfinished: also a folder whose runs are not all finished. Those that are not are left out, and the
+            report says so.
 
     Raises:
         LabError: no plan, or a run that is not finished; a target that is a results folder itself.
@@ -58,11 +65,12 @@ def publish(source: Path, target: Path) -> None:
         raise LabError(f"{target}: is a results folder itself; publish into another one, as figures/NAME")
     results = collect(source)
     left = [run for run in results.runs if run.status in ("not started", "unfinished", "failed", "damaged")]
-    if left:
+    if left and not unfinished:
         raise LabError(
-            f"{source}: {len(left)} of {len(results.runs)} runs are not finished; run it to its end"
+            f"{source}: {len(left)} of {len(results.runs)} runs are not finished; run it to its end, or add "
+            "--unfinished"
         )
-    content = pack(source, {run.run for run in results.runs})
+    content = pack(source, {run.run for run in results.runs} - {run.run for run in left})
     files.write_bytes(target / PACKED, content)
     files.write_bytes(target / "plan.json", (source / "plan.json").read_bytes())
     results = collect(target)
@@ -72,26 +80,40 @@ def publish(source: Path, target: Path) -> None:
 
 
 def draw(folder: Path) -> list[str]:
-    """Draw every figure of a published folder again from its data; returns their stems."""
+    """Make every figure and report of a published folder again from its data; returns the figures' stems."""
     stems = []
-    for stem, figure in _figures(folder):
-        save(figure, folder / stem)
-        stems.append(stem)
+    for name, made in _made(folder):
+        if isinstance(made, str):
+            files.write_text(folder / name, made)
+        else:
+            save(made, folder / name)
+            stems.append(name)
     return stems
 
 
-def _figures(folder: Path) -> Figures:
-    """Raises LabError for data that no figure can be drawn from."""
+def _made(folder: Path) -> Iterator[tuple[str, Figure | str]]:
+    """Every figure by its stem, and every report by its file's name.
+
+    Raises LabError for data that none can be made from.
+    """
     for name, figures in zip(LEFT, _FIGURES, strict=True):
         if (path := folder / name).exists():
             with _as_left(path):
                 yield from figures(files.read_json(path))
     if (folder / "plan.json").exists():
         results = collect(folder)
+        pictures: dict[str, list[Picture]] = {}
         summary = {"variants": variants_of(results)}  # all that figures show; claims take longer
         for dataset in results.plan["datasets"]:
+            pictures[dataset] = []
             for drawn in figures_of(results, summary, dataset):
                 yield drawn.stem, drawn.figure
+                pictures[dataset].append(Picture(drawn.stem, drawn.alt, drawn.alt))
+        if (folder / "collapse.html").exists():  # a whole report was made here
+            pictures["collapse"] = [picture for picture, _ in collapse_pictures()]
+        if (path := folder / "summary.json").exists():  # whose numbers are verified from the records
+            with _as_left(path):
+                yield from documents(content_of(results, files.read_json(path), pictures)).items()
 
 
 @contextmanager
@@ -106,14 +128,18 @@ def _as_left(path: Path) -> Iterator[None]:
 
 
 def stale_figures(folder: Path) -> list[str]:
-    """What is wrong with the figures of a published folder, a sentence each; none if all match their data."""
+    """What is wrong with the figures and reports of a published folder, a sentence each; none if all fit."""
     problems, drawn = [], {*OF_EVERY_REPORT}
-    for stem, figure in _figures(folder):
+    for stem, made in _made(folder):
+        if isinstance(made, str):
+            if files.read_text(folder / stem) != made:
+                problems.append(f"{folder / stem}: no longer matches its data")
+            continue
         drawn.add(stem)
         svg, png = (folder / f"{stem}{suffix}" for suffix in (".svg", ".png"))
         if not svg.exists():
             problems.append(f"{svg}: is missing")
-        elif not same_drawing(files.read_text(svg) or "", drawn_svg(figure).decode()):
+        elif not same_drawing(files.read_text(svg) or "", drawn_svg(made).decode()):
             problems.append(f"{svg}: no longer matches its data")
         if not png.exists():
             problems.append(f"{png}: is missing")

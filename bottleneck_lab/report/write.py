@@ -14,7 +14,7 @@ from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report import latex
 from bottleneck_lab.report.collapse_figure import collapse_pictures
 from bottleneck_lab.report.collect import Run, collect
-from bottleneck_lab.report.content import Cell, Code, Link, Picture, Span, Strong, content_of
+from bottleneck_lab.report.content import Cell, Code, Content, Link, Picture, Span, Strong, content_of
 from bottleneck_lab.report.explorer import explorer_page
 from bottleneck_lab.report.figures import figures_of
 from bottleneck_lab.report.page import report_page
@@ -54,9 +54,15 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
         pictures["collapse"].append(picture)
     said = content_of(results, summary, pictures)
     files.write_text(folder / "report.html", report_page(said, drawings))
-    files.write_text(folder / "report.tex", _latex().render(content=said))
-    files.write_text(folder / "report.md", _markdown().render(content=said).rstrip() + "\n")
+    for name, text in documents(said).items():
+        files.write_text(folder / name, text)
     return folder / "report.md", summary
+
+
+def documents(said: Content) -> dict[str, str]:
+    """The report as text, by name: `report.md`, and `report.tex`, which needs booktabs and longtable."""
+    markdown = _markdown().render(content=said).rstrip() + "\n"
+    return {"report.md": markdown, "report.tex": _latex().render(content=said)}
 
 
 def _markdown() -> jinja2.Template:

@@ -1,6 +1,7 @@
 """Published results are made again from their records, and what no longer fits them is named."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.collect import collect
 from bottleneck_lab.report.comparison import compare
 from bottleneck_lab.report.published import (
     draw,
@@ -133,6 +135,38 @@ def test_runs_that_are_not_finished_are_not_published(leave_runs, tmp_path):
     with pytest.raises(LabError, match="are not finished; run it to its end"):
         publish(results, tmp_path / "published")
     assert not (tmp_path / "published").exists()
+
+
+def test_unfinished_results_are_published_as_such_where_that_is_asked_for(leave_runs, tmp_path):
+    results = leave_runs(result=lambda run: {"status": "failed"} if run.seed == 1 else {})
+    folder = tmp_path / "published"
+    publish(results, folder, unfinished=True)
+    assert {run.seed for run in collect(folder).runs if run.status == "not started"} == {1}
+    assert not any(variant["complete"] for variant in files.read_json(folder / "summary.json")["variants"])
+    assert "## What is missing" in (folder / "report.md").read_text()
+    assert false_numbers(folder) == stale_figures(folder) == []
+
+
+def test_the_report_of_published_results_has_their_tables_and_their_figures_alone(results, folder):
+    page, _ = write_report(results)
+    for name in ("report.md", "report.tex"):
+        text = (folder / name).read_text()
+        shown = re.findall(r"\b(?:\w+-(?:spiral|digits)|collapse-\w+)(?=\.(?:svg|png)\b)", text)
+        assert set(shown) == {path.stem for path in folder.glob("*.svg")}
+    tables = [line for line in page.read_text().splitlines() if line.startswith("|")]
+    assert tables
+    assert [
+        line for line in (folder / "report.md").read_text().splitlines() if line.startswith("|")
+    ] == tables
+
+
+def test_a_report_that_was_changed_is_named_and_made_again(folder):
+    report = folder / "report.tex"
+    before = report.read_text()
+    report.write_text(before.replace("accuracy", "precision"))
+    assert stale_figures(folder) == [f"{report}: no longer matches its data"]
+    draw(folder)
+    assert report.read_text() == before
 
 
 def test_results_are_not_published_into_a_results_folder(results):
