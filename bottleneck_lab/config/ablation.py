@@ -62,6 +62,8 @@ class Claim(Settings):
         margin: the accuracy (0 to 1) below which a difference does not matter.
         measure: what the contrast is of: `accuracy`, or one of the part's measures.
         paper: the same contrast in the paper, in percentage points.
+        headline: whether it answers the question of the ablation, and so stands first in its report; without
+            one the first claim does.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Claim(Settings):
     margin: float = Field(gt=0, lt=1)
     measure: str = "accuracy"
     paper: float | None = None
+    headline: bool = False
 
     @field_validator("contrast")
     @classmethod

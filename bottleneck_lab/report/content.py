@@ -11,6 +11,7 @@ from bottleneck_lab import __version__
 from bottleneck_lab.config import TIERS
 from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.collect import Results, Run
+from bottleneck_lab.report.headline import headline_claims
 from bottleneck_lab.report.summary import ORIGIN
 from bottleneck_lab.stats import Interval, mean_interval, paired_contrast
 
@@ -204,8 +205,8 @@ def _preamble(ablation: dict[str, Any], summary: dict[str, Any]) -> Iterator[Blo
 
 def _answer(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
     claims = summary["claims"]
-    if claims:
-        yield Text((Strong(fmt.headline(claims[0])),))
+    for claim in headline_claims(results.plan, claims):
+        yield Text((Strong(fmt.headline(claim)),))
     mark = "" if all(variant["complete"] for variant in summary["variants"]) else "*"
     spans: tuple[Span, ...] = (
         f"{fmt.answer(claims)}{mark} Tier ",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bottleneck_lab.config import catalogue, load
 from bottleneck_lab.report import format as fmt
+from bottleneck_lab.report.headline import headline_claims
 from bottleneck_lab.report.page import page_template
 from bottleneck_lab.runs import files
 
@@ -85,10 +86,16 @@ def _entry(out: Path, folder: Path) -> Entry:
         question=_question(folder, summary),
         done=int(summary["runs"].get("done", 0)),
         planned=int(summary["runs"]["planned"]),
-        headline=fmt.headline({"complete": True, **claims[0]}) if claims else "",
+        headline=" ".join(fmt.headline({"complete": True, **claim}) for claim in _first(folder, claims)),
         verdicts=dict(verdicts),
         href=report and f"{folder.relative_to(out).as_posix()}/{report}",
     )
+
+
+def _first(folder: Path, claims: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """The claims that answer the question; the first, where only the summary was published."""
+    plan = files.read_json(folder / "plan.json")
+    return headline_claims(plan, claims) if isinstance(plan, dict) else claims[:1]
 
 
 def _question(folder: Path, summary: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from bottleneck_lab.report import content
 from bottleneck_lab.report.content import Content, Picture, Section, reference_of
 from bottleneck_lab.report.format import answer, headline
 from bottleneck_lab.report.format import seeds as fmt_seeds
+from bottleneck_lab.report.headline import headline_claims
 from bottleneck_lab.report.page import report_page
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs import files
@@ -123,3 +124,26 @@ def test_strays_are_named_in_the_report(leave_runs):
 def test_the_paper_is_cited_as_it_was_published():
     assert "Sandler, Mark and Howard, Andrew and Zhu, Menglong" in content.PAPER
     assert "1801.04381" in content.PAPER
+
+
+def test_the_answer_is_what_the_experiment_marks_and_of_images_rather_than_points():
+    def plan(*marked):
+        claims = [{"id": name, "headline": name in marked} for name in ("first", "second", "toy")]
+        families = {"spiral": "toy", "cifar10": "mobilenet_v2"}
+        variants = [
+            {"dataset": dataset, "settings": {"model": {"family": family}}}
+            for dataset, family in families.items()
+        ]
+        return {
+            "datasets": ["spiral", "cifar10"],
+            "variants": variants,
+            "ablation": {"parts": {"all": {"claims": claims}}},
+        }
+
+    toy = {"id": "toy", "dataset": "spiral"}
+    first, second = ({"id": name, "dataset": "cifar10"} for name in ("first", "second"))
+    assert headline_claims(plan(), [toy, first, second]) == [first]
+    assert headline_claims(plan("second"), [toy, first, second]) == [second]
+    assert headline_claims(plan("second", "first"), [toy, first, second]) == [first, second]
+    assert headline_claims(plan("second"), [toy]) == [toy]
+    assert headline_claims(plan("second"), []) == []
