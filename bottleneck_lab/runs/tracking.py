@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import filelock
 
@@ -20,6 +23,8 @@ from bottleneck_lab.runs.folder import FINAL, RunFolder
 from bottleneck_lab.runs.jobs import Job
 from bottleneck_lab.runs.trackers.protocol import FinishedRun, Tracker
 
+T = TypeVar("T")
+MOST_SECONDS = 60.0  # for one call; on a busy machine MLflow takes some to make its file
 NAMES = sorted(module.name for module in pkgutil.iter_modules(trackers.__path__) if module.name != "protocol")
 
 
@@ -42,10 +47,43 @@ def find_tracker(name: str) -> type[Tracker]:
     return found
 
 
+class NoAnswerError(Exception):
+    """Something has taken longer than it may."""
+
+
+class _Caller:
+    """A thread of a tracker's own for its calls, so that one that never ends can be left behind.
+
+    It dies with the process, whatever it is at.
+    """
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def do(self, act: Callable[[], T]) -> T:
+        """What `act` returns or raises; raises NoAnswerError where it is at it for too long."""
+        answer: Future[T] = Future()
+        self._calls.put((act, answer))
+        wait([answer], MOST_SECONDS)
+        if not answer.done():
+            raise NoAnswerError
+        return answer.result()
+
+    def _work(self) -> None:
+        while True:
+            act, answer = self._calls.get()
+            try:
+                answer.set_result(act())
+            except BaseException as error:
+                answer.set_exception(error)
+
+
 class Tracking:
     """A listener that logs every finished run of a job that is done, once, from what lies in its folder.
 
-    A tracker that raises is off from then on, and `complain` is told so in a sentence; no run is stopped.
+    A tracker that raises, or gives no answer in time (a network may be gone), is off from then on, and
+    `complain` is told so in a sentence; no run is stopped, nor held up for longer than that.
 
     Args:
         names: of the trackers.
@@ -64,42 +102,51 @@ class Tracking:
         self._complain = complain
         self._told: set[str] = set()  # the ids of jobs; those that others do are announced again and again
         self._trackers: dict[str, Tracker] = {}
+        self._callers: dict[str, _Caller] = {}
         kinds = {name: find_tracker(name) for name in names}
         forgotten = list(afresh)
 
-        def open_(name: str) -> None:
-            self._trackers[name] = kinds[name](results)
+        def opened(kind: type[Tracker]) -> Tracker:
+            tracker = kind(results)
             for run_id in forgotten:
-                self._trackers[name].forget(run_id)
+                tracker.forget(run_id)
+            return tracker
 
-        for name in kinds:
-            self._attempt(name, open_)
+        for name, kind in kinds.items():
+            self._callers[name] = _Caller()
+            if tracker := self._attempt(name, lambda kind=kind: opened(kind)):  # type: ignore[misc]
+                self._trackers[name] = tracker
 
     def __call__(self, event: Event) -> None:
         """Hear of a job. That its last epoch is over, which has a record, is not yet its end."""
         if event.share < 1 or event.record is not None or event.job.id in self._told:
             return
         self._told.add(event.job.id)
-        for name in list(self._trackers):
-            self._attempt(name, lambda name: self._log(self._trackers[name], event.job))
+        for name, tracker in list(self._trackers.items()):
+            self._attempt(name, lambda tracker=tracker: self._log(tracker, event.job))  # type: ignore[misc]
 
     def where_to_look(self) -> list[str]:
         """A line for each tracker that is on."""
         return [f"{name}: {tracker.look}" for name, tracker in self._trackers.items()]
 
-    def _attempt(self, name: str, act: Callable[[str], None]) -> None:
-        """Do something with a tracker that no other process touches meanwhile."""
-        try:
+    def _attempt(self, name: str, act: Callable[[], T]) -> T | None:
+        """Do something with a tracker that no other process touches meanwhile; None where it went wrong."""
+
+        def alone() -> T:
             lock = self._results / "checkpoints" / f"{name}.lock"
             lock.parent.mkdir(exist_ok=True)
             with filelock.FileLock(lock):
-                act(name)
+                return act()
+
+        try:
+            return self._callers[name].do(alone)
+        except NoAnswerError:
+            why = f"no answer within {MOST_SECONDS:g} s"
         except Exception as error:  # whatever it is, the training is worth more
-            self._trackers.pop(name, None)
-            what = " ".join(str(error).split()) or "no reason given"
-            self._complain(
-                f"--tracker {name}: off from here on ({type(error).__name__}: {what}); the runs go on"
-            )
+            why = f"{type(error).__name__}: {' '.join(str(error).split()) or 'no reason given'}"
+        self._trackers.pop(name, None)
+        self._complain(f"--tracker {name}: off from here on ({why}); the runs go on")
+        return None
 
     def _log(self, tracker: Tracker, job: Job) -> None:
         for run in job.runs:

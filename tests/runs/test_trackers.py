@@ -6,6 +6,8 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+import time
 import types
 
 import pytest
@@ -258,6 +260,46 @@ def test_a_tracker_that_raises_says_one_sentence_and_stops_no_run(
     assert len(asked) == 1
     assert tracking.where_to_look() == []
     assert {RunFolder(results, run.id).status() for run in plan.runs()} == {"done"}
+
+
+@pytest.mark.parametrize("where", ["opening", "telling"])
+def test_a_tracker_that_hangs_is_left_behind_in_time(train, plan, results, complaints, monkeypatch, where):
+    told, released = [], threading.Event()
+
+    class Good:
+        look = "here"
+
+        def __init__(self, results):
+            pass
+
+        def has(self, run_id):
+            return run_id in told
+
+        def log(self, run):
+            told.append(run.id)
+
+        def forget(self, run_id):
+            pass
+
+    class Hanging(Good):
+        def __init__(self, results):
+            if where == "opening":
+                released.wait(600)
+
+        def has(self, run_id):
+            released.wait(600)
+            return True
+
+    monkeypatch.setattr(tracking_module, "find_tracker", {"good": Good, "hanging": Hanging}.get)
+    monkeypatch.setattr(tracking_module, "MOST_SECONDS", 1.0)
+    start = time.monotonic()
+    tracking = train("hanging", "good")
+    passed = time.monotonic() - start
+    released.set()
+    assert passed < 300
+    assert complaints == ["--tracker hanging: off from here on (no answer within 1 s); the runs go on"]
+    assert tracking.where_to_look() == ["good: here"]
+    assert sorted(told) == sorted(run.id for run in plan.runs())
 
 
 def test_a_tracker_that_cannot_be_opened_says_so_and_the_others_are_told(
