@@ -79,7 +79,10 @@ def print_summary(summary: dict[str, Any]) -> None:
     _console.print()
     for claim in summary["claims"]:
         _print_claim(claim)
-    say(fmt.answer(summary["claims"]))
+    changing = not all(entry["complete"] for entry in (*summary["variants"], *summary["claims"]))
+    say(f"{fmt.answer(summary['claims'])}{'*' if changing else ''}")
+    if changing:
+        say("* may change: runs are missing.", style="bold yellow")
     if any(claim["examples_low"] is not None for claim in summary["claims"]):
         say(
             "The first interval generalises over repetitions of training on this data, the one over examples "
@@ -111,7 +114,8 @@ def _listed(dataset: str, variants: list[dict[str, Any]]) -> list[Noted]:
     table = _table(dataset, *columns)
     for v in variants:
         cells = [fmt.DASH if v[key] is None else f"{v[key]:,}" for key in costs]
-        cells += [fmt.half_width(v)] if together else [fmt.percent(v["mean"]), fmt.interval(v, sign=False)]
+        mean, ends = fmt.percent(v["mean"]), fmt.interval(v, sign=False)
+        cells += [_half_width(v, v)] if together else [mean + _mark(v), ends + _mark(v)]
         cells += [fmt.top1(v)] if paper else []
         table.add_row(Text(v["name"]), *cells)
     unit = " in %, ± half the 95 % interval" if together else ""
@@ -138,14 +142,14 @@ def _measured(variants: list[dict[str, Any]]) -> list[Noted]:
         return []
     table = _table("measures", *((name, "right") for name in measures))
     for v in variants:
-        table.add_row(Text(v["name"]), *(fmt.half_width(v["measures"][name]) for name in measures))
+        table.add_row(Text(v["name"]), *(_half_width(v["measures"][name], v) for name in measures))
     labels = (f"{name}: {of['label']}{' (%)' if of['share'] else ''}" for name, of in measures.items())
     return [(table, "\n".join(labels))]
 
 
 def _pivoted(dataset: str, variants: list[dict[str, Any]], axis: str) -> list[Noted]:
     """One row for each combination of the other axes, one column for each level of `axis`."""
-    ours = _grid(dataset, variants, axis, fmt.half_width)
+    ours = _grid(dataset, variants, axis, lambda v: _half_width(v, v))
     note = f"held-out accuracy in %, mean over {_seeds(variants)} ± half the 95 % interval"
     if all(v["paper_top1"] is None for v in variants):
         return [(ours, note)]
@@ -167,6 +171,15 @@ def _grid(
     return table
 
 
+def _mark(entry: dict[str, Any]) -> str:
+    """The star of what may change, as in the report."""
+    return "" if entry["complete"] else "*"
+
+
+def _half_width(row: dict[str, Any], variant: dict[str, Any]) -> str:
+    return fmt.half_width(row) + _mark(variant)
+
+
 def _seeds(variants: list[dict[str, Any]]) -> str:
     counts = sorted({v["n_seeds"] for v in variants})
     if counts == [1]:
@@ -176,20 +189,21 @@ def _seeds(variants: list[dict[str, Any]]) -> str:
 
 def _print_claim(claim: dict[str, Any]) -> None:
     verdict = claim["verdict"]
-    head = Text(f"{verdict:<14}", style=f"bold {VERDICT_STYLES[verdict]}")
+    head = Text(f"{verdict + _mark(claim):<14}", style=f"bold {VERDICT_STYLES[verdict]}")
     body = textwrap.wrap(f"{claim['statement']} ({claim['source']})", 64)
     of = "" if claim["measure"] == "accuracy" else f"{claim['label']} "
-    numbers = f"{claim['dataset']}: {of}{fmt.estimate(claim)} {fmt.interval(claim)}, "
+    still = "" if claim["estimate_complete"] else "*"
+    numbers = f"{claim['dataset']}: {of}{fmt.estimate(claim)}{still} {fmt.interval(claim)}{still}, "
     if claim["estimate"] is None:
         numbers = f"{claim['n_seeds']} seeds on {claim['dataset']}: too few to judge"
     elif claim["p_holm"] is None:
         numbers += f"{claim['n_seeds']} seeds"
     else:
-        numbers += f"{fmt.tested(claim)}, {claim['n_seeds']} seeds{fmt.small(claim)}"
+        numbers += f"{fmt.tested(claim)}{_mark(claim)}, {claim['n_seeds']} seeds{fmt.small(claim)}"
     if claim["reason"]:
         numbers += f" ({claim['reason']})"
     if claim["examples_low"] is not None:
-        numbers += f"; over examples {fmt.over_examples(claim)}"
+        numbers += f"; over examples {fmt.over_examples(claim)}{still}"
     if claim["paper"] is not None:
         numbers += f"; paper: {fmt.in_paper(claim)}"
     lines = [*body, *textwrap.wrap(numbers, 64)]

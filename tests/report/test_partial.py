@@ -5,9 +5,12 @@ import shutil
 
 import pytest
 
+from bottleneck_lab.cli.text import print_summary
 from bottleneck_lab.report.collect import collect
 from bottleneck_lab.report.summary import summarise
 from bottleneck_lab.report.write import write_report
+
+NAMES = ("t=2, bottlenecks", "t=2, nowhere", "t=2, sandglass", "t=4, bottlenecks", "t=4, sandglass")
 
 
 def lose(results, name, seeds):
@@ -60,6 +63,22 @@ def test_every_number_that_may_change_is_marked_and_no_other(leave_runs):
     assert not any("\\*" in cell for cell in kept)
     assert "75.0 %" in kept
     assert "inconclusive**\\*" in row_of(text, "Shortcuts are better than none.")[-1]
+
+
+def test_a_terminal_marks_the_same_numbers_and_says_so_once(leave_runs, capsys):
+    results = leave_runs()
+    print_summary(summarise(collect(results)))
+    assert "*" not in capsys.readouterr().out
+    lose(results, "t=2, nowhere", [0])
+    print_summary(summarise(collect(results)))
+    printed = capsys.readouterr().out
+    rows = {name: [line for line in printed.splitlines() if line.startswith(name)] for name in NAMES}
+    assert [name for name in NAMES if "*" in "".join(rows[name])] == ["t=2, nowhere"]
+    assert "75.0 %*" in rows["t=2, nowhere"][0]  # of accuracies; the second row is of measures
+    assert "inconclusive*" in printed
+    assert "digits: +0.0 points* [" in printed
+    assert printed.count("may change") == 1
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 def test_a_claim_may_change_while_another_of_its_family_is_incomplete(leave_runs):
