@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from bottleneck_lab.config import Ablation, Tier
     from bottleneck_lab.data.cifar import CifarLayout
+    from bottleneck_lab.runs.engines.protocol import Options
     from bottleneck_lab.runs.execute import Event
     from bottleneck_lab.runs.jobs import Job
     from bottleneck_lab.runs.plan import Data, Plan
@@ -42,6 +43,19 @@ def run(
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Runs trained at a time, one thread each (default: all cores).")
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="What trains: local (this machine), ray or slurm (a cluster).")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster: auto (default), or ray://host:10001.")
+    ] = None,
+    per_gpu: Annotated[
+        int | None, typer.Option(min=1, help="Runs that share a GPU at a time (default: 1).")
+    ] = None,
+    engine_option: Annotated[
+        list[str] | None,
+        typer.Option(help="cpus=1, gpus=1; slurm: also partition=..., time=4:00:00, memory=4G (repeat)."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     out: Out = Path("results"),
@@ -67,6 +81,7 @@ def run(
     """
     from bottleneck_lab.config import TIERS, catalogue, load, parse_overrides
     from bottleneck_lab.config.problems import nearest
+    from bottleneck_lab.runs.engines import read_options
 
     extend.include_all(include or [])
     if all_ and name is not None:
@@ -83,11 +98,24 @@ def run(
     trackers = tuple(dict.fromkeys(tracker or []))
     if trackers:
         _refuse_trackers(trackers)
+    chosen_seeds, overrides = parse_seeds(seeds), parse_overrides(set_ or [])
+    ablations = [load(each) for each in (catalogue() if name is None else [name])]
+    asked = {ablation.name: _asked(ablation, dataset or [], skip=all_) for ablation in ablations}
+    chosen = [ablation for ablation in ablations if asked[ablation.name] is not None]
+    if not chosen:
+        raise LabError(f"--dataset {', '.join(dataset or [])}: no ablation of the catalogue can run on it")
+    for ablation in chosen:
+        _refuse_early(ablation, tier, asked[ablation.name] or [], overrides)
+    options = read_options(
+        engine, engine_option or [], address=address, per_gpu=None if per_gpu is None else str(per_gpu)
+    )
     order = _Order(
         tier=tier,
-        seeds=parse_seeds(seeds),
-        overrides=parse_overrides(set_ or []),
+        seeds=chosen_seeds,
+        overrides=overrides,
         workers=workers,
+        engine=engine,
+        options=options,
         device=device,
         out=out,
         data_dir=data_dir,
@@ -95,13 +123,6 @@ def run(
         fresh=fresh,
         dry_run=dry_run,
     )
-    ablations = [load(each) for each in (catalogue() if name is None else [name])]
-    asked = {ablation.name: _asked(ablation, dataset or [], skip=all_) for ablation in ablations}
-    chosen = [ablation for ablation in ablations if asked[ablation.name] is not None]
-    if not chosen:
-        raise LabError(f"--dataset {', '.join(dataset or [])}: no ablation of the catalogue can run on it")
-    for ablation in chosen:
-        _refuse_early(ablation, tier, asked[ablation.name] or [], order.overrides)
     ended = {ablation.name: _run(ablation, asked[ablation.name] or [], order) for ablation in chosen}
     if all_:
         from bottleneck_lab.cli.text import say
@@ -120,6 +141,8 @@ class _Order:
     seeds: list[int] | None
     overrides: dict[str, Any]
     workers: int | None
+    engine: str
+    options: Options
     device: str
     out: Path
     data_dir: Path | None
@@ -143,14 +166,17 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
     from bottleneck_lab.runs.work import Workplace
     from bottleneck_lab.training import find_device
 
-    device = str(find_device(order.device))
+    away = order.engine != "local"
+    device = order.device if away else str(find_device(order.device))
     fetch = _no_fetch if order.dry_run else fetch_with_progress
     data = choose_data(ablation, asked, order.data_dir, order.tier, fetch)
     plan = make_plan(ablation, order.tier, data, order.seeds, order.overrides)
     results = order.out / ablation.name / order.tier
     jobs = plan_jobs(plan.runs())
-    count = min(order.workers or _default_workers(device), len(jobs))
-    _announce(plan, data, results, device, count)
+    count = order.workers
+    if not away:
+        count = min(count or _default_workers(device, order.options.per_gpu), len(jobs))
+    _announce(plan, data, results, device, count, order.engine)
     if order.dry_run:
         _print_costs(plan)
         _print_estimate(jobs, plan, results, device, count)
@@ -161,7 +187,8 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
     if order.tier != "smoke":
         _print_estimate(jobs, plan, results, device, count)
     tracking = _tracking(plan, results, order)
-    interrupted = _train(jobs, results, data, device, count, tracking)
+    place = Workplace(results, device, data.folders, extend.included())
+    interrupted = _train(jobs, place, order, count, tracking)
     failed, answer = _report(plan, results)
     if interrupted:
         print(f"Interrupted. What is finished is kept; to go on: {_same_command(data)}", file=sys.stderr)
@@ -176,16 +203,16 @@ def _no_fetch(layout: CifarLayout, deadline_s: float | None) -> Path:
     )
 
 
-def _default_workers(device: str) -> int:
-    """All cores on a CPU; one process on an accelerator."""
+def _default_workers(device: str, per_gpu: int) -> int:
+    """All cores on a CPU; one process on an accelerator, or as many as are to share it."""
     if device != "cpu":
-        return 1
+        return per_gpu
     from joblib import cpu_count
 
     return int(cpu_count())
 
 
-def _announce(plan: Plan, data: Data, results: Path, device: str, workers: int) -> None:
+def _announce(plan: Plan, data: Data, results: Path, device: str, workers: int | None, engine: str) -> None:
     from bottleneck_lab.cli.text import notice, say
     from bottleneck_lab.config import TIERS
 
@@ -195,7 +222,9 @@ def _announce(plan: Plan, data: Data, results: Path, device: str, workers: int) 
         variants = sum(variant.dataset == name for variant in plan.variants)
         where = f" from {data.folders[name]}" if name in data.folders else ""
         say(f"  {name}: {variants} variants x {len(plan.seeds[name])} seeds{where}")
-    say(f"{len(plan.runs())} runs, {workers} at a time on {device}, results in {results}")
+    pace = "as many at a time as there is room for" if workers is None else f"{workers} at a time"
+    where = f"{device}" if engine == "local" else f"{engine}, device {device}"
+    say(f"{len(plan.runs())} runs, {pace} on {where}, results in {results}")
     for text in data.notices:
         notice(text)
 
@@ -206,15 +235,17 @@ def _print_costs(plan: Plan) -> None:
     cost_table(plan)
 
 
-def _print_estimate(jobs: Sequence[Job], plan: Plan, results: Path, device: str, workers: int) -> None:
+def _print_estimate(jobs: Sequence[Job], plan: Plan, results: Path, device: str, workers: int | None) -> None:
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.report.format import duration
     from bottleneck_lab.runs.estimate import estimate_bytes, estimate_seconds
 
-    seconds = estimate_seconds(jobs, results, device, workers)
+    # What a cluster will take is not known here; what one worker of this machine would, is.
+    seconds = estimate_seconds(jobs, results, device, workers or 1)
     left = sum(len(job.unfinished(results)) for job in jobs)
     megabytes = estimate_bytes(plan.runs()) / 1e6
     took = "for a time that cannot be estimated" if seconds is None else f"about {duration(seconds)}"
+    took += "" if workers else " if this machine did one at a time"
     say(f"{left} runs to train, {took}; about {megabytes:.0f} MB of disk in all")
 
 
@@ -235,12 +266,18 @@ def _refuse_early(ablation: Ablation, tier: Tier, asked: Sequence[str], override
 
 
 def _forget(plan: Plan, jobs: Sequence[Job], place: Workplace) -> None:
+    from bottleneck_lab.runs import slurm_queue
+
+    runs = {run.id for run in plan.runs()}
+    notes = [note for note in slurm_queue.in_slurm(place.results) if runs & set(note.runs)]
+    if arrays := " ".join(sorted({note.number.partition("_")[0] for note in notes})):
+        raise LabError(f"--fresh: Slurm has these runs in its queue; cancel them first: scancel {arrays}")
     if not all(place.is_free(job) for job in jobs):
         raise LabError("--fresh: another process is at work on these runs; stop it first")
     for each in plan.runs():
         shutil.rmtree(place.results / "runs" / each.id, ignore_errors=True)
     for job in jobs:
-        place.checkpoint(job).unlink(missing_ok=True)
+        place.forget(job)
 
 
 def _write_plan(plan: Plan, results: Path) -> None:
@@ -279,31 +316,34 @@ def _tracking(plan: Plan, results: Path, order: _Order) -> Tracking | None:
 
 
 def _train(
-    jobs: Sequence[Job], results: Path, data: Data, device: str, workers: int, tracking: Tracking | None
+    jobs: Sequence[Job], place: Workplace, order: _Order, workers: int | None, tracking: Tracking | None
 ) -> bool:
     """Do the jobs under the eyes of the user; whether Ctrl-C ended it."""
     from bottleneck_lab.cli.progress import watching
-    from bottleneck_lab.runs.execute import execute
-    from bottleneck_lab.runs.work import Workplace
+    from bottleneck_lab.runs import engines
+    from bottleneck_lab.runs.execute import drive
 
-    start = time.monotonic()
+    begin = time.monotonic()
     try:
-        with writing(results, _KEPT), watching(jobs) as watcher:
+        with (
+            writing(place.results, _KEPT),
+            engines.start(order.engine, place, workers, order.options) as engine,
+            watching(jobs) as watcher,
+        ):
 
             def listener(event: Event) -> None:
                 watcher(event)
                 if tracking is not None:
                     tracking(event)
 
-            place = Workplace(results, device, data.folders, extend.included())
-            execute(jobs, place, workers, listener)
+            drive(jobs, engine, listener)
     except KeyboardInterrupt:
         return True
     finally:
         from bottleneck_lab.cli.text import say
         from bottleneck_lab.report.format import duration
 
-        say(f"trained for {duration(time.monotonic() - start)}")
+        say(f"trained for {duration(time.monotonic() - begin)}")
         for line in tracking.where_to_look() if tracking is not None else []:
             say(line)
     return False

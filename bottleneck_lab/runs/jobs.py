@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bottleneck_lab.config import ImageSettings, RunSettings
 from bottleneck_lab.config.settings import fingerprint
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.runs.folder import FINAL, RunFolder
 from bottleneck_lab.training import toy_group
@@ -37,9 +38,19 @@ class Job:
         """The runs that have yet to be trained, or to be tried again."""
         return [run for run in self.runs if RunFolder(results, run.id).status() not in FINAL]
 
-    def is_as_planned(self) -> bool:
-        """Whether its runs are still what they were when it was named; an included file may have changed."""
-        return self.id == _name(self.runs)
+    def fail(self, results: Path, reason: str, log: str) -> None:
+        """Give up the runs that are unfinished; a new start will try them again."""
+        for run in self.unfinished(results):
+            RunFolder(results, run.id).fail(run, reason, log)
+
+    def check_as_planned(self) -> None:
+        """Refuse to do something else than what was planned, in another process than the one that planned.
+
+        Raises:
+            LabError: its runs are not what they were when it was named; an included file may have changed.
+        """
+        if self.id != _name(self.runs):
+            raise LabError("an included file was changed after this command had read it; start again")
 
 
 def plan_jobs(runs: Sequence[RunSettings]) -> list[Job]:

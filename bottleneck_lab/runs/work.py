@@ -13,6 +13,7 @@ import torch
 
 from bottleneck_lab.config import ImageSettings, RunSettings
 from bottleneck_lab.data.images import load_images
+from bottleneck_lab.runs import under_way
 from bottleneck_lab.runs.folder import FINAL, RunFolder
 from bottleneck_lab.runs.jobs import Job
 from bottleneck_lab.runs.provenance import environment
@@ -28,12 +29,14 @@ class Workplace:
         device: name of the device, or `auto`.
         data: the folder of each data set that has files.
         include: files that add to the lab, for a process that has yet to run them.
+        engine: what does the jobs, for those who look on.
     """
 
     results: Path
     device: str = "auto"
     data: Mapping[str, Path] = field(default_factory=dict)
     include: tuple[Path, ...] = ()
+    engine: str = "local"
 
     def checkpoint(self, job: Job) -> Path:
         """The file of a job that is under way."""
@@ -41,17 +44,32 @@ class Workplace:
 
     def lock(self, job: Job) -> filelock.FileLock:
         """Who holds this is at work on the job. A process that dies lets go of it."""
-        path = self.results / "checkpoints" / f"{job.group}.lock"
+        path = under_way.lock_path(self.results, job.group)
         path.parent.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(path)
 
     def is_free(self, job: Job) -> bool:
         """Whether no process is at work on the job just now."""
-        try:
-            with self.lock(job).acquire(blocking=False):
-                return True
-        except filelock.Timeout:
-            return False
+        return not under_way.is_held(under_way.lock_path(self.results, job.group))
+
+    def companions(self, job: Job) -> list[RunSettings]:
+        """The runs to train together: those of an earlier beginning if there is one, else the unfinished.
+
+        A batch is gone on with, or begun anew, in the company it was begun in, so that it ends in the same
+        bits.
+        """
+        if (saved := Checkpoint(self.checkpoint(job)).load()) is not None:
+            begun = saved["runs"]
+        elif (taken := under_way.read(self.results, job.id)) is not None:
+            begun = taken.runs
+        else:
+            return job.unfinished(self.results)
+        return [run for run in job.runs if run.id in begun]
+
+    def forget(self, job: Job) -> None:
+        """Drop what is kept of a job while it is under way."""
+        Checkpoint(self.checkpoint(job)).drop()
+        under_way.drop(self.results, job.id)
 
 
 def do(
@@ -70,7 +88,7 @@ def do(
     try:
         if job.unfinished(place.results):
             _train(job, place, progress)
-        Checkpoint(place.checkpoint(job)).drop()
+        place.forget(job)
     finally:
         lock.release()
     return True
@@ -78,7 +96,8 @@ def do(
 
 def _train(job: Job, place: Workplace, progress: Callable[[float, Record], None]) -> None:
     checkpoint = Checkpoint(place.checkpoint(job))
-    runs = _companions(job, place, checkpoint)
+    runs = place.companions(job)
+    under_way.here(job.id, job.group, tuple(run.id for run in runs), place.engine).write(place.results)
     folders = [RunFolder(place.results, run.id) for run in runs]
     open_folders = [folder.status() not in FINAL for folder in folders]  # what is finished is not touched
     epochs = runs[0].train.epochs
@@ -107,17 +126,6 @@ def _train(job: Job, place: Workplace, progress: Callable[[float, Record], None]
         for run, folder in zip(runs, folders, strict=True):
             if folder.status() not in FINAL:
                 folder.fail(run, reason, traceback.format_exc())
-
-
-def _companions(job: Job, place: Workplace, checkpoint: Checkpoint) -> list[RunSettings]:
-    """The runs to train together: those of the checkpoint if there is one, else those that are unfinished.
-
-    A batch is resumed with the company it was begun in, so that it ends in the same bits.
-    """
-    begun = checkpoint.load()
-    if begun is None:
-        return job.unfinished(place.results)
-    return [run for run in job.runs if run.id in begun["runs"]]
 
 
 def _environment(

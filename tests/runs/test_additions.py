@@ -7,7 +7,7 @@ import torch
 from bottleneck_lab import extend
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.runs import execute as execute_module
+from bottleneck_lab.runs.engines import local
 from bottleneck_lab.runs.execute import execute
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import choose_data, make_plan
@@ -64,12 +64,11 @@ def test_a_data_set_that_returns_nonsense_is_refused_by_the_plan(stripes):
 def test_a_job_knows_when_a_file_behind_it_has_changed(stripes, tmp_path, monkeypatch):
     data = choose_data(stripes, ["stripes"], None, "smoke", no_fetch)
     [job, *_] = plan_jobs(make_plan(stripes, "smoke", data, [0], {}).runs())
-    assert job.is_as_planned()
+    job.check_as_planned()
     added = extend.DATASETS.added["stripes"]
     monkeypatch.setitem(extend.DATASETS.added, "stripes", extend.Addition(added.value, added.origin, "other"))
-    assert not job.is_as_planned()
     with pytest.raises(LabError, match="an included file was changed"):
-        execute_module._do_in_worker(job)
+        local._do_in_worker(job)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs import execute as execute_module
 from bottleneck_lab.runs import work as work_module
+from bottleneck_lab.runs.engines import local
 from bottleneck_lab.runs.execute import execute
 from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import plan_jobs
@@ -176,8 +177,8 @@ def test_who_waits_for_another_process_starts_no_workers_meanwhile(mini, tmp_pat
 
     monkeypatch.setattr(execute_module.time, "sleep", nap)
     pools = []
-    real = execute_module._Pool
-    monkeypatch.setattr(execute_module, "_Pool", lambda *args: pools.append(len(naps)) or real(*args))
+    real = local._Pool
+    monkeypatch.setattr(local, "_Pool", lambda *args: pools.append(len(naps)) or real(*args))
     assert finish(plan, tmp_path, workers=2)["runs"] == {"planned": 2, "done": 2}
     assert pools == [3]
 
@@ -217,38 +218,31 @@ def test_a_batch_that_was_killed_while_its_results_were_written_ends_in_the_same
     assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
 
 
-def killing(monkeypatch, times):
-    """Make the parent kill a worker, each of the first `times` that news of a job of width 3 comes in."""
-    left = [times]
-    pass_on = execute_module._Pool._pass_on
+class Killer:
+    """A listener that kills the workers, each of the first `times` that it hears of a job of width 3."""
 
-    def pass_on_and_kill(self, jobs, begun, listener):
-        def kill_or_listen(event):
-            wide = len(event.job.runs) > 1 and event.job.runs[0].model.width == 3
-            if wide and event.share < 1 and left[0]:
-                left[0] -= 1
-                for worker in multiprocessing.active_children():
-                    worker.kill()
-            listener(event)
+    def __init__(self, times):
+        self.left = times
 
-        pass_on(self, jobs, begun, kill_or_listen)
-
-    monkeypatch.setattr(execute_module._Pool, "_pass_on", pass_on_and_kill)
-    return left
+    def __call__(self, event):
+        wide = len(event.job.runs) > 1 and event.job.runs[0].model.width == 3
+        if wide and event.share < 1 and self.left:
+            self.left -= 1
+            for worker in multiprocessing.active_children():
+                worker.kill()
 
 
-def test_workers_that_are_killed_once_take_no_run_with_them(plan, tmp_path, monkeypatch):
-    left = killing(monkeypatch, times=1)
-    summary = finish(plan, tmp_path, workers=2)
-    assert left == [0]
+def test_workers_that_are_killed_once_take_no_run_with_them(plan, tmp_path):
+    killer = Killer(times=1)
+    summary = finish(plan, tmp_path, workers=2, listener=killer)
+    assert killer.left == 0
     assert summary["runs"] == {"planned": 18, "done": 18}
 
 
-def test_a_job_that_always_kills_its_worker_fails_and_no_other_does(mini, tmp_path, monkeypatch):
+def test_a_job_that_always_kills_its_worker_fails_and_no_other_does(mini, tmp_path):
     longer = {"spiral": {"train": {"epochs": 3000, "evaluate_every": 500}}}
     plan = make_plan(load(str(mini)), "smoke", TOY_AND_DIGITS, None, longer)
-    killing(monkeypatch, times=1000)
-    summary = finish(plan, tmp_path, workers=2)
+    summary = finish(plan, tmp_path, workers=2, listener=Killer(times=1000))
     assert summary["runs"] == {"planned": 18, "done": 12, "failed": 6}
     failed = {run.id for run in plan.runs() if RunFolder(tmp_path, run.id).status() == "failed"}
     assert failed == {run.id for run in plan.runs() if getattr(run.model, "width", 0) == 3}
