@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -90,6 +92,23 @@ class RunFolder:
                 "test_accuracy": outcome.test_accuracy,
             },
         )
+
+    def receive(self, run: RunSettings, contents: Mapping[str, bytes]) -> None:
+        """Write what this run has left on another machine, unless it is finished here; the result last.
+
+        Where files that add to the lab lie is said as this machine has it.
+        """
+        if self.status() in FINAL:
+            return
+        self.start(run)
+        for name in sorted(contents, key=lambda name: name == "result.json"):
+            content = contents[name]
+            if name == "environment.json":
+                content = json.dumps(
+                    {**json.loads(content), "included": run.added_files()}, indent=2
+                ).encode()
+                content += b"\n"
+            files.write_bytes(self.path / Path(name).name, content)
 
     def fail(self, run: RunSettings, reason: str, details: str = "") -> None:
         """Write why the run could not be trained, and `error.txt`; a new start will try it again."""

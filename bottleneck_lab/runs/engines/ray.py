@@ -1,0 +1,321 @@
+"""On a Ray cluster: no shared file system; what a run leaves travels back and is written here."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import platform
+import tempfile
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+from pydantic import Field
+
+import bottleneck_lab
+from bottleneck_lab import extend
+from bottleneck_lab.data import cifar
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.runs import files, under_way
+from bottleneck_lab.runs.engines import protocol
+from bottleneck_lab.runs.engines.protocol import (
+    POLL_SECONDS,
+    Engine,
+    Event,
+    Listener,
+    Records,
+    WorkerDiedError,
+)
+from bottleneck_lab.runs.folder import RunFolder
+from bottleneck_lab.runs.jobs import Job
+from bottleneck_lab.runs.under_way import UnderWay
+from bottleneck_lab.runs.work import Workplace, do
+from bottleneck_lab.training.device import settle_process
+
+NEEDS = "ray"
+RETRIES = 3  # by Ray, when a process or a node dies
+COUNT_SECONDS = 10.0  # between counts of the cluster's processors, which may become more
+FEWEST_PLACES = 4  # so that a cluster that grows by what waits has something to grow by
+
+Files = dict[str, dict[str, bytes]]  # of each run, by its id: the contents of its folder
+
+
+class Options(protocol.Options):
+    """Which cluster, and what a run needs there.
+
+    Args:
+        address: `auto` for the cluster that this machine is part of, or `ray://host:10001`, or `host:6379`.
+        cpus: processors that are kept for a run, which trains on one thread.
+        gpus: GPUs for a run; absent means one if the cluster has any (and --device does not say cpu).
+    """
+
+    address: str = "auto"
+    cpus: int = Field(1, ge=1)
+    gpus: int | None = Field(None, ge=0)
+
+
+def start(place: Workplace, workers: int | None, options: Options) -> RayEngine:
+    """Connect to the cluster.
+
+    Raises:
+        LabError: there is no such cluster, or it has another version.
+    """
+    import ray
+
+    try:
+        ray.init(options.address, log_to_driver=False, configure_logging=False)
+    except (ConnectionError, RuntimeError, ValueError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise LabError(
+            f"--address {options.address}: no Ray cluster can be reached there ({reason}). Start one by: "
+            "ray start --head, and on each further machine: ray start --address=HOST:6379"
+        ) from error
+    return RayEngine(ray, place, workers, options)
+
+
+class Task(protocol.Task):
+    """A job that Ray has, and what comes of it."""
+
+    def __init__(self, engine: RayEngine, job: Job, lock: filelock.BaseFileLock | None, ref: Any) -> None:
+        super().__init__(job)
+        self._engine, self._lock, self.ref = engine, lock, ref
+        self.records = Records(job)
+
+    def result(self) -> bool:
+        """Write what has come back. The lock is let go of then, and not before."""
+        if self._lock is None:
+            return False
+        try:
+            self._engine.receive(self.job, self.ref)
+        finally:
+            self._lock.release()
+            self.ref = None  # Ray forgets what nobody refers to
+        return True
+
+    def cancel(self) -> None:
+        """Kill the process that is at work on it."""
+        if self._lock is not None:
+            self._engine.kill(self.ref)
+            self._lock.release()
+
+
+class RayEngine(Engine):
+    """Each job is a Ray task. Ray tries it again where a worker or a node dies, and this process writes.
+
+    It holds the lock of every job that it has given to Ray, so that others leave those alone.
+    """
+
+    def __init__(self, ray: Any, place: Workplace, workers: int | None, options: Options) -> None:
+        super().__init__(dataclasses.replace(place, engine="ray"))
+        self._ray, self._workers, self._options = ray, workers, options
+        kind = place.device.partition(":")[0]  # which one of a node's GPUs is Ray's to say
+        total = ray.cluster_resources()
+        gpus = options.gpus
+        if gpus is None:
+            gpus = int(kind == "cuda" or (kind == "auto" and total.get("GPU", 0) > 0))
+        self._gpus = gpus / options.per_gpu
+        self._remote = ray.remote(_do_remotely).options(
+            num_cpus=options.cpus, num_gpus=self._gpus, max_retries=RETRIES, name="bottleneck_lab run"
+        )
+        self._site = ray.put(
+            _Site(
+                kind,
+                {name: str(folder) for name, folder in place.data.items()},
+                {str(path): path.read_bytes() for path in place.include},
+            )
+        )
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=True
+        )
+        self._board = (
+            ray.remote(_Board).options(num_cpus=0, scheduling_strategy=here, max_restarts=-1).remote()
+        )
+        self._news: Any = None
+        self._asked = 0.0
+        self._counted, self._slots = 0.0, 0
+        self._tasks: dict[str, Task] = {}
+
+    @property
+    def places(self) -> int:
+        """As many as were asked for, or twice what the cluster has room for, which may change."""
+        if self._workers is not None:
+            return self._workers
+        if time.monotonic() - self._counted > COUNT_SECONDS or not self._slots:
+            total = self._ray.cluster_resources()
+            slots = total.get("CPU", 0) // self._options.cpus
+            if self._gpus:
+                slots = min(slots, total.get("GPU", 0) // self._gpus)
+            self._counted, self._slots = time.monotonic(), int(slots)
+        return max(FEWEST_PLACES, 2 * self._slots)
+
+    def submit(self, job: Job) -> Task:
+        """Give a job to Ray."""
+        lock = self.place.lock(job)
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            return Task(self, job, None, None)
+        runs = tuple(run.id for run in self.place.companions(job))
+        UnderWay(job.id, job.group, runs, "ray").write(self.place.results)
+        ref = self._remote.remote(job, runs, self._site, self._board)
+        task = self._tasks[job.id] = Task(self, job, lock, ref)
+        return task
+
+    def wait(self, tasks: Collection[protocol.Task], tell: Listener) -> list[protocol.Task]:
+        """Wait for a task to end, or for a moment."""
+        by_ref = {task.ref: task for task in tasks if isinstance(task, Task)}
+        if None in by_ref:  # another process was quicker
+            return [by_ref[None]]
+        refs = list(by_ref)
+        done, rest = self._ray.wait(refs, num_returns=1, timeout=POLL_SECONDS, fetch_local=False)
+        if done and rest:
+            done += self._ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)[0]
+        self._pass_on(tell)
+        over: list[protocol.Task] = [by_ref[ref] for ref in done]
+        for task in over:
+            self._tasks.pop(task.job.id, None)
+        return over
+
+    def _pass_on(self, tell: Listener) -> None:
+        """Tell what has been put on the board, without ever waiting for it: its node may have died."""
+        if self._news is None:
+            if time.monotonic() - self._asked > POLL_SECONDS:
+                self._news, self._asked = self._board.take.remote(), time.monotonic()
+            return
+        if not self._ray.wait([self._news], timeout=0)[0]:
+            return
+        ref, self._news = self._news, None
+        with contextlib.suppress(self._ray.exceptions.RayError):
+            for job_id, share, record, host, pid in self._ray.get(ref):
+                if (task := self._tasks.get(job_id)) is None:
+                    continue
+                if record is None:
+                    taken = under_way.read(self.place.results, job_id)
+                    if taken is not None:
+                        dataclasses.replace(taken, host=host, pid=pid).write(self.place.results)
+                    tell(Event(task.job, share))
+                else:
+                    task.records.tell(record, tell)
+
+    def receive(self, job: Job, ref: Any) -> None:
+        """Write what a task has left into the folders of the job's runs, or why it has left nothing.
+
+        Raises:
+            WorkerDiedError: it has died, and so have those that Ray tried after it.
+            LabError: what it said that no other task would survive.
+        """
+        errors = self._ray.exceptions
+        try:
+            left: Files = self._ray.get(ref)
+        except errors.RayTaskError as error:
+            if isinstance(error.cause, LabError):
+                raise error.cause from None
+            job.fail(self.place.results, f"{type(error.cause).__name__}: {error.cause}", str(error))
+            return
+        except errors.RayError as error:
+            cause = f"{type(error).__name__}, each time after {RETRIES} retries by Ray"
+            raise WorkerDiedError(cause, str(error)) from error
+        for run in job.runs:
+            if run.id in left:
+                RunFolder(self.place.results, run.id).receive(run, left[run.id])
+        self.place.forget(job)
+
+    def kill(self, ref: Any) -> None:
+        """End a task at once."""
+        self._ray.cancel(ref, force=True)
+
+    def shutdown(self, now: bool) -> None:
+        """Leave the cluster, which ends what is still being done for this process."""
+        if now:
+            for task in self._tasks.values():
+                task.cancel()
+        self._ray.shutdown()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Site:
+    """What a node must know of the command: the device, where data may lie, and the included files.
+
+    Args:
+        device: name of the device, without a number.
+        data: the folder of each data set on the machine of the command; it may be there on the node, too.
+        include: the content of each included file.
+        version: of this package, which must be the same on every node.
+    """
+
+    device: str
+    data: Mapping[str, str]
+    include: Mapping[str, bytes]
+    version: str = bottleneck_lab.__version__
+
+
+class _Board:
+    """News of the tasks, until somebody takes them."""
+
+    def __init__(self) -> None:
+        self._news: list[Any] = []
+
+    def put(self, *news: Any) -> None:
+        self._news.append(news)
+
+    def take(self) -> list[Any]:
+        news, self._news = self._news, []
+        return news
+
+
+def _do_remotely(job: Job, together: tuple[str, ...], site: _Site, board: Any) -> Files:
+    """Train a job in a folder of this node that is gone afterwards; returns what the runs have left.
+
+    Raises:
+        LabError: this node cannot do what the command has planned.
+    """
+    host, pid = platform.node(), under_way.here(job.id, job.group, together, "ray").pid
+    settle_process()
+    try:
+        _check(job, site)
+        data = _folder(job, site)
+        board.put.remote(job.id, 0.0, None, host, pid)
+        with tempfile.TemporaryDirectory(prefix="bottleneck-lab-") as folder:
+            place = Workplace(Path(folder), site.device, data, engine="ray")
+            UnderWay(job.id, job.group, together, "ray").write(place.results)
+            do(job, place, lambda share, record: board.put.remote(job.id, share, record, host, pid))
+            return {
+                path.name: {file.name: file.read_bytes() for file in path.iterdir()}
+                for path in (place.results / "runs").iterdir()
+            }
+    except (LabError, OSError) as error:
+        raise LabError(f"{host}: {error}") from error
+
+
+def _check(job: Job, site: _Site) -> None:
+    if bottleneck_lab.__version__ != site.version:
+        raise LabError(
+            f"has bottleneck_lab {bottleneck_lab.__version__}, and this command is of {site.version}; "
+            "install the same on every node"
+        )
+    extend.include_all([_unpacked(Path(path), content) for path, content in site.include.items()])
+    job.check_as_planned()
+
+
+def _unpacked(path: Path, content: bytes) -> Path:
+    """A file of the command's machine, here; equal contents have equal places."""
+    folder = (
+        Path(tempfile.gettempdir()) / f"bottleneck-lab-included-{hashlib.sha256(content).hexdigest()[:16]}"
+    )
+    here = folder / path.name
+    if not here.exists() or here.read_bytes() != content:
+        files.write_bytes(here, content)
+    return here
+
+
+def _folder(job: Job, site: _Site) -> dict[str, Path]:
+    """Where the data set of a job is on this node; fetched and verified if it is nowhere, by one process."""
+    name = job.runs[0].dataset
+    layout = cifar.LAYOUTS.get(name)
+    if layout is None:
+        return {}
+    there = Path(site.data[name]) if name in site.data else None
+    return {name: cifar.find(layout, there) or cifar.fetch(layout)}

@@ -1,0 +1,104 @@
+"""A real Ray cluster of two nodes on this machine: what it does ends as it does without."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+
+RUN = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
+QUIET = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
+
+
+class Node:
+    """What `ray start` starts: a group of processes, with one processor for runs."""
+
+    def __init__(self, log, *arguments):
+        start = "import sys; from ray.scripts.scripts import main; sys.argv[0] = 'ray'; main()"
+        small = ("--num-cpus=1", "--num-gpus=0", "--object-store-memory=80000000", "--block")
+        command = [sys.executable, "-c", start, "start", *arguments, *small]
+        with log.open("wb") as stream:
+            self._process = subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True)
+        try:
+            wait_for(lambda: b"runtime started" in log.read_bytes())
+        except AssertionError:
+            self.kill()
+            raise
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):  # it was killed before
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(10)
+
+
+@pytest.fixture
+def cluster(monkeypatch, tmp_path):
+    """The address of two nodes, and the second of them."""
+    for name, value in QUIET.items():
+        monkeypatch.setenv(name, value)
+    address = f"127.0.0.1:{free_port()}"
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as short:  # for its sockets
+        first = ("--head", f"--port={address.partition(':')[2]}", f"--temp-dir={short}")
+        quiet = ("--include-dashboard=false", f"--ray-client-server-port={free_port()}")
+        nodes = [Node(tmp_path / "first.log", *first, *quiet)]
+        try:
+            nodes.append(Node(tmp_path / "second.log", f"--address={address}"))
+            yield address, nodes[1]
+        finally:
+            for node in nodes:
+                node.kill()
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for name in ("summary.json", "result.json", "predictions.npy", "correct.npy", "weights.pt")
+        for path in folder.glob(f"results/**/{name}")
+    }
+
+
+def test_a_node_that_is_killed_takes_no_run_with_it_and_the_summary_is_that_of_this_machine(
+    cluster, mini, tmp_path
+):
+    address, second = cluster
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    arguments = [*RUN, str(mini), "--tier", "smoke", "--dataset", "digits", "--seeds", "2"]
+    arguments += ["--set", "train.epochs=20"]
+    subprocess.run([*arguments, "--workers", "1"], cwd=here, check=True, capture_output=True, timeout=120)
+    on_ray = [*arguments, "--engine", "ray", "--address", address]
+    driver = subprocess.Popen(on_ray, cwd=there, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def at_work():
+        takers = [json.loads(path.read_text()) for path in there.glob("results/**/checkpoints/*.json")]
+        return sum(taker["host"] is not None for taker in takers)
+
+    wait_for(lambda: at_work() == 2)  # one on each node
+    second.kill()
+    output, _ = driver.communicate(timeout=150)
+    assert driver.returncode == 0, output
+    assert contents(there) == contents(here)
+    assert len(contents(there)) == 1 + 4 * 4
+    assert not list(there.glob("results/**/checkpoints/*.json"))
