@@ -1,0 +1,330 @@
+"""On a Slurm cluster, by submitit: with a shared file system, where workers write the runs' folders."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import subprocess
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from bottleneck_lab import extend
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.runs import slurm_queue
+from bottleneck_lab.runs.engines import protocol
+from bottleneck_lab.runs.engines.protocol import Engine, Event, Listener, Records, WorkerDiedError
+from bottleneck_lab.runs.folder import RunFolder
+from bottleneck_lab.runs.jobs import Job
+from bottleneck_lab.runs.slurm_queue import Queued
+from bottleneck_lab.runs.work import Workplace
+
+NEEDS = "submitit"
+MOST_IN_ARRAY = 1000  # Slurm's own limit, where nobody has set another
+LOOK_SECONDS = 2.0  # between questions to Slurm
+PATIENCE_SECONDS = 600.0  # with a Slurm that does not answer
+GRACE_SECONDS = 10.0  # for a result to appear after Slurm has forgotten its job
+TIMEOUTS = 20  # how often a job that reaches its time limit is queued again, to go on from its checkpoint
+LOG_LINES = 20
+
+
+class Options(protocol.Options):
+    """What each job asks of Slurm.
+
+    Args:
+        partition: where it is queued; Slurm's default if absent.
+        time: its limit, as Slurm writes it (90, 4:00:00, 2-0); what is longer is queued again and goes on.
+        memory: as Slurm writes it, for example 4G; of the whole job.
+        cpus: processors for each run, which trains on one thread.
+        gpus: GPUs of the job, which `per_gpu` runs share.
+        account: who pays.
+        qos: quality of service.
+        constraint: features that a node must have.
+    """
+
+    partition: str | None = None
+    time: str = "4:00:00"
+    memory: str = Field("4G", pattern=r"^\d+[KMGT]?$")
+    cpus: int = Field(1, ge=1)
+    gpus: int = Field(0, ge=0)
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+
+    @field_validator("time")
+    @classmethod
+    def _is_time(cls, text: str) -> str:
+        _minutes(text)
+        return text
+
+
+def _minutes(text: str) -> int:
+    """Minutes of a time as Slurm writes it: minutes, minutes:seconds, hours:minutes:seconds, days-hours."""
+    found = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
+    if not found:
+        raise ValueError(f"{text!r} is no time; write 90 (minutes), 4:00:00 or 2-0 (days-hours)")
+    days, *rest = found.groups()
+    numbers = [int(part) for part in rest if part is not None]
+    if days is not None or len(numbers) == 3:
+        hours, minutes, seconds = [*numbers, 0, 0][:3]
+    else:
+        hours, (minutes, seconds) = 0, [*numbers, 0][:2]
+    return max(1, (int(days or 0) * 24 + hours) * 60 + minutes + (seconds > 0))
+
+
+def start(place: Workplace, workers: int | None, options: Options) -> SlurmEngine:
+    """Get ready to submit.
+
+    Raises:
+        LabError: this machine cannot submit.
+    """
+    import submitit
+
+    place = dataclasses.replace(place, results=place.results.resolve(), engine="slurm")
+    try:
+        executor = submitit.SlurmExecutor(place.results / "slurm", max_num_timeout=TIMEOUTS)
+    except RuntimeError:
+        raise LabError("--engine slurm: no srun here; start on a machine that can submit") from None
+    asked = {key: getattr(options, key) for key in ("partition", "account", "qos", "constraint")}
+    executor.update_parameters(
+        job_name="bottleneck_lab",
+        time=_minutes(options.time),
+        mem=options.memory,
+        cpus_per_task=options.cpus * options.per_gpu,
+        array_parallelism=MOST_IN_ARRAY,
+        **({"gpus_per_node": options.gpus} if options.gpus else {}),
+        **{key: value for key, value in asked.items() if value is not None},
+    )
+    return SlurmEngine(submitit, executor, place, workers, options.per_gpu)
+
+
+class Task(protocol.Task):
+    """A job that is in Slurm's hands; with others, where several share a GPU."""
+
+    def __init__(self, engine: SlurmEngine, job: Job) -> None:
+        super().__init__(job)
+        self._engine = engine
+        self.number: str | None = None  # Slurm's, once it is submitted
+        self.running = False
+        self.missing_since: float | None = None
+        self.records = Records(job)
+
+    def result(self) -> bool:
+        """What the worker has said; its folders are there already."""
+        return self._engine.result(self)
+
+    def cancel(self) -> None:
+        """Take it out of Slurm's queue, or end it; those that share a GPU end when all are cancelled."""
+        self._engine.cancel(self)
+
+
+class SlurmEngine(Engine):
+    """Jobs that are submitted in a row go to Slurm as an array, `together` of them in each element.
+
+    Which job has which number is noted: a command that is started again finds it there, and waits for it.
+    """
+
+    def __init__(
+        self, submitit: Any, executor: Any, place: Workplace, workers: int | None, together: int
+    ) -> None:
+        super().__init__(place)
+        self._submitit, self._executor, self._together = submitit, executor, together
+        self._workers = workers
+        self._new: list[Task] = []
+        self._tasks: dict[Task, None] = {}
+        self._looked = self._answered = time.monotonic()
+        self._states: dict[str, str] = {}
+        self._clear_away()
+
+    def _clear_away(self) -> None:
+        """Remove notes of jobs that Slurm no longer has, and what submitit has kept of them."""
+        left = [(path, path.name.partition("_")[0]) for path in self._executor.folder.glob("*_*")]
+        notes = list(slurm_queue.read_all(self.place.results))
+        self._states = slurm_queue.states()  # last, so that what another command submits now is not touched
+        for note in notes:
+            if note.number not in self._states:
+                slurm_queue.drop(self.place.results, note.job)
+        there = {number.partition("_")[0] for number in self._states}
+        for path, number in left:
+            if number not in there:
+                path.unlink(missing_ok=True)
+
+    @property
+    def places(self) -> int:
+        """As many as were asked for, or an array."""
+        return self._workers or MOST_IN_ARRAY
+
+    def is_free(self, job: Job) -> bool:
+        """Whether it can be submitted, or waited for because an earlier command has submitted it."""
+        return self._number(job) is not None or super().is_free(job)
+
+    def _number(self, job: Job) -> str | None:
+        """Slurm's number of a job that it still has."""
+        note = slurm_queue.read(self.place.results, job.id)
+        return note.number if note is not None and note.number in self._states else None
+
+    def submit(self, job: Job) -> Task:
+        """Take a job, or find the one that an earlier command has submitted."""
+        task = Task(self, job)
+        task.number = self._number(job)
+        if task.number is None:
+            self._new.append(task)
+        self._tasks[task] = None
+        return task
+
+    def _hand_over(self) -> None:
+        """Submit what is new, and note the numbers."""
+        size = self._together
+        bundles = [self._new[first : first + size] for first in range(0, len(self._new), size)]
+        try:
+            with self._executor.batch():
+                submitted = [
+                    self._executor.submit(Work(tuple(task.job for task in bundle), self.place))
+                    for bundle in bundles
+                ]
+        except (self._submitit.core.utils.FailedJobError, subprocess.CalledProcessError, OSError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise LabError(
+                f"Slurm does not take these jobs ({reason}); --workers K submits only K at a time"
+            ) from error
+        for bundle, job in zip(bundles, submitted, strict=True):
+            job.paths.submission_file.unlink(missing_ok=True)
+            for task in bundle:
+                task.number = str(job.job_id)
+                ids = tuple(run.id for run in task.job.runs)
+                Queued(task.job.id, ids, task.number).write(self.place.results)
+        self._new = []
+
+    def wait(self, tasks: Collection[protocol.Task], tell: Listener) -> list[protocol.Task]:
+        """Submit what is new, and see what has become of the others."""
+        if self._new:
+            self._hand_over()
+        time.sleep(max(0.0, self._looked + LOOK_SECONDS - time.monotonic()))
+        self._look()
+        over: list[protocol.Task] = []
+        for task in tasks:
+            assert isinstance(task, Task)
+            self._tell_news(task, tell)
+            if self._is_over(task):
+                over.append(task)
+        return over
+
+    def _look(self) -> None:
+        """Ask Slurm for the states; one that is out of reach for some minutes may come back."""
+        self._looked = time.monotonic()
+        try:
+            self._states = slurm_queue.states()
+            self._answered = self._looked
+        except LabError:
+            if self._looked - self._answered > PATIENCE_SECONDS:
+                raise
+
+    def _tell_news(self, task: Task, tell: Listener) -> None:
+        assert task.number is not None
+        if self._states.get(task.number) != "RUNNING":
+            return
+        if not task.running:
+            task.running = True
+            tell(Event(task.job, 0.0))
+        for record in RunFolder(self.place.results, task.job.runs[0].id).records():
+            task.records.tell(record, tell)
+
+    def _is_over(self, task: Task) -> bool:
+        """Whether Slurm has done with it; what it has left may take a while to be seen here."""
+        assert task.number is not None
+        if task.number in self._states:
+            task.missing_since = None
+            return False
+        if task.missing_since is None:
+            task.missing_since = time.monotonic()
+        late = time.monotonic() - task.missing_since > GRACE_SECONDS
+        return late or self._paths(task).result_pickle.exists()
+
+    def _paths(self, task: Task) -> Any:
+        return self._submitit.core.utils.JobPaths(self._executor.folder, job_id=task.number, task_id=0)
+
+    def result(self, task: Task) -> bool:
+        """Read what a worker has said.
+
+        Raises:
+            LabError: what it could not do.
+            WorkerDiedError: it has said nothing.
+        """
+        self._tasks.pop(task, None)
+        number, paths, job = str(task.number), self._paths(task), task.job
+        slurm_queue.drop(self.place.results, job.id)
+        if paths.result_pickle.exists():
+            outcome, said = self._submitit.core.utils.pickle_load(paths.result_pickle)
+            if outcome == "error":  # a traceback
+                job.fail(self.place.results, said.strip().splitlines()[-1], said)
+            elif said:
+                raise LabError(f"Slurm job {number}: {said}")
+        elif job.unfinished(self.place.results):
+            log = _tail(paths.stderr) or _tail(paths.stdout)
+            raise WorkerDiedError(f"Slurm job {number}: {_end(number)}", log)
+        return True
+
+    def cancel(self, task: Task) -> None:
+        """Cancel the job of a task, unless other tasks are in it."""
+        self._tasks.pop(task, None)
+        if task in self._new:
+            self._new.remove(task)
+        slurm_queue.drop(self.place.results, task.job.id)
+        if task.number is not None and task.number not in {other.number for other in self._tasks}:
+            slurm_queue.cancel([task.number])
+
+    def shutdown(self, now: bool) -> None:
+        """Leave; `now` cancels what has been submitted."""
+        if now:
+            slurm_queue.cancel([task.number for task in self._tasks if task.number is not None])
+            for task in self._tasks:
+                slurm_queue.drop(self.place.results, task.job.id)
+        with contextlib.suppress(LabError):
+            self._clear_away()
+        for folder in (self._executor.folder, self.place.results / "queue"):
+            with contextlib.suppress(OSError):  # not empty
+                folder.rmdir()
+
+
+class Work:
+    """What an element of an array does: some jobs, all at a time. It can be killed and queued again."""
+
+    def __init__(self, jobs: tuple[Job, ...], place: Workplace) -> None:
+        self.jobs, self.place = jobs, place
+
+    def __call__(self) -> str:
+        """Do the jobs; returns what no other job would survive either, if there was such a thing."""
+        from bottleneck_lab.runs.execute import execute
+
+        try:
+            extend.include_all(self.place.include)
+            for job in self.jobs:
+                job.check_as_planned()
+            execute(self.jobs, self.place, len(self.jobs), lambda event: None)
+        except (LabError, OSError) as error:
+            return str(error)
+        return ""
+
+    def checkpoint(self) -> Any:
+        """How to go on after a preemption: alike, since each job goes on from its own checkpoint."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self)
+
+
+def _end(number: str) -> str:
+    """The last state of a job, as far as Slurm still knows it."""
+    done = subprocess.run(["scontrol", "--oneliner", "show", "job", number], capture_output=True, text=True)
+    found = re.search(r"JobState=(\S+)", done.stdout)
+    return found.group(1) if found else "it is gone"
+
+
+def _tail(path: Path) -> str:
+    try:
+        return "\n".join(path.read_text(errors="replace").splitlines()[-LOG_LINES:])
+    except OSError:
+        return ""
