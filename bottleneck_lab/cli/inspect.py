@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bottleneck_lab import extend
 from bottleneck_lab.cli.options import Include, Out
+
+if TYPE_CHECKING:
+    from bottleneck_lab.report.collect import Run
+    from bottleneck_lab.runs.under_way import UnderWay
+
+LOG_LINES = 3  # of what a run that failed has left
 
 
 def list_ablations() -> None:
@@ -69,6 +76,7 @@ def status(
     from bottleneck_lab.errors import LabError
     from bottleneck_lab.report.collect import collect
     from bottleneck_lab.report.format import counts, trouble
+    from bottleneck_lab.runs import slurm_queue, under_way
 
     every = sorted(out.glob("*/*/plan.json"))
     plans = [path for path in every if name in (None, path.parts[-3])]
@@ -84,7 +92,42 @@ def status(
         except LabError as error:
             say(str(error), style="bold yellow")
             continue
-        say(f"{path.parent.relative_to(out)}: {counts([run.status for run in results.runs])}")
+        alive = [taken for taken in under_way.read_all(path.parent) if taken.is_alive(path.parent)]
+        at_work = {run: taken for taken in alive for run in taken.runs}
+        queued = {run for note in slurm_queue.in_slurm(path.parent) for run in note.runs}
+        said = [_state(run, at_work, queued) for run in results.runs]
+        say(f"{path.parent.relative_to(out)}: {counts(said)}")
+        for run, state in zip(results.runs, said, strict=True):
+            if state == "running":
+                taken = at_work[run.run]
+                say(f"  running: {run.variant}, {run.dataset}, seed {run.seed} ({_where(taken)})")
         for run in results.troubled():
             say(f"  {trouble(run)}")
+            if run.status == "failed":
+                _last_lines(path.parent / "runs" / run.run / "error.txt")
         left_out(results.strays, results.other_plans)
+
+
+def _state(run: Run, at_work: Mapping[str, UnderWay], in_slurm: Collection[str]) -> str:
+    """What a run is doing: while anything is at work in its folder, what is not yet begun is queued."""
+    if run.status in ("done", "diverged", "damaged"):
+        return run.status
+    if run.run in at_work:
+        return "running" if at_work[run.run].host else "queued"
+    if run.run in in_slurm:
+        return "queued"
+    return "queued" if at_work and run.status != "failed" else run.status
+
+
+def _where(taken: UnderWay) -> str:
+    return f"{taken.engine}, {taken.host}, process {taken.pid}"
+
+
+def _last_lines(log: Path) -> None:
+    """The end of what a run that failed has left as its log."""
+    try:
+        lines = log.read_text(errors="replace").rstrip().splitlines()[-LOG_LINES:]
+    except OSError:
+        return
+    for line in lines:
+        print(f"    | {line}")

@@ -1,0 +1,51 @@
+"""`status` while runs are queued, running and failed."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from bottleneck_lab.cli import app
+from bottleneck_lab.config import load
+from bottleneck_lab.runs.folder import RunFolder
+from bottleneck_lab.runs.jobs import plan_jobs
+from bottleneck_lab.runs.plan import Data, make_plan
+from bottleneck_lab.runs.under_way import UnderWay
+from bottleneck_lab.runs.work import Workplace
+
+
+@pytest.fixture
+def plan(mini):
+    return make_plan(load(str(mini)), "smoke", Data(("digits",)), None, {})
+
+
+def status(out):
+    done = CliRunner().invoke(app, ["status", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_what_is_running_is_shown_with_its_machine_and_the_rest_is_queued(plan, tmp_path):
+    results = tmp_path / "mini" / "smoke"
+    plan.write(results)
+    running, waiting, *_ = plan_jobs(plan.runs())
+    place = Workplace(results)
+    with place.lock(running), place.lock(waiting):
+        UnderWay(running.id, running.group, (running.runs[0].id,), "ray", "node7", 4711).write(results)
+        UnderWay(waiting.id, waiting.group, (waiting.runs[0].id,), "ray").write(results)
+        shown = status(tmp_path)
+    assert "1 running" in shown
+    assert "5 queued" in shown
+    assert "(ray, node7, process 4711)" in " ".join(shown.split())
+    assert "running" not in status(tmp_path)  # who is dead is not at work, whatever it has left
+
+
+def test_a_run_that_failed_is_shown_with_its_reason_and_the_end_of_its_log(plan, tmp_path):
+    results = tmp_path / "mini" / "smoke"
+    plan.write(results)
+    run = plan.runs()[0]
+    RunFolder(results, run.id).fail(run, "MemoryError: no room", "first\nsecond\nthird\nfourth\n")
+    shown = status(tmp_path)
+    assert "MemoryError: no room" in shown
+    assert shown.endswith("    | second\n    | third\n    | fourth\n")
+    assert json.loads((results / "runs" / run.id / "result.json").read_text())["status"] == "failed"
