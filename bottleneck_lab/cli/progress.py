@@ -42,30 +42,43 @@ def watching(jobs: Sequence[Job]) -> Iterator[Listener]:
 
 
 class _State:
-    """How much of the work is done, weighted by what each job costs."""
+    """How much of the work is done, weighted by what each job costs; what news cost grows with none of it."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
-        self._jobs = {job.id: job for job in jobs}
-        self._shares = dict.fromkeys(self._jobs, 0.0)
+        self._unfinished = {job.id: job for job in jobs}
+        self._shares: dict[str, float] = {}  # of those that are under way
+        self._runs = sum(len(job.runs) for job in jobs)
+        self._work = sum(job.work for job in jobs)
+        self._runs_done, self._work_done = 0, 0.0
         self._start = time.monotonic()
         self._already: float | None = None
 
     def note(self, event: Event) -> None:
         """Take in the news of a job."""
-        if self._already is None and event.share < 1:
+        name = event.job.id
+        if name not in self._unfinished:
+            return
+        if event.share == 1:
+            job = self._unfinished.pop(name)
+            self._shares.pop(name, None)
+            self._runs_done += len(job.runs)
+            self._work_done += job.work
+            return
+        if self._already is None:
             self._already = self.share
-        self._shares[event.job.id] = max(self._shares[event.job.id], event.share)
+        self._shares[name] = max(self._shares.get(name, 0.0), event.share)
 
     @property
     def share(self) -> float:
         """What is done of all work, 0 to 1."""
-        total = sum(job.work for job in self._jobs.values())
-        return sum(self._shares[name] * job.work for name, job in self._jobs.items()) / max(total, 1.0)
+        if not self._unfinished:
+            return 1.0
+        begun = sum(share * self._unfinished[name].work for name, share in self._shares.items())
+        return (self._work_done + begun) / max(self._work, 1.0)
 
     def counts(self) -> str:
         """How many runs are done."""
-        done = sum(len(job.runs) for name, job in self._jobs.items() if self._shares[name] == 1)
-        return f"{done} of {sum(len(job.runs) for job in self._jobs.values())} runs"
+        return f"{self._runs_done} of {self._runs} runs"
 
     def left(self) -> str:
         """The time that is left at the pace so far."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bottleneck_lab.config import Ablation, Tier
     from bottleneck_lab.data.cifar import CifarLayout
     from bottleneck_lab.runs.engines.protocol import Options
-    from bottleneck_lab.runs.execute import Event
     from bottleneck_lab.runs.jobs import Job
     from bottleneck_lab.runs.plan import Data, Plan
     from bottleneck_lab.runs.tracking import Tracking
@@ -179,21 +178,26 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
     _announce(plan, data, results, device, count, order.engine)
     if order.dry_run:
         _print_costs(plan)
-        _print_estimate(jobs, plan, results, device, count)
+        _print_estimate(_unfinished(jobs, results), plan, results, device, count)
         return False, "not run"
     _write_plan(plan, results)
     if order.fresh:
         _forget(plan, jobs, Workplace(results))
+    left = _unfinished(jobs, results)
     if order.tier != "smoke":
-        _print_estimate(jobs, plan, results, device, count)
+        _print_estimate(left, plan, results, device, count)
     tracking = _tracking(plan, results, order)
     place = Workplace(results, device, data.folders, extend.included())
-    interrupted = _train(jobs, place, order, count, tracking)
+    interrupted = _train(jobs, left, place, order, count, tracking)
     failed, answer = _report(plan, results)
     if interrupted:
         print(f"Interrupted. What is finished is kept; to go on: {_same_command(data)}", file=sys.stderr)
         raise typer.Exit(130)
     return failed, answer
+
+
+def _unfinished(jobs: Sequence[Job], results: Path) -> list[Job]:
+    return [job for job in jobs if job.unfinished(results)]
 
 
 def _no_fetch(layout: CifarLayout, deadline_s: float | None) -> Path:
@@ -224,7 +228,8 @@ def _announce(plan: Plan, data: Data, results: Path, device: str, workers: int |
         say(f"  {name}: {variants} variants x {len(plan.seeds[name])} seeds{where}")
     pace = "as many at a time as there is room for" if workers is None else f"{workers} at a time"
     where = f"{device}" if engine == "local" else f"{engine}, device {device}"
-    say(f"{len(plan.runs())} runs, {pace} on {where}, results in {results}")
+    runs = sum(len(plan.seeds[variant.dataset]) for variant in plan.variants)
+    say(f"{runs} runs, {pace} on {where}, results in {results}")
     for text in data.notices:
         notice(text)
 
@@ -243,7 +248,7 @@ def _print_estimate(jobs: Sequence[Job], plan: Plan, results: Path, device: str,
     # What a cluster will take is not known here; what one worker of this machine would, is.
     seconds = estimate_seconds(jobs, results, device, workers or 1)
     left = sum(len(job.unfinished(results)) for job in jobs)
-    megabytes = estimate_bytes(plan.runs()) / 1e6
+    megabytes = estimate_bytes(plan) / 1e6
     took = "for a time that cannot be estimated" if seconds is None else f"about {duration(seconds)}"
     took += "" if workers else " if this machine did one at a time"
     say(f"{left} runs to train, {took}; about {megabytes:.0f} MB of disk in all")
@@ -316,27 +321,34 @@ def _tracking(plan: Plan, results: Path, order: _Order) -> Tracking | None:
 
 
 def _train(
-    jobs: Sequence[Job], place: Workplace, order: _Order, workers: int | None, tracking: Tracking | None
+    jobs: Sequence[Job],
+    left: Sequence[Job],
+    place: Workplace,
+    order: _Order,
+    workers: int | None,
+    tracking: Tracking | None,
 ) -> bool:
-    """Do the jobs under the eyes of the user; whether Ctrl-C ended it."""
+    """Do the jobs that are left, under the eyes of the user; whether Ctrl-C ended it."""
     from bottleneck_lab.cli.progress import watching
     from bottleneck_lab.runs import engines
-    from bottleneck_lab.runs.execute import drive
+    from bottleneck_lab.runs.execute import Event, drive
 
     begin = time.monotonic()
     try:
-        with (
-            writing(place.results, _KEPT),
-            engines.start(order.engine, place, workers, order.options) as engine,
-            watching(jobs) as watcher,
-        ):
+        with writing(place.results, _KEPT), watching(jobs) as watcher:
 
             def listener(event: Event) -> None:
                 watcher(event)
                 if tracking is not None:
                     tracking(event)
 
-            drive(jobs, engine, listener)
+            unfinished = {job.id for job in left}
+            for job in jobs:
+                if job.id not in unfinished:
+                    listener(Event(job, 1.0))
+            if left:
+                with engines.start(order.engine, place, workers, order.options) as engine:
+                    drive(left, engine, listener)
     except KeyboardInterrupt:
         return True
     finally:

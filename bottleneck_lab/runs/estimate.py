@@ -12,6 +12,7 @@ from bottleneck_lab.config import ImageSettings, PointSettings, RunSettings
 from bottleneck_lab.data.images import Augmentation, ImageData, Images
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.runs.jobs import Job
+from bottleneck_lab.runs.plan import Plan
 from bottleneck_lab.training import Checkpoint, find_device, toy_group, train
 from bottleneck_lab.training.device import Precision, settle_process
 from bottleneck_lab.training.images import build, train_epoch
@@ -96,11 +97,12 @@ def _seconds_of_image_epoch(run: RunSettings, settings: ImageSettings, device: t
     return seconds * (settings.train_count + settings.held_out_count / run.train.evaluate_every / 4)
 
 
-def estimate_bytes(runs: Sequence[RunSettings]) -> int:
-    """Bytes on disk that the runs will leave: weights, held-out answers and a few small files each."""
+def estimate_bytes(plan: Plan) -> int:
+    """Bytes on disk that all runs will leave: weights, held-out answers and a few small files each."""
     total = 0
-    for run in runs:
-        parameters = cost_of(run).params
-        held_out = run.data.held_out_count if isinstance(run.data, ImageSettings) else run.data.held_out
-        total += 4 * parameters + 2 * held_out + SMALL_FILES
+    for variant in plan.variants:
+        data = variant.settings.data
+        held_out = data.held_out_count if isinstance(data, ImageSettings) else data.held_out
+        each = 4 * cost_of(variant.settings).params + 2 * held_out + SMALL_FILES
+        total += each * len(plan.seeds[variant.dataset])
     return total

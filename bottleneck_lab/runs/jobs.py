@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,17 +26,20 @@ class Job:
         id: named after its runs, so that two processes with the same plan have the same jobs.
         group: the same for all jobs that could have a run in common, so that one lock keeps them apart.
         runs: one on images, or toy networks of one shape.
+        run_ids: theirs when the job was named.
         work: multiply-accumulates of all forward passes over training data.
     """
 
     id: str
     group: str
     runs: tuple[RunSettings, ...]
+    run_ids: tuple[str, ...]
     work: float
 
     def unfinished(self, results: Path) -> list[RunSettings]:
         """The runs that have yet to be trained, or to be tried again."""
-        return [run for run in self.runs if RunFolder(results, run.id).status() not in FINAL]
+        named = zip(self.runs, self.run_ids, strict=True)
+        return [run for run, name in named if RunFolder(results, name).status() not in FINAL]
 
     def fail(self, results: Path, reason: str, log: str) -> None:
         """Give up the runs that are unfinished; a new start will try them again."""
@@ -49,27 +52,26 @@ class Job:
         Raises:
             LabError: its runs are not what they were when it was named; an included file may have changed.
         """
-        if self.id != _name(self.runs):
+        if self.run_ids != tuple(run.id for run in self.runs):
             raise LabError("an included file was changed after this command had read it; start again")
 
 
 def plan_jobs(runs: Sequence[RunSettings]) -> list[Job]:
     """Sort runs into jobs, the longest first, so that the last ones to end are short."""
-    groups: dict[str, list[RunSettings]] = {}
+    groups: dict[str, dict[str, RunSettings]] = {}
     for run in runs:
+        name = run.id
         images = isinstance(run.data, ImageSettings)
-        key = run.id if images else fingerprint(f"{toy_group(run)} {run.seed // SEEDS_TOGETHER}")
-        groups.setdefault(key, []).append(run)
+        key = name if images else fingerprint(f"{toy_group(run)} {run.seed // SEEDS_TOGETHER}")
+        groups.setdefault(key, {})[name] = run
     jobs = [_job(key, group) for key, group in groups.items()]
     return sorted(jobs, key=lambda job: -job.work)
 
 
-def _job(group: str, runs: list[RunSettings]) -> Job:
-    return Job(_name(runs), group, tuple(runs), len(runs) * work_of(runs[0]))
-
-
-def _name(runs: Sequence[RunSettings]) -> str:
-    return fingerprint(" ".join(run.id for run in runs))
+def _job(group: str, runs: Mapping[str, RunSettings]) -> Job:
+    first = next(iter(runs.values()))
+    name = fingerprint(" ".join(runs))
+    return Job(name, group, tuple(runs.values()), tuple(runs), len(runs) * work_of(first))
 
 
 def work_of(run: RunSettings) -> float:

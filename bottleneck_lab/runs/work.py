@@ -64,7 +64,7 @@ class Workplace:
             begun = taken.runs
         else:
             return job.unfinished(self.results)
-        return [run for run in job.runs if run.id in begun]
+        return [run for run, name in zip(job.runs, job.run_ids, strict=True) if name in begun]
 
     def forget(self, job: Job) -> None:
         """Drop what is kept of a job while it is under way."""

@@ -195,8 +195,7 @@ class SlurmEngine(Engine):
             job.paths.submission_file.unlink(missing_ok=True)
             for task in bundle:
                 task.number = str(job.job_id)
-                ids = tuple(run.id for run in task.job.runs)
-                Queued(task.job.id, ids, task.number).write(self.place.results)
+                Queued(task.job.id, task.job.run_ids, task.number).write(self.place.results)
         self._new = []
 
     def wait(self, tasks: Collection[protocol.Task], tell: Listener) -> list[protocol.Task]:
