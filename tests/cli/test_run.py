@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from bottleneck_lab.runs.slurm_queue import Queued
+
 REAL_CIFAR = os.environ.get("BOTTLENECK_LAB_DATA")  # before the tests are cut off from it
 
 RUN = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
@@ -90,6 +92,8 @@ def test_a_dry_run_counts_and_trains_nothing(mini, tmp_path):
         (["linear_vs_relu", "--seeds", "few"], "give a number"),
         (["linear_vs_relu", "--dataset", "cifar"], "did you mean 'cifar10'?"),
         (["linear_vs_relu", "--device", "abacus"], "there is: "),
+        (["linear_vs_relu", "--engine", "slrum"], "did you mean 'slurm'?"),
+        (["linear_vs_relu", "--address", "auto"], "the engine local does not take it"),
         (["linear_vs_relu", "--workers", "0"], "greater than or equal to 1"),
         (["linear_vs_relu", "--no-such-option"], "no-such-option"),
     ],
@@ -99,6 +103,14 @@ def test_wrong_usage_gets_a_sentence_and_exit_code_2(arguments, sentence, tmp_pa
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_engine_whose_package_is_missing_is_refused_with_the_line_that_gets_it(mini, tmp_path):
+    without = [sys.executable, "-c", "import sys; sys.modules['ray'] = None; " + RUN[2]]
+    done = call(without, mini, "--tier", "smoke", "--engine", "ray", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "pip install 'bottleneck-lab[ray]'" in done.stderr
     assert not (tmp_path / "results").exists()
 
 
@@ -237,6 +249,24 @@ def test_fresh_does_not_take_the_runs_from_under_another_process(mini, tmp_path)
     assert done.returncode == 2
     assert "another process is at work on these runs" in done.stderr
     assert process.wait(120) == 0
+
+
+def test_fresh_does_not_forget_runs_that_slurm_has_queued(mini, tmp_path):
+    arguments = (mini, "--tier", "smoke", "--dataset", "digits", "--set", "train.epochs=1", "--workers", 1)
+    call(RUN, *arguments, cwd=tmp_path)
+    runs = sorted(tmp_path.glob("results/mini/smoke/runs/*"))
+    Queued("0123456789abcdef", (runs[0].name,), "12_3").write(tmp_path / "results" / "mini" / "smoke")
+    squeue = tmp_path / "bin" / "squeue"
+    squeue.parent.mkdir()
+    squeue.write_text("#!/bin/sh\necho '12_3|PENDING'\n")
+    squeue.chmod(0o755)
+    path = f"{squeue.parent}:{os.environ['PATH']}"
+    done = call(RUN, *arguments, "--fresh", cwd=tmp_path, PATH=path)
+    assert done.returncode == 2
+    assert "cancel them first: scancel 12\n" in done.stderr
+    assert sorted(tmp_path.glob("results/mini/smoke/runs/*")) == runs
+    squeue.write_text("#!/bin/sh\n")
+    assert call(RUN, *arguments, "--fresh", cwd=tmp_path, PATH=path).returncode == 0
 
 
 def test_another_ablation_of_the_same_name_does_not_mix_with_the_first(mini, tmp_path):

@@ -1,6 +1,7 @@
 """`status` while runs are queued, running and failed."""
 
 import json
+import os
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +11,7 @@ from bottleneck_lab.config import load
 from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
+from bottleneck_lab.runs.slurm_queue import Queued
 from bottleneck_lab.runs.under_way import UnderWay
 from bottleneck_lab.runs.work import Workplace
 
@@ -38,6 +40,21 @@ def test_what_is_running_is_shown_with_its_machine_and_the_rest_is_queued(plan, 
     assert "5 queued" in shown
     assert "(ray, node7, process 4711)" in " ".join(shown.split())
     assert "running" not in status(tmp_path)  # who is dead is not at work, whatever it has left
+
+
+def test_what_slurm_has_is_queued_until_it_has_no_longer(plan, tmp_path, monkeypatch):
+    results = tmp_path / "mini" / "smoke"
+    plan.write(results)
+    for job, number in zip(plan_jobs(plan.runs()), ("12_0", "12_1"), strict=False):
+        Queued(job.id, job.run_ids, number).write(results)
+    squeue = tmp_path / "bin" / "squeue"
+    squeue.parent.mkdir()
+    squeue.write_text("#!/bin/sh\necho '12_0|PENDING'\necho '12_1|COMPLETED'\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{squeue.parent}:{os.environ['PATH']}")
+    assert "5 not started, 1 queued" in status(tmp_path)
+    squeue.write_text("#!/bin/sh\nexit 1\n")  # Slurm does not answer: then what was noted counts
+    assert "4 not started, 2 queued" in status(tmp_path)
 
 
 def test_a_run_that_failed_is_shown_with_its_reason_and_the_end_of_its_log(plan, tmp_path):

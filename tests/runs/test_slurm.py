@@ -4,6 +4,7 @@ import contextlib
 import getpass
 import json
 import os
+import pickle
 import secrets
 import shutil
 import signal
@@ -14,9 +15,19 @@ import time
 
 import pytest
 
+from bottleneck_lab.config import load
+from bottleneck_lab.runs import slurm_queue
+from bottleneck_lab.runs.engines import read_options, start
+from bottleneck_lab.runs.engines import slurm as slurm_module
+from bottleneck_lab.runs.engines.protocol import WorkerDiedError
+from bottleneck_lab.runs.execute import drive
+from bottleneck_lab.runs.folder import RunFolder
+from bottleneck_lab.runs.jobs import plan_jobs
+from bottleneck_lab.runs.plan import Data, make_plan
+from bottleneck_lab.runs.work import Workplace
+
 pytest.importorskip("submitit", reason="submitit is not installed")
 MISSING = [name for name in ("munged", "slurmctld", "slurmd", "sbatch") if shutil.which(name) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"Slurm is not installed here: no {', '.join(MISSING)}")
 
 RUN = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
 
@@ -121,6 +132,7 @@ def epochs(folder):
     return len(marks.read_text()) if marks.exists() else 0
 
 
+@pytest.mark.skipif(bool(MISSING), reason=f"Slurm is not installed here: no {', '.join(MISSING)}")
 @pytest.mark.usefixtures("slurm")
 def test_requeued_and_with_a_driver_that_is_killed_it_ends_as_on_this_machine(mini, tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
@@ -157,3 +169,107 @@ def test_requeued_and_with_a_driver_that_is_killed_it_ends_as_on_this_machine(mi
     assert not (results / "slurm").exists()
     made = {json.loads(path.read_text())["host"] for path in results.glob("runs/*/environment.json")}
     assert made == {socket.gethostname()}
+
+
+# ------------------------------------------------------------------------ a Slurm whose words are made up
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch):
+    """A folder where `squeue` is what Slurm's says, and `scancel` what it was told; job 7 is submitted."""
+    folder = tmp_path / "said"
+    folder.mkdir()
+    (folder / "squeue").touch()
+    scripts = {
+        "sbatch": "echo Submitted batch job 7",
+        "squeue": f"cat {folder}/squeue",
+        "scancel": f'echo "$@" >> {folder}/scancel',
+        "scontrol": "echo JobId=7 JobState=OUT_OF_MEMORY",
+        "srun": "exit 1",
+    }
+    for name, script in scripts.items():
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setattr(slurm_module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(slurm_module, "GRACE_SECONDS", 0.0)
+    return folder
+
+
+@pytest.fixture
+def jobs(mini):
+    return plan_jobs(make_plan(load(str(mini)), "smoke", Data(("digits",)), None, {}).runs())
+
+
+def engine_on(results, *options):
+    return start("slurm", Workplace(results, "cpu"), None, read_options("slurm", options))
+
+
+def ignore(event):
+    pass
+
+
+def leave_result(results, *content):
+    (results / "slurm" / "7_0_result.pkl").write_bytes(pickle.dumps(content))
+
+
+def test_a_job_that_raises_fails_with_its_reason_and_traceback(said, jobs, tmp_path):
+    with engine_on(tmp_path) as engine:
+        task = engine.submit(jobs[0])
+        (said / "squeue").write_text("7|RUNNING\n")
+        assert engine.wait([task], ignore) == []
+        (said / "squeue").write_text("")
+        leave_result(tmp_path, "error", "Traceback (most recent call last):\nImportError: no torch there\n")
+        assert engine.wait([task], ignore) == [task]
+        assert task.result() is True
+    folder = RunFolder(tmp_path, jobs[0].run_ids[0])
+    assert folder.result()["reason"] == "ImportError: no torch there"
+    assert "Traceback" in (folder.path / "error.txt").read_text()
+    assert not (tmp_path / "slurm").exists()
+    assert not (tmp_path / "queue").exists()
+
+
+def test_a_job_that_leaves_nothing_has_died_of_what_slurm_says_with_the_end_of_its_log(said, jobs, tmp_path):
+    with engine_on(tmp_path) as engine:
+        task = engine.submit(jobs[0])
+        engine.wait([task], ignore)
+        (tmp_path / "slurm" / "7_0_log.err").write_text("slurmstepd: error: killed\n")
+        time.sleep(0.01)
+        assert engine.wait([task], ignore) == [task]
+        with pytest.raises(WorkerDiedError, match="Slurm job 7: OUT_OF_MEMORY") as died:
+            task.result()
+        assert died.value.log == "slurmstepd: error: killed"
+
+
+def test_runs_that_share_a_gpu_are_one_job_which_ends_when_the_last_is_cancelled(said, jobs, tmp_path):
+    with engine_on(tmp_path, "per_gpu=2") as engine:
+        tasks = [engine.submit(job) for job in jobs[:2]]
+        (said / "squeue").write_text("7|RUNNING\n")
+        assert engine.wait(tasks, ignore) == []
+        assert {note.number for note in slurm_queue.read_all(tmp_path)} == {"7"}
+        tasks[0].cancel()
+        assert not (said / "scancel").exists()
+        tasks[1].cancel()
+        assert (said / "scancel").read_text() == "7\n"
+
+
+def test_ctrl_c_cancels_what_was_submitted_once(said, jobs, tmp_path):
+    (said / "squeue").write_text("7|RUNNING\n")
+
+    def interrupt(event):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), engine_on(tmp_path, "per_gpu=6") as engine:
+        drive(jobs, engine, interrupt)
+    assert (said / "scancel").read_text() == "7\n"
+    assert list(slurm_queue.read_all(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [("90", 90), ("90:30", 91), ("4:00:00", 240), ("2-0", 2880), ("1-12:30", 2190), ("0:10", 1)],
+)
+def test_times_are_read_as_slurm_writes_them(text, minutes):
+    assert slurm_module._minutes(text) == minutes
