@@ -46,6 +46,13 @@ def test_figures_that_match_are_said_to_match(figures):
     assert (done.exit_code, done.output.strip()) == (0, "all figures match their data")
 
 
+def test_what_cannot_be_computed_again_is_said_not_to_be_checked(figures):
+    done = invoke("verify-figures", "memory_split", "--figures", figures)
+    assert done.exit_code == 0
+    assert "not checked" in done.output
+    assert "split.json" in done.output.replace("\n", "")
+
+
 def test_a_name_that_is_not_there_gets_the_nearest(figures):
     done = invoke("make-figures", "memory_spilt", "--figures", figures)
     assert isinstance(done.exception, LabError)
