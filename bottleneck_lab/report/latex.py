@@ -100,15 +100,15 @@ def columns(table: Table) -> str:
 
     There a column has what its longest word needs; what is left goes to those whose text is longest.
     """
-    texts = [
-        [column.name, *(f"{row[place].verdict or ''}{row[place].text}*" for row in table.rows)]
-        for place, column in enumerate(table.columns)
+    points = _points(table)
+    cells = [
+        [Cell(column.name), *(row[place] for row in table.rows)] for place, column in enumerate(table.columns)
     ]
-    least = [max(min(len(word), _LONGEST) for text in each for word in text.split() or "-") for each in texts]
-    whole = [max(map(len, each)) for each in texts]
-    if sum(whole) + 2 * len(whole) < _SURE_TO_FIT:
+    least = [points * max(map(_longest_word, each)) + _BETWEEN for each in cells]
+    whole = [points * max(map(_width_of, each)) + _BETWEEN for each in cells]
+    if sum(whole) < _PAGE:
         return "".join("r" if column.number else "l" for column in table.columns)
-    room = max(0.0, _PER_LINE - sum(least))
+    room = max(0.0, _PAGE - sum(least))
     more = [max(0, long - short) ** 0.7 for long, short in zip(whole, least, strict=True)]
     got = [short + room * part / (sum(more) or 1.0) for short, part in zip(least, more, strict=True)]
     total = sum(got)
@@ -119,10 +119,40 @@ def columns(table: Table) -> str:
     )
 
 
-_SURE_TO_FIT = 85
-_PER_LINE = 120.0  # characters of the smallest type across a page
+_PAGE = 494.0  # points across, 174 mm
+_BETWEEN = 6.0  # points between columns, twice \tabcolsep
+
+# Widths in Latin Modern at 7 points as shares of that size, rounded up; larger sizes are narrower.
+_WIDTHS = {
+    **dict.fromkeys("ijl.,:;'|!I()[]/", 0.4),
+    **dict.fromkeys("frts-", 0.51),
+    **dict.fromkeys("mw%", 0.95),
+    **dict.fromkeys("MW@", 1.1),
+}
+_CAPITAL, _OTHER = 0.87, 0.62
+_BOLD = 1.15  # times as wide
+
+
+def _width(text: str) -> float:
+    return sum(_WIDTHS.get(c, _CAPITAL if c.isupper() else _OTHER) for c in text)
+
+
+def _width_of(cell: Cell) -> float:
+    """Of what a cell has in one line, in sizes of its type."""
+    return _BOLD * _width(cell.verdict or "") + _width(f"{cell.text}{'*' if cell.open else ''}")
+
+
+def _longest_word(cell: Cell) -> float:
+    """The width of what cannot be broken."""
+    words = [word[:_LONGEST] for word in f"{cell.text}{'*' if cell.open else ''}".split()]
+    verdict = f"{cell.verdict}{'*' if cell.open else ''}" if cell.verdict else ""
+    return max([_BOLD * _width(verdict), *map(_width, words)])
+
+
+def _points(table: Table) -> int:
+    return 7 if len(table.columns) > 6 else 8
 
 
 def size(table: Table) -> str:
     """The size of type that a table of so many columns is set in."""
-    return r"\scriptsize" if len(table.columns) > 6 else r"\footnotesize"
+    return {7: r"\scriptsize", 8: r"\footnotesize"}[_points(table)]

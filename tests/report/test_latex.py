@@ -44,4 +44,4 @@ def test_pdflatex_sets_the_report_within_the_page(leave_runs):
     assert ran.returncode == 0, log[-2000:]
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
     too_wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
-    assert max(too_wide, default=0.0) < 6  # points: two millimetres
+    assert max(too_wide, default=0.0) < 1  # points: a third of a millimetre
