@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from bottleneck_lab.report.comparison import Accuracies, ClaimPair, Comparison, SideBySide
+    from bottleneck_lab.report.comparison import ClaimPair, Compared, Comparison, SideBySide
 
 
 def compare(
@@ -46,7 +46,8 @@ def _print(found: SideBySide, a: Path, b: Path) -> None:
         print()
         say(one.name, style="bold")
         _print_settings(one)
-        _print_accuracies(one.accuracies)
+        _print_rows(one.accuracies)
+        _print_rows(one.measures)
         _print_claims(one.claims)
     print()
     _conclude(found)
@@ -95,7 +96,7 @@ def _listed(values: Iterable[str]) -> str:
     return ", ".join(values) or "none"
 
 
-def _print_accuracies(rows: Iterable[Accuracies]) -> None:
+def _print_rows(rows: Iterable[Compared]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -103,23 +104,24 @@ def _print_accuracies(rows: Iterable[Accuracies]) -> None:
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.report import format as fmt
 
-    by_dataset: dict[str, list[Accuracies]] = {}
+    tables: dict[str, list[Compared]] = {}
     for row in rows:
-        by_dataset.setdefault(row.dataset, []).append(row)
-    for dataset, group in by_dataset.items():
+        of = "" if row.measure == "accuracy" else f", {row.measure}"
+        tables.setdefault(f"{row.dataset}{of}", []).append(row)
+    for title, group in tables.items():
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-        table.add_column(Text(dataset), overflow="fold")
+        table.add_column(Text(title), overflow="fold")
         for name in ("A", "B", "B - A", "95 % interval", "p", "seeds"):
             table.add_column(name, justify="right", no_wrap=True)
         for row in group:
-            ends = {"ci_low": row.low, "ci_high": row.high}
+            ends = {"ci_low": row.low, "ci_high": row.high, "share": row.share}
             pairs = (
                 f"{row.n_pairs} pairs" if row.method == "paired" else f"{row.n_seeds[0]}, {row.n_seeds[1]}"
             )
             table.add_row(
                 Text(row.variant),
-                *(fmt.percent(mean) for mean in row.means),
-                fmt.points(row.difference),
+                *(fmt.measured({"mean": m, "share": row.share, "ci_low": None}) for m in row.means),
+                fmt.amount(row.difference, row.share),
                 fmt.interval(ends),
                 fmt.p_value(row.p_holm) + ("*" if row.differs else ""),
                 pairs,
@@ -128,7 +130,9 @@ def _print_accuracies(rows: Iterable[Accuracies]) -> None:
         print()
         Console(highlight=False).print(table)
         identical, pairs_of = sum(row.n_identical for row in group), sum(row.n_pairs for row in group)
-        if pairs_of:
+        if group[0].measure != "accuracy":
+            say(f"{group[0].measure}: {group[0].label}{' (% and points)' if group[0].share else ''}")
+        elif pairs_of:
             say(
                 f"{identical} of {pairs_of} pairs of runs are identical to the bit: the same accuracy, right "
                 "about the same examples"
@@ -158,18 +162,19 @@ def _print_claims(claims: Iterable[ClaimPair]) -> None:
 def _conclude(found: SideBySide) -> None:
     from bottleneck_lab.cli.text import say
 
-    rows = [row for one in found.comparisons for row in one.accuracies]
+    rows = [row for one in found.comparisons for row in (*one.accuracies, *one.measures)]
     tested = [row for row in rows if row.p_holm is not None]
     claims = [claim for one in found.comparisons for claim in one.claims]
     differing = sum(row.differs for row in tested)
     say(
-        f"{differing} of {len(tested)} accuracies that could be tested differ beyond noise (*; p after "
-        f"Holm's correction over these {len(tested)}, at 5 %); {sum(c.changed for c in claims)} of "
+        f"{differing} of {len(tested)} accuracies and measures that could be tested differ beyond noise (*; "
+        f"p after Holm's correction over these {len(tested)}, at 5 %); {sum(c.changed for c in claims)} of "
         f"{len(claims)} verdicts changed.",
         style="bold",
     )
     say(
-        "Compared were mean held-out accuracies of the last epoch, in % and points: in pairs where settings "
-        "and seeds are the same, else by Welch's test. The 95 % intervals are each for itself and say how "
+        "Compared were mean held-out accuracies of the last epoch, in % and points, and what was measured of "
+        "the trained networks: in pairs where settings and seeds are the same, else by Welch's test. The 95 "
+        "% intervals are each for itself and say how "
         "large a difference may still be there. Fewer than three seeds are not tested."
     )

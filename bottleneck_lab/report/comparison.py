@@ -11,7 +11,7 @@ import numpy as np
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.collect import Results, Run, collect
-from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.summary import measure_known_as, summarise, value_of
 from bottleneck_lab.stats import holm, mean_interval, t_test, welch
 from bottleneck_lab.stats.judgement import SEEDS_FOR_A_VERDICT
 
@@ -22,18 +22,22 @@ Values = tuple[Any, Any]  # of A and of B; None where there is none
 
 
 @dataclass(frozen=True)
-class Accuracies:
-    """The held-out accuracies of one variant in both folders, and whether they differ beyond noise.
+class Compared:
+    """The held-out accuracies, or a measure, of one variant in both folders: do they differ beyond noise?
 
     Args:
         variant: its name.
         dataset: on which it was trained.
-        means: over seeds, 0 to 1; None without a finished run.
+        measure: `accuracy`, or the name of a measure.
+        label: what that is, in words.
+        share: whether it is 0 to 1; a measure may have a unit of its own.
+        means: over seeds; None without a finished run.
         n_seeds: how many finished runs there are.
         method: `paired` by seed, where the settings are the same and so are at least two seeds; else `welch`;
             `none` where a folder has no finished run.
         n_pairs: seeds that both have, of a variant with the same settings.
-        n_identical: of these, how many runs have the same accuracy and are right about the same examples.
+        n_identical: of these, how many runs have the same accuracy and are right about the same examples; how
+            many have the same value of a measure.
         difference: of the means compared, B minus A.
         low: lower end of its 95 % interval; None for too few seeds.
         high: upper end of the same.
@@ -44,6 +48,9 @@ class Accuracies:
 
     variant: str
     dataset: str
+    measure: str
+    label: str
+    share: bool
     means: tuple[float | None, float | None]
     n_seeds: tuple[int, int]
     method: Literal["paired", "welch", "none"]
@@ -86,6 +93,7 @@ class Comparison:
         checksums: of data files, likewise.
         strays: how many files each folder has that were left out.
         accuracies: a row a variant that both have.
+        measures: a row a variant and measure that both have.
         claims: those that both have.
     """
 
@@ -99,7 +107,8 @@ class Comparison:
     environment: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
     checksums: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
     strays: tuple[int, int]
-    accuracies: tuple[Accuracies, ...]
+    accuracies: tuple[Compared, ...]
+    measures: tuple[Compared, ...]
     claims: tuple[ClaimPair, ...]
 
 
@@ -115,8 +124,8 @@ class SideBySide:
 def compare(a: Path, b: Path) -> SideBySide:
     """Compare two folders of one ablation and tier, or all that two folders of these have in common.
 
-    Accuracies are compared over seeds: in pairs where a variant has the same settings and seeds in both,
-    else as independent samples (Welch); Holm's correction is over all variants of all comparisons.
+    Accuracies and measures are compared over seeds: in pairs where a variant has the same settings and seeds
+    in both, else as independent samples (Welch); Holm's correction is over all of these in all comparisons.
 
     Raises:
         LabError: a folder that holds no results, or two that have nothing in common.
@@ -150,15 +159,16 @@ def _tiers(folder: Path) -> dict[str, Path]:
 
 
 def _corrected(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
-    adjusted = iter(holm([row.p_value for one in comparisons for row in one.accuracies]))
-    corrected = []
-    for one in comparisons:
-        rows = [
-            replace(row, p_holm=p, differs=p is not None and p < ALPHA)
-            for row, p in zip(one.accuracies, adjusted, strict=False)
-        ]
-        corrected.append(replace(one, accuracies=tuple(rows)))
-    return tuple(corrected)
+    rows = [row for one in comparisons for row in (*one.accuracies, *one.measures)]
+    adjusted = iter(holm([row.p_value for row in rows]))
+
+    def judged(rows: Sequence[Compared]) -> tuple[Compared, ...]:
+        found = ((row, next(adjusted)) for row in rows)
+        return tuple(replace(row, p_holm=p, differs=p is not None and p < ALPHA) for row, p in found)
+
+    return tuple(
+        replace(one, accuracies=judged(one.accuracies), measures=judged(one.measures)) for one in comparisons
+    )
 
 
 def _comparison(name: str, a: Results, b: Results) -> Comparison:
@@ -184,7 +194,13 @@ def _comparison(name: str, a: Results, b: Results) -> Comparison:
         environment=_differing_sets(_environment(a), _environment(b)),
         checksums=_differing_sets(_checksums(a), _checksums(b)),
         strays=(len(a.strays), len(b.strays)),
-        accuracies=tuple(_accuracies(key, a, b, same=not differing[key]) for key in both),
+        accuracies=tuple(_compared(key, "accuracy", a, b, same=not differing[key]) for key in both),
+        measures=tuple(
+            _compared(key, measure, a, b, same=not differing[key])
+            for key in both
+            for measure in _measures_of(a, variants[0][key])
+            if measure in _measures_of(b, variants[1][key])
+        ),
         claims=tuple(_claims(a, b)),
     )
 
@@ -238,18 +254,35 @@ def _done(results: Results) -> Iterable[Run]:
     return (run for run in results.runs if run.status == "done")
 
 
-def _accuracies(key: tuple[str, str], a: Results, b: Results, same: bool) -> Accuracies:
+def _measures_of(results: Results, variant: Mapping[str, Any]) -> list[str]:
+    measures: list[str] = results.plan["ablation"]["parts"][variant["part"]]["measures"]
+    return measures
+
+
+def _compared(key: tuple[str, str], measure: str, a: Results, b: Results, same: bool) -> Compared:
+    known = measure_known_as(measure)
     runs = [{run.seed: run for run in results.of(*key)} for results in (a, b)]
-    values = [{seed: run.accuracy for seed, run in of.items() if run.accuracy is not None} for of in runs]
+    values = [
+        {seed: value for seed, run in of.items() if (value := value_of(run, measure)) is not None}
+        for of in runs
+    ]
     pairs = [seed for seed in values[0] if seed in values[1]] if same else []
-    row = Accuracies(
+    row = Compared(
         variant=key[0],
         dataset=key[1],
+        measure=measure,
+        label=known.label,
+        share=known.share,
         means=(_mean(values[0].values()), _mean(values[1].values())),
         n_seeds=(len(values[0]), len(values[1])),
         method="none",
         n_pairs=len(pairs),
-        n_identical=sum(_identical(a, runs[0][seed], b, runs[1][seed]) for seed in pairs),
+        n_identical=sum(
+            _identical(a, runs[0][seed], b, runs[1][seed])
+            if measure == "accuracy"
+            else values[0][seed] == values[1][seed]
+            for seed in pairs
+        ),
         difference=None,
         low=None,
         high=None,

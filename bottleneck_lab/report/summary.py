@@ -137,7 +137,7 @@ def _are_final(runs: Iterable[Run]) -> bool:
 def _measure(name: str, runs: Sequence[Run]) -> dict[str, Any]:
     """Mean and 95 % interval over the seeds that have the measure."""
     values = [run.measures[name] for run in runs if name in run.measures]
-    known = _known(name)
+    known = measure_known_as(name)
     interval = mean_interval(values) if values else None
     return {
         "label": known.label,
@@ -149,7 +149,7 @@ def _measure(name: str, runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _known(name: str) -> extend.Measure:
+def measure_known_as(name: str) -> extend.Measure:
     """What a claim is of; a measure that nobody has added here is called by its name."""
     if name == "accuracy":
         return extend.Measure("accuracy", True)
@@ -202,7 +202,7 @@ def _asked(results: Results, dataset: str) -> Iterator[_Asked]:
 
 
 def _claim(asked: _Asked, judged: Judgement, complete: bool) -> dict[str, Any]:
-    claim, known = asked.claim, _known(asked.claim["measure"])
+    claim, known = asked.claim, measure_known_as(asked.claim["measure"])
     return {
         "id": claim["id"],
         "statement": claim["statement"],
@@ -240,13 +240,14 @@ def _values(results: Results, dataset: str, claim: dict[str, Any]) -> dict[str, 
         name: {
             run.seed: value
             for run in results.of(name, dataset)
-            if (value := _value(run, claim["measure"])) is not None
+            if (value := value_of(run, claim["measure"])) is not None
         }
         for name in claim["contrast"]
     }
 
 
-def _value(run: Run, measure: str) -> float | None:
+def value_of(run: Run, measure: str) -> float | None:
+    """A run's accuracy, or its value of a measure, if it has one."""
     return run.accuracy if measure == "accuracy" else run.measures.get(measure)
 
 
@@ -260,7 +261,7 @@ def _incomplete(runs: Sequence[Run], measure: str, n_pairs: int) -> str | None:
     lost = [
         run.status if run.status != "done" else f"without {measure}"
         for run in runs
-        if run.status != "done" or _value(run, measure) is None
+        if run.status != "done" or value_of(run, measure) is None
     ]
     return f"{n_pairs} of {_planned(runs)} pairs: {fmt.counts(lost)}" if lost else None
 

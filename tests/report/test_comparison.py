@@ -124,3 +124,29 @@ def test_a_folder_without_results_is_refused_in_a_sentence(two_folders, tmp_path
     (tmp_path / "empty").mkdir()
     with pytest.raises(LabError, match="holds no results"):
         compare(a, tmp_path / "empty")
+
+
+def test_a_measure_that_differs_beyond_noise_is_found_beside_accuracies_that_do_not(leave_runs, tmp_path):
+    lost = {0: 0.100, 1: 0.101, 2: 0.099}  # t = 173.2 with 2 degrees, as above
+    for name, sign in (("a", 0), ("b", 1)):
+
+        def measured(run, sign=sign):
+            more = sign * lost[run.seed] if run.variant == A else 0.0
+            return {"measures": {"below_zero": 0.5 + 0.01 * run.seed + more}}
+
+        leave_runs(result=measured)
+        (tmp_path / "results").rename(tmp_path / name)
+    a, b = tmp_path / "a", tmp_path / "b"
+    found = compare(a, b)
+    rows = {(row.variant, row.measure): row for row in found.comparisons[0].measures}
+    assert rows[A, "below_zero"].difference == pytest.approx(0.1)
+    assert rows[A, "below_zero"].p_value == pytest.approx(3.33e-5, rel=1e-2)
+    # the smallest of ten: five accuracies and five shares; no run has the other measure
+    assert rows[A, "below_zero"].p_holm == pytest.approx(10 * 3.33e-5, rel=1e-2)
+    assert rows[B, "lost_int8"].method == "none"
+    assert [key for key, row in rows.items() if row.differs] == [(A, "below_zero")]
+    assert not any(row.differs for row in found.comparisons[0].accuracies)
+    output = CliRunner().invoke(app, ["compare", str(a), str(b)], catch_exceptions=False).output
+    assert "digits, below_zero" in output
+    assert "+10.0" in output
+    assert max(map(len, output.splitlines())) <= 80
