@@ -13,8 +13,11 @@ report. Cost is linear if the milliseconds for a run stay the same from row to r
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import resource
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -83,7 +86,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=RUNS, help="through Ray (default: %(default)s)")
     parser.add_argument("--folders", type=int, nargs="*", default=FOLDERS, help="finished runs to resume")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="scale") as scratch:
+    with tempfile.TemporaryDirectory(prefix="scale", ignore_cleanup_errors=True) as scratch:
         if arguments.folders:
             print(f"{'finished runs':>13}  seconds to resume (processor)  ms a run", flush=True)
         for runs in arguments.folders:
@@ -103,21 +106,15 @@ def plan_of(folder: Path, runs: int):
 
 def through_ray(scratch: Path, runs: int) -> None:
     """Sleep in so many runs, and print what each costs."""
-    import ray
-
     from bottleneck_lab.runs import engines
     from bottleneck_lab.runs.execute import drive
     from bottleneck_lab.runs.jobs import plan_jobs
     from bottleneck_lab.runs.work import Workplace
 
-    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
     plan = plan_of(scratch, runs)
     jobs = plan_jobs(plan.runs())
     (scratch / "sleeping.py").write_text(SLEEPING)
     place = Workplace(scratch / "results" / "scale" / "quick", "cpu", {}, (scratch / "sleeping.py",))
-    context = ray.init(num_cpus=PROCESSORS, include_dashboard=False, log_to_driver=False)
-    address = context.address_info["address"]
-    ray.shutdown()  # of this driver alone
     done, sizes = 0, []
 
     def listen(event):
@@ -127,10 +124,13 @@ def through_ray(scratch: Path, runs: int) -> None:
             if done % (len(jobs) // 5) == 0:
                 sizes.append(resident_megabytes())
 
-    begin, cpu = time.perf_counter(), time.process_time()
-    with engines.start("ray", place, None, engines.read_options("ray", [], address=address)) as engine:
-        drive(jobs, engine, listen)
-        seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    with cluster(scratch) as address:
+        options = engines.read_options("ray", [], address=address)
+        begin, cpu = time.perf_counter(), time.process_time()
+        with engines.start("ray", place, None, options) as engine:
+            drive(jobs, engine, listen)
+            seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
     left = sum(1 for _ in place.results.glob("runs/*/result.json"))
     assert left == len(jobs), left
     overhead = 1000 * (seconds - len(jobs) * SLEEP / PROCESSORS) / len(jobs)
@@ -138,6 +138,42 @@ def through_ray(scratch: Path, runs: int) -> None:
     print(f"overhead {overhead:.1f} ms a run (driver's processor time {1000 * cpu / len(jobs):.1f} ms)")
     print(f"claimed: at most {CLAIMED_MILLISECONDS:g} ms")
     print(f"resident memory of the driver by fifths: {', '.join(f'{size:.0f}' for size in sizes)} MB")
+
+
+@contextlib.contextmanager
+def cluster(scratch: Path):
+    """The address of a Ray of its own, which is gone afterwards."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    start = "import sys; from ray.scripts.scripts import main; sys.argv[0] = 'ray'; main()"
+    options = [f"--port={port}", f"--num-cpus={PROCESSORS}", "--num-gpus=0", "--include-dashboard=false"]
+    command = [
+        sys.executable,
+        "-c",
+        start,
+        "start",
+        "--head",
+        "--block",
+        *options,
+        f"--temp-dir={scratch}/ray",
+    ]
+    quiet = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    process = subprocess.Popen(
+        command,
+        env=quiet,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        for line in process.stdout:
+            if "runtime started" in line:
+                break
+        yield f"127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def resident_megabytes() -> float:

@@ -16,7 +16,12 @@ pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 
 RUN = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
-QUIET = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+QUIET = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "disabled",
+    "OMP_NUM_THREADS": "1",
+}
 
 
 def wait_for(condition, seconds=60):

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import platform
+import socket
 import tempfile
 import time
 from collections.abc import Collection, Mapping
@@ -37,6 +38,7 @@ from bottleneck_lab.training.device import settle_process
 
 NEEDS = "ray"
 RETRIES = 3  # by Ray, when a process or a node dies
+CONNECT_SECONDS = 10.0
 COUNT_SECONDS = 10.0  # between counts of the cluster's processors, which may become more
 FEWEST_PLACES = 4  # so that a cluster that grows by what waits has something to grow by
 
@@ -66,12 +68,16 @@ def start(place: Workplace, workers: int | None, options: Options) -> RayEngine:
     import ray
 
     try:
+        if options.address != "auto" and "://" not in options.address:  # Ray itself would try for minutes
+            host, _, port = options.address.rpartition(":")
+            socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
         ray.init(options.address, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, RuntimeError, ValueError, AssertionError) as error:
+    except (OSError, RuntimeError, ValueError, OverflowError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise LabError(
             f"--address {options.address}: no Ray cluster can be reached there ({reason}). Start one by: "
-            "ray start --head, and on each further machine: ray start --address=HOST:6379"
+            "ray start --head, and on each further machine: ray start --address=HOST:6379. If it is there "
+            "and asks for a token, set RAY_AUTH_MODE=token"
         ) from error
     return RayEngine(ray, place, workers, options)
 
