@@ -2,8 +2,9 @@
 
 Ray: a cluster of its own on this machine, with 4 logical processors. Each run sleeps 0.1 s in place of its
 training (a file that `--include` would name puts that there, in the workers) and leaves what a run leaves:
-settings, records, predictions, weights. Overhead is the wall time above that of sleeping, a run; in brackets
-the processor time of the driving process. Its memory (resident) is taken at each fifth of the runs.
+settings, records, predictions, weights. Overhead is the wall time above that of sleeping, a run, with the
+start of the workers and without; in brackets the processor time of the driving process, and of all with the
+cluster. The driver's memory (resident) is taken at each fifth of the runs.
 
 Resumed: `run-ablation` on a made-up folder of finished runs, as `report_scale.py` makes them. The seconds are
 those from the start of the process to the line that says for how long it has trained; what follows is the
@@ -115,7 +116,11 @@ def through_ray(scratch: Path, runs: int) -> None:
     jobs = plan_jobs(plan.runs())
     (scratch / "sleeping.py").write_text(SLEEPING)
     place = Workplace(scratch / "results" / "scale" / "quick", "cpu", {}, (scratch / "sleeping.py",))
-    done, sizes = 0, []
+    done, sizes, moments = 0, [], []
+
+    def cluster_seconds():
+        processes = (path.name for path in Path("/proc").iterdir() if path.name.isdigit())
+        return sum(processor_seconds(pid) for pid in processes if group_of(pid) == group)
 
     def listen(event):
         nonlocal done
@@ -123,9 +128,10 @@ def through_ray(scratch: Path, runs: int) -> None:
             done += 1
             if done % (len(jobs) // 5) == 0:
                 sizes.append(resident_megabytes())
+                moments.append((done, time.perf_counter(), time.process_time() + cluster_seconds()))
 
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    with cluster(scratch) as address:
+    with cluster(scratch) as (address, group):
         options = engines.read_options("ray", [], address=address)
         begin, cpu = time.perf_counter(), time.process_time()
         with engines.start("ray", place, None, options) as engine:
@@ -133,16 +139,22 @@ def through_ray(scratch: Path, runs: int) -> None:
             seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
     left = sum(1 for _ in place.results.glob("runs/*/result.json"))
     assert left == len(jobs), left
-    overhead = 1000 * (seconds - len(jobs) * SLEEP / PROCESSORS) / len(jobs)
+    each = 1000 * (seconds - len(jobs) * SLEEP / PROCESSORS) / len(jobs)
     print(f"\n{len(jobs):,} runs that sleep {SLEEP} s, {PROCESSORS} at a time, through Ray: {seconds:.1f} s")
-    print(f"overhead {overhead:.1f} ms a run (driver's processor time {1000 * cpu / len(jobs):.1f} ms)")
+    print(f"overhead {each:.1f} ms a run (driver's processor time {1000 * cpu / len(jobs):.1f} ms)")
+    (first, begin, cpu), (last, end, cpu_end) = moments[0], moments[-1]
+    each = 1000 * ((end - begin) / (last - first) - SLEEP / PROCESSORS)
+    cpu = 1000 * (cpu_end - cpu) / (last - first)
+    print(
+        f"after the first fifth, with the workers started: {each:.1f} ms (processor time of all {cpu:.1f} ms)"
+    )
     print(f"claimed: at most {CLAIMED_MILLISECONDS:g} ms")
     print(f"resident memory of the driver by fifths: {', '.join(f'{size:.0f}' for size in sizes)} MB")
 
 
 @contextlib.contextmanager
 def cluster(scratch: Path):
-    """The address of a Ray of its own, which is gone afterwards."""
+    """The address and the process group of a Ray of its own, which is gone afterwards."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     start = "import sys; from ray.scripts.scripts import main; sys.argv[0] = 'ray'; main()"
@@ -170,7 +182,7 @@ def cluster(scratch: Path):
         for line in process.stdout:
             if "runtime started" in line:
                 break
-        yield f"127.0.0.1:{port}"
+        yield f"127.0.0.1:{port}", process.pid
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -201,9 +213,21 @@ def resume(scratch: Path, runs: int) -> None:
     print(f"{runs:>13,}  {seconds:.1f} ({cpu:.1f})  {1000 * seconds / runs:.2f}", flush=True)
 
 
-def processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def stat(pid: int | str) -> list[str]:
+    """The fields of a process after its name; none if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def group_of(pid: int | str) -> int | None:
+    return int(fields[2]) if (fields := stat(pid)) else None
+
+
+def processor_seconds(pid: int | str) -> float:
+    fields = stat(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def make_folder(folder: Path, runs: int) -> None:
