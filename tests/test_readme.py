@@ -48,6 +48,25 @@ def test_every_picture_and_file_it_names_is_there(text):
     assert [name for name in [*pictures, *files] if not (README.parent / name).exists()] == []
 
 
+def test_the_table_of_its_first_screen_is_that_of_the_published_report(text):
+    report = (README.parent / "figures" / "linear_vs_relu_laptop" / "report.md").read_text()
+    section = report.partition("## Images: cifar10")[2].partition("\n## ")[0]
+    head, _, *rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")]
+    columns = ("variant", "held-out accuracy", "95 % interval", "difference, points", "verdict")
+    variant, mean, interval, difference, verdict = (head.index(name) for name in columns)
+    published = {
+        row[variant]: [
+            f"{row[mean].removesuffix(' %')} {row[interval]}",
+            row[difference].replace("reference", ""),
+            row[verdict].replace("*", "").replace("-", ""),
+        ]
+        for row in rows
+    }
+    screen = text.partition("\n## ")[0]
+    shown = [line[1:-1].split("|") for line in screen.splitlines() if line.startswith("|")][2:]
+    assert {row[0].strip(): [cell.strip(" *") for cell in row[1:]] for row in shown} == published
+
+
 def options_in(text):
     return set(re.findall(r"(--[a-z][a-z-]+)", text))
 
