@@ -120,7 +120,7 @@ def through_ray(scratch: Path, runs: int) -> None:
 
     def cluster_seconds():
         processes = (path.name for path in Path("/proc").iterdir() if path.name.isdigit())
-        return sum(processor_seconds(pid) for pid in processes if group_of(pid) == group)
+        return sum(processor_seconds(pid) for pid in processes if session_of(pid) == session)
 
     def listen(event):
         nonlocal done
@@ -131,7 +131,7 @@ def through_ray(scratch: Path, runs: int) -> None:
                 moments.append((done, time.perf_counter(), time.process_time() + cluster_seconds()))
 
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    with cluster(scratch) as (address, group):
+    with cluster(scratch) as (address, session):
         options = engines.read_options("ray", [], address=address)
         begin, cpu = time.perf_counter(), time.process_time()
         with engines.start("ray", place, None, options) as engine:
@@ -154,7 +154,7 @@ def through_ray(scratch: Path, runs: int) -> None:
 
 @contextlib.contextmanager
 def cluster(scratch: Path):
-    """The address and the process group of a Ray of its own, which is gone afterwards."""
+    """The address and the session of the processes of a Ray of its own, which is gone afterwards."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     start = "import sys; from ray.scripts.scripts import main; sys.argv[0] = 'ray'; main()"
@@ -221,8 +221,8 @@ def stat(pid: int | str) -> list[str]:
         return []
 
 
-def group_of(pid: int | str) -> int | None:
-    return int(fields[2]) if (fields := stat(pid)) else None
+def session_of(pid: int | str) -> int | None:
+    return int(fields[3]) if (fields := stat(pid)) else None
 
 
 def processor_seconds(pid: int | str) -> float:
