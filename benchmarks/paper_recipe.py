@@ -4,12 +4,13 @@ The tier `paper` trains MobileNetV2 of width 1.0 on CIFAR-10 for 200 epochs, by 
 elsewhere at 93.8 to 95.1 %: SGD with Nesterov's momentum of 0.9, a learning rate of 0.1 (warmed up over 5
 epochs, then along a cosine), weight decay 4e-5, batches of 128, crops and mirror images. That takes hours of
 a GPU. What can be checked on a CPU is that it is this recipe: the plain loop is what one writes down from
-Table 2 and from torch's own parts, with another class of network, torchvision's way of drawing the initial
-weights, a `DataLoader`, torch's schedulers, and weight decay on everything. It shares with the project
-the files of CIFAR-10 and their division, and nothing else, not its random numbers either.
+Table 2 and from torch's own parts, with another class of network, a `DataLoader`, torch's schedulers, and
+weight decay on everything. It shares with the project the files of CIFAR-10 and their division, and not its
+random numbers. The recipe does not say how initial weights are drawn: `plain` draws them as torchvision does,
+`alike` is the same loop from the project's weights (He's normal, by fan-in).
 
-Both follow the schedule of 200 epochs and stop after two. Each run has a core of its own; losses and
-accuracies should differ by no more than those of two seeds do.
+All follow the schedule of 200 epochs and stop after two. Each run has a core of its own; what `ours` and
+`alike` come to should differ by no more than two seeds do.
 
     python benchmarks/paper_recipe.py --data-dir FOLDER    # or $BOTTLENECK_LAB_DATA
 """
@@ -55,6 +56,7 @@ def main() -> None:
     )
     parser.add_argument("--data-dir", type=Path, help="folder with CIFAR-10's binary files")
     parser.add_argument("--seeds", type=int, default=1, help="runs of either loop (default: %(default)s)")
+    parser.add_argument("--loops", nargs="+", choices=LOOPS, default=list(LOOPS), help="which (default: all)")
     parser.add_argument("--images", type=int, help="only the first so many of both parts (default: all)")
     arguments = parser.parse_args()
     folder = find(LAYOUTS["cifar10"], arguments.data_dir)
@@ -67,14 +69,14 @@ def main() -> None:
     tasks = [
         (loop, run.model_copy(update={"seed": seed}), folder)
         for seed in range(arguments.seeds)
-        for loop in (ours, plain)
+        for loop in arguments.loops
     ]
     print(f"{'loop':<6}{'seed':>5}{'epoch':>6}{'training loss':>15}{'held-out loss':>15}{'accuracy':>10}")
     with multiprocessing.get_context("spawn").Pool(CORES, maxtasksperchild=1) as pool:
         for (loop, one, _), epochs in zip(tasks, pool.imap(_train, tasks, chunksize=1), strict=True):
             for number, epoch in enumerate(epochs, 1):
                 print(
-                    f"{loop.__name__:<6}{one.seed:>5}{number:>6}{epoch.train_loss:>15.4f}"
+                    f"{loop:<6}{one.seed:>5}{number:>6}{epoch.train_loss:>15.4f}"
                     f"{epoch.held_out_loss:>15.4f}{epoch.accuracy:>10.2%}  ({epoch.seconds:.0f} s)",
                     flush=True,
                 )
@@ -92,7 +94,7 @@ def recipe(images: int | None) -> RunSettings:
 def _train(task: tuple) -> list[Epoch]:
     loop, run, folder = task
     settle_process()
-    return list(loop(run, folder))
+    return list(LOOPS[loop](run, folder))
 
 
 def ours(run: RunSettings, folder: Path) -> Iterator[Epoch]:
@@ -162,13 +164,23 @@ def conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: i
     return [convolution, nn.BatchNorm2d(outputs)]
 
 
-def plain(run: RunSettings, folder: Path) -> Iterator[Epoch]:
+def alike(run: RunSettings, folder: Path) -> Iterator[Epoch]:
+    """The plain loop, from the project's initial weights."""
+    network, model = PlainMobileNetV2(), build(run, torch.device("cpu"))
+    with torch.no_grad():
+        for parameter, value in zip(network.parameters(), model.parameters(), strict=True):
+            assert parameter.shape == value.shape
+            parameter.copy_(value)
+    return plain(run, folder, network)
+
+
+def plain(run: RunSettings, folder: Path, network: nn.Module | None = None) -> Iterator[Epoch]:
     """The loop that one writes down; of `run` it takes the seed and the images."""
     assert isinstance(run.data, ImageSettings)
     torch.manual_seed(1000 + run.seed)
     data = load_images(run.data, folder)
     loader = DataLoader(PlainDataset(data.train), batch_size=128, shuffle=True, drop_last=True)
-    network = PlainMobileNetV2().to(memory_format=torch.channels_last)
+    network = (network or PlainMobileNetV2()).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=4e-5)
     warm, steps = 5 * len(loader), 200 * len(loader)
     schedule = torch.optim.lr_scheduler.SequentialLR(
@@ -207,6 +219,8 @@ def plain_evaluation(network: nn.Module, images: Images) -> tuple[float, float]:
         right += int((logits.argmax(1) == labels).sum())
     return loss / len(images), right / len(images)
 
+
+LOOPS = {"ours": ours, "plain": plain, "alike": alike}
 
 if __name__ == "__main__":
     main()
