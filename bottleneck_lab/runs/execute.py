@@ -109,7 +109,7 @@ class _Drive:
         if job.id not in self._begun and self._engine.dies_as_one:
             self._waiting.appendleft(job)
         elif job.id in self._died:
-            job.fail(self._engine.place.results, f"its process died twice ({error})", error.log)
+            job.fail(self._engine.place.results, f"given up after two tries ({error})", error.log)
             self._listener(Event(job, 1.0))
         else:
             self._died.add(job.id)

@@ -16,12 +16,12 @@ import time
 import pytest
 
 from bottleneck_lab.config import load
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import slurm_queue
 from bottleneck_lab.runs.engines import read_options, start
 from bottleneck_lab.runs.engines import slurm as slurm_module
 from bottleneck_lab.runs.engines.protocol import WorkerDiedError
 from bottleneck_lab.runs.execute import drive
-from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.work import Workplace
@@ -62,7 +62,7 @@ TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
-JobRequeue=1
+JobRequeue=0
 KillWait=1
 ReturnToService=2
 MpiDefault=none
@@ -215,7 +215,7 @@ def leave_result(results, *content):
     (results / "slurm" / "7_0_result.pkl").write_bytes(pickle.dumps(content))
 
 
-def test_a_job_that_raises_fails_with_its_reason_and_traceback(said, jobs, tmp_path):
+def test_a_job_that_raises_outside_of_training_is_worth_another_try(said, jobs, tmp_path):
     with engine_on(tmp_path) as engine:
         task = engine.submit(jobs[0])
         (said / "squeue").write_text("7|RUNNING\n")
@@ -223,12 +223,36 @@ def test_a_job_that_raises_fails_with_its_reason_and_traceback(said, jobs, tmp_p
         (said / "squeue").write_text("")
         leave_result(tmp_path, "error", "Traceback (most recent call last):\nImportError: no torch there\n")
         assert engine.wait([task], ignore) == [task]
-        assert task.result() is True
-    folder = RunFolder(tmp_path, jobs[0].run_ids[0])
-    assert folder.result()["reason"] == "ImportError: no torch there"
-    assert "Traceback" in (folder.path / "error.txt").read_text()
+        with pytest.raises(WorkerDiedError, match="Slurm job 7: ImportError: no torch there") as died:
+            task.result()
+        assert "Traceback" in died.value.log
     assert not (tmp_path / "slurm").exists()
     assert not (tmp_path / "queue").exists()
+
+
+def test_a_refusal_at_first_is_final_and_later_is_waited_out(said, jobs, tmp_path, monkeypatch):
+    sbatch = tmp_path / "bin" / "sbatch"
+    takes, refuses = sbatch.read_text(), "#!/bin/sh\necho 'sbatch: error: no such partition' >&2; exit 1\n"
+    sbatch.write_text(refuses)
+    with pytest.raises(LabError, match="Slurm does not take these jobs"), engine_on(tmp_path) as engine:
+        engine.wait([engine.submit(jobs[0])], ignore)
+    sbatch.write_text(takes)
+    (said / "squeue").write_text("7|RUNNING\n")
+    with engine_on(tmp_path) as engine:
+        first = engine.submit(jobs[0])
+        assert engine.wait([first], ignore) == []
+        sbatch.write_text(refuses)
+        second = engine.submit(jobs[1])
+        assert engine.wait([first, second], ignore) == []
+        assert not (said / "scancel").exists()
+        sbatch.write_text(takes)
+        assert engine.wait([first, second], ignore) == []
+        assert second.number == "7"
+        monkeypatch.setattr(slurm_module, "PATIENCE_SECONDS", 0.0)
+        sbatch.write_text(refuses)
+        third = engine.submit(jobs[2])
+        with pytest.raises(LabError, match="Slurm does not take these jobs"):
+            engine.wait([first, second, third], ignore)
 
 
 def test_a_job_that_leaves_nothing_has_died_of_what_slurm_says_with_the_end_of_its_log(said, jobs, tmp_path):

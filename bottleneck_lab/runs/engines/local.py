@@ -163,7 +163,7 @@ class _Pool:
         workers = multiprocessing.active_children()
         self._executor.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
-            worker.terminate()
+            worker.kill()  # which none can be deaf to; files are written whole, and the rest is gone on with
 
 
 @contextlib.contextmanager
@@ -184,10 +184,16 @@ _news: Any
 
 
 def _begin_worker(place: Workplace, news: Any) -> None:
-    """Set up a worker: one thread, deaf to Ctrl-C (the parent decides), and no life after its parent's."""
+    """Set up a worker: one thread, deaf to Ctrl-C (the parent decides), and no life after its parent's.
+
+    Slurm tells every process of a job that its time is up; there, too, the parent decides.
+    """
     global _place, _news
     _place, _news = place, news
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if place.engine == "slurm":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     settle_process()
     extend.include_all(place.include)
     threading.Thread(target=_die_with_parent, daemon=True).start()

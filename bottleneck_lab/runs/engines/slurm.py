@@ -17,6 +17,7 @@ from bottleneck_lab import extend
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import slurm_queue
 from bottleneck_lab.runs.engines import protocol
+from bottleneck_lab.runs.engines.local import Processes
 from bottleneck_lab.runs.engines.protocol import Engine, Event, Listener, Records, WorkerDiedError
 from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import Job
@@ -96,6 +97,7 @@ def start(place: Workplace, workers: int | None, options: Options) -> SlurmEngin
         mem=options.memory,
         cpus_per_task=options.cpus * options.per_gpu,
         array_parallelism=MOST_IN_ARRAY,
+        additional_parameters={"requeue": True},  # after a preemption, whatever is the cluster's own rule
         **({"gpus_per_node": options.gpus} if options.gpus else {}),
         **{key: value for key, value in asked.items() if value is not None},
     )
@@ -135,6 +137,7 @@ class SlurmEngine(Engine):
         self._submitit, self._executor, self._together = submitit, executor, together
         self._workers = workers
         self._new: list[Task] = []
+        self._refused_since: float | None = None
         self._tasks: dict[Task, None] = {}
         self._looked = self._answered = time.monotonic()
         self._states: dict[str, str] = {}
@@ -177,7 +180,14 @@ class SlurmEngine(Engine):
         return task
 
     def _hand_over(self) -> None:
-        """Submit what is new, and note the numbers."""
+        """Submit what is new, and note the numbers.
+
+        A refusal is final while nothing is submitted: something is wrong with what is asked for. Later it may
+        be a Slurm that is busy or a limit that is reached, for which nothing that runs need be given up.
+
+        Raises:
+            LabError: Slurm does not take them.
+        """
         size = self._together
         bundles = [self._new[first : first + size] for first in range(0, len(self._new), size)]
         try:
@@ -186,11 +196,16 @@ class SlurmEngine(Engine):
                     self._executor.submit(Work(tuple(task.job for task in bundle), self.place))
                     for bundle in bundles
                 ]
-        except (self._submitit.core.utils.FailedJobError, subprocess.CalledProcessError, OSError) as error:
-            reason = str(error).strip().splitlines()[-1]
+        except (RuntimeError, subprocess.SubprocessError, OSError) as error:
+            self._refused_since = self._refused_since or time.monotonic()
+            is_known = any(task.number is not None for task in self._tasks)
+            if is_known and time.monotonic() - self._refused_since < PATIENCE_SECONDS:
+                return
+            reason = ([type(error).__name__, *str(error).strip().splitlines()])[-1]
             raise LabError(
                 f"Slurm does not take these jobs ({reason}); --workers K submits only K at a time"
             ) from error
+        self._refused_since = None
         for bundle, job in zip(bundles, submitted, strict=True):
             job.paths.submission_file.unlink(missing_ok=True)
             for task in bundle:
@@ -207,6 +222,8 @@ class SlurmEngine(Engine):
         over: list[protocol.Task] = []
         for task in tasks:
             assert isinstance(task, Task)
+            if task.number is None:  # not taken yet
+                continue
             self._tell_news(task, tell)
             if self._is_over(task):
                 over.append(task)
@@ -258,9 +275,9 @@ class SlurmEngine(Engine):
         slurm_queue.drop(self.place.results, job.id)
         if paths.result_pickle.exists():
             outcome, said = self._submitit.core.utils.pickle_load(paths.result_pickle)
-            if outcome == "error":  # a traceback
-                job.fail(self.place.results, said.strip().splitlines()[-1], said)
-            elif said:
+            if outcome == "error":  # a traceback, and not of the training: what that raises is its result
+                raise WorkerDiedError(f"Slurm job {number}: {said.strip().splitlines()[-1]}", said)
+            if said:
                 raise LabError(f"Slurm job {number}: {said}")
         elif job.unfinished(self.place.results):
             log = _tail(paths.stderr) or _tail(paths.stdout)
@@ -290,20 +307,25 @@ class SlurmEngine(Engine):
 
 
 class Work:
-    """What an element of an array does: some jobs, all at a time. It can be killed and queued again."""
+    """What an element of an array does: some jobs, all at a time. It can be killed and queued again.
+
+    Each job has a process of its own, also one alone: submitit queues them again in this process, between any
+    two of its lines, and what goes wrong with that must not be taken for an error of the training.
+    """
 
     def __init__(self, jobs: tuple[Job, ...], place: Workplace) -> None:
         self.jobs, self.place = jobs, place
 
     def __call__(self) -> str:
         """Do the jobs; returns what no other job would survive either, if there was such a thing."""
-        from bottleneck_lab.runs.execute import execute
+        from bottleneck_lab.runs.execute import drive
 
         try:
             extend.include_all(self.place.include)
             for job in self.jobs:
                 job.check_as_planned()
-            execute(self.jobs, self.place, len(self.jobs), lambda event: None)
+            with Processes(self.place, len(self.jobs)) as engine:
+                drive(self.jobs, engine, lambda event: None)
         except (LabError, OSError) as error:
             return str(error)
         return ""
