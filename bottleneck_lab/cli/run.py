@@ -330,7 +330,7 @@ def _train(
 ) -> bool:
     """Do the jobs that are left, under the eyes of the user; whether Ctrl-C ended it."""
     from bottleneck_lab.cli.progress import watching
-    from bottleneck_lab.runs import engines
+    from bottleneck_lab.runs import engines, slurm_queue
     from bottleneck_lab.runs.execute import Event, drive
 
     begin = time.monotonic()
@@ -346,7 +346,7 @@ def _train(
             for job in jobs:
                 if job.id not in unfinished:
                     listener(Event(job, 1.0))
-            if left:
+            if left or any(slurm_queue.read_all(place.results)):  # notes to be cleared away, too
                 with engines.start(order.engine, place, workers, order.options) as engine:
                     drive(left, engine, listener)
     except KeyboardInterrupt:

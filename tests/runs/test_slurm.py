@@ -291,6 +291,24 @@ def test_ctrl_c_cancels_what_was_submitted_once(said, jobs, tmp_path):
     assert list(slurm_queue.read_all(tmp_path)) == []
 
 
+def test_what_a_killed_command_has_left_is_cleared_away_also_where_nothing_is_left_to_train(
+    said, mini, tmp_path
+):
+    arguments = [*RUN, str(mini), "--tier", "smoke", "--dataset", "digits", "--seeds", "1"]
+    arguments += ["--set", "train.epochs=1"]
+    subprocess.run([*arguments, "--workers", "1"], cwd=tmp_path, check=True, capture_output=True, timeout=240)
+    [results] = tmp_path.glob("results/mini/smoke")
+    for number, path in enumerate(results.glob("runs/*")):
+        slurm_queue.Queued(path.name, (path.name,), f"7_{number}").write(results)
+    (results / "slurm").mkdir()
+    (results / "slurm" / "7_0_0_result.pkl").touch()
+    subprocess.run(
+        [*arguments, "--engine", "slurm"], cwd=tmp_path, check=True, capture_output=True, timeout=240
+    )
+    assert not (results / "queue").exists()
+    assert not (results / "slurm").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "minutes"),
     [("90", 90), ("90:30", 91), ("4:00:00", 240), ("2-0", 2880), ("1-12:30", 2190), ("0:10", 1)],
