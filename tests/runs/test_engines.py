@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.runs.engines import ENGINES, read_options
+from bottleneck_lab.runs.engines import ENGINES, read_options, start
+from bottleneck_lab.runs.work import Workplace
 
 FIND = "bottleneck_lab.runs.engines.importlib.util.find_spec"
 
@@ -38,6 +39,7 @@ def test_options_are_read_in_their_types():
         ("slurm", ["time=soon"], {}, "--engine-option time: 'soon' is no time; write 90"),
         ("slurm", ["memory=much"], {}, "--engine-option memory: "),
         ("ray", ["gpus=half"], {}, "--engine-option gpus: "),
+        ("slurm", ["gpus=2"], {}, "--engine-option gpus: "),
         ("ray", [], {"per_gpu": "0"}, "--per-gpu: input should be greater than or equal to 1, not '0'"),
     ],
 )
@@ -54,6 +56,22 @@ def test_a_package_that_is_missing_is_named_with_the_line_that_gets_it(engine, p
         read_options(engine, [])
     line = f"{package} is not installed; get it by: pip install 'bottleneck-lab[{engine}]'"
     assert line in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "variable", "reason"),
+    [
+        ("127.0.0.1:1", None, "refused"),
+        ("auto", "127.0.0.1:1", "refused"),
+        ("head", None, "write it as HOST:6379"),
+    ],
+)
+def test_a_ray_cluster_that_is_not_there_is_named_at_once(address, variable, reason, tmp_path, monkeypatch):
+    pytest.importorskip("ray", reason="Ray is not installed")
+    if variable is not None:
+        monkeypatch.setenv("RAY_ADDRESS", variable)
+    with pytest.raises(LabError, match=f"--address {address}: no Ray cluster .*{reason}"):
+        start("ray", Workplace(tmp_path, "cpu"), None, read_options("ray", [], address=address))
 
 
 def test_help_imports_neither_torch_nor_ray_nor_submitit():

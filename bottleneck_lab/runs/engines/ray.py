@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import os
 import platform
 import socket
 import tempfile
@@ -39,6 +40,7 @@ from bottleneck_lab.training.device import settle_process
 NEEDS = "ray"
 RETRIES = 3  # by Ray, when a process or a node dies
 CONNECT_SECONDS = 10.0
+REASON = 300  # letters of what Ray says, which may be pages
 COUNT_SECONDS = 10.0  # between counts of the cluster's processors, which may become more
 FEWEST_PLACES = 4  # so that a cluster that grows by what waits has something to grow by
 
@@ -51,12 +53,13 @@ class Options(protocol.Options):
     Args:
         address: `auto` for the cluster that this machine is part of, or `ray://host:10001`, or `host:6379`.
         cpus: processors that are kept for a run, which trains on one thread.
-        gpus: GPUs for a run; absent means one if the cluster has any (and --device does not say cpu).
+        gpus: 1 for a GPU, which `per_gpu` runs share, or 0; absent means 1 if the cluster has any (and
+            --device does not say cpu).
     """
 
     address: str = "auto"
     cpus: int = Field(1, ge=1)
-    gpus: int | None = Field(None, ge=0)
+    gpus: int | None = Field(None, ge=0, le=1)
 
 
 def start(place: Workplace, workers: int | None, options: Options) -> RayEngine:
@@ -68,16 +71,19 @@ def start(place: Workplace, workers: int | None, options: Options) -> RayEngine:
     import ray
 
     try:
-        if options.address != "auto" and "://" not in options.address:  # Ray itself would try for minutes
-            host, _, port = options.address.rpartition(":")
-            socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        named = os.environ.get("RAY_ADDRESS", "auto") if options.address == "auto" else options.address
+        if named != "auto" and "://" not in named:  # Ray itself would try for minutes
+            host, _, port = named.rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError("write it as HOST:6379 or ray://HOST:10001")
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
         ray.init(options.address, log_to_driver=False, configure_logging=False)
     except (OSError, RuntimeError, ValueError, OverflowError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise LabError(
-            f"--address {options.address}: no Ray cluster can be reached there ({reason}). Start one by: "
-            "ray start --head, and on each further machine: ray start --address=HOST:6379. If it is there "
-            "and asks for a token, set RAY_AUTH_MODE=token"
+            f"--address {options.address}: no Ray cluster can be reached there ({reason[:REASON]}). If there "
+            "is none, start one by: ray start --head, and on each further machine: ray start "
+            "--address=HOST:6379. If it is there and asks for a token, set RAY_AUTH_MODE=token"
         ) from error
     return RayEngine(ray, place, workers, options)
 
@@ -123,6 +129,8 @@ class RayEngine(Engine):
         if gpus is None:
             gpus = int(kind == "cuda" or (kind == "auto" and total.get("GPU", 0) > 0))
         self._gpus = gpus / options.per_gpu
+        if not gpus and kind == "auto":
+            kind = "cpu"  # what is not reserved is not used
         self._remote = ray.remote(_do_remotely).options(
             num_cpus=options.cpus, num_gpus=self._gpus, max_retries=RETRIES, name="bottleneck_lab run"
         )
@@ -219,8 +227,8 @@ class RayEngine(Engine):
         except errors.RayTaskError as error:
             if isinstance(error.cause, LabError):
                 raise error.cause from None
-            job.fail(self.place.results, f"{type(error.cause).__name__}: {error.cause}", str(error))
-            return
+            # Not of the training: what that raises is its result. Another node may have what this one lacks.
+            raise WorkerDiedError(f"{type(error.cause).__name__}: {error.cause}", str(error)) from error
         except errors.RayError as error:
             cause = f"{type(error).__name__}, each time after {RETRIES} retries by Ray"
             raise WorkerDiedError(cause, str(error)) from error

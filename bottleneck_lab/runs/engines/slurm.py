@@ -41,7 +41,7 @@ class Options(protocol.Options):
         time: its limit, as Slurm writes it (90, 4:00:00, 2-0); what is longer is queued again and goes on.
         memory: as Slurm writes it, for example 4G; of the whole job.
         cpus: processors for each run, which trains on one thread.
-        gpus: GPUs of the job, which `per_gpu` runs share.
+        gpus: 1 for a GPU, which `per_gpu` runs share.
         account: who pays.
         qos: quality of service.
         constraint: features that a node must have.
@@ -51,7 +51,7 @@ class Options(protocol.Options):
     time: str = "4:00:00"
     memory: str = Field("4G", pattern=r"^\d+[KMGT]?$")
     cpus: int = Field(1, ge=1)
-    gpus: int = Field(0, ge=0)
+    gpus: int = Field(0, ge=0, le=1)
     account: str | None = None
     qos: str | None = None
     constraint: str | None = None
