@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed")
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 
 RUN = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
 QUIET = {
@@ -24,7 +25,23 @@ QUIET = {
 }
 
 
-def wait_for(condition, seconds=60):
+# On the nodes, too: a mark for each epoch, which waits while there is a file `hold`, so that what is killed
+# then is in the middle.
+PATCH = """
+import os, time
+import bottleneck_lab.training.images as i
+train_epoch = i.train_epoch
+def marked(*arguments):
+    with open({epochs!r}, "a") as marks:
+        marks.write(".")
+    while os.path.exists({hold!r}):
+        time.sleep(0.05)
+    return train_epoch(*arguments)
+i.train_epoch = marked
+"""
+
+
+def wait_for(condition, seconds=150):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -52,8 +69,12 @@ class Node:
             raise
 
     def kill(self):
-        with contextlib.suppress(ProcessLookupError):  # it was killed before
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """All of it at once; Ray gives its workers process groups, but no sessions, of their own."""
+        for process in list(Path("/proc").glob("[0-9]*/stat")):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                session = int(process.read_text().rpartition(")")[2].split()[3])
+                if session == self._process.pid:
+                    os.kill(int(process.parent.name), signal.SIGKILL)
         self._process.wait(10)
 
 
@@ -90,9 +111,14 @@ def test_a_node_that_is_killed_takes_no_run_with_it_and_the_summary_is_that_of_t
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
+    marks, hold, patch = (tmp_path / name for name in ("epochs", "hold", "patch.py"))
+    patch.write_text(PATCH.format(epochs=str(marks), hold=str(hold)))
     arguments = [*RUN, str(mini), "--tier", "smoke", "--dataset", "digits", "--seeds", "2"]
-    arguments += ["--set", "train.epochs=20"]
+    arguments += ["--set", "train.epochs=20", "--include", str(patch)]
     subprocess.run([*arguments, "--workers", "1"], cwd=here, check=True, capture_output=True, timeout=120)
+    assert len(marks.read_text()) == 4 * 20
+    marks.unlink()
+    hold.touch()
     on_ray = [*arguments, "--engine", "ray", "--address", address]
     driver = subprocess.Popen(on_ray, cwd=there, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -100,10 +126,12 @@ def test_a_node_that_is_killed_takes_no_run_with_it_and_the_summary_is_that_of_t
         takers = [json.loads(path.read_text()) for path in there.glob("results/**/checkpoints/*.json")]
         return sum(taker["host"] is not None for taker in takers)
 
-    wait_for(lambda: at_work() == 2)  # one on each node
+    wait_for(lambda: at_work() == 2 and marks.exists() and len(marks.read_text()) == 2)  # one on each node
     second.kill()
-    output, _ = driver.communicate(timeout=150)
+    hold.unlink()
+    output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, output
+    assert len(marks.read_text()) == 4 * 20 + 1  # the epoch that was killed
     assert contents(there) == contents(here)
     assert len(contents(there)) == 1 + 4 * 4
     assert not list(there.glob("results/**/checkpoints/*.json"))

@@ -75,7 +75,7 @@ PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=150):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -164,7 +164,7 @@ def test_requeued_and_with_a_driver_that_is_killed_it_ends_as_on_this_machine(mi
     state = ("squeue", "--noheader", f"--jobs={running[0]}", "--format=%T")
     wait_for(lambda: asked(*state).strip() == "PENDING")
     (there / "hold").unlink()
-    output, _ = driver.communicate(timeout=150)
+    output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, output
     assert contents(there) == contents(here)
     assert len(contents(there)) == 1 + 4 * 4
