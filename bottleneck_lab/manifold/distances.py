@@ -64,9 +64,8 @@ def nearest_codes(codes: FloatArray) -> NearestCodes:
     distances, nearest = np.empty((len(distinct), 2)), np.empty(len(distinct), dtype=np.intp)
     for first, end in pairwise([0, *ends]):
         ones = distinct[first:end]
-        distances[first:end], others = scipy.spatial.cKDTree(ones).query(
-            ones, k=[2, 3]
-        )  # the first is the code itself
+        # The nearest is the code itself.
+        distances[first:end], others = scipy.spatial.cKDTree(ones).query(ones, k=[2, 3])
         nearest[first:end] = first + others[:, 0]
     alone = np.isinf(distances[:, 0])
     nearest[alone] = np.flatnonzero(alone)
