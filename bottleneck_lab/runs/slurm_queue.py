@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import filelock
+
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.runs import files
+from bottleneck_lab.runs import files, under_way
 
 _GONE = ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL", "DEADLINE")
 
@@ -21,15 +24,49 @@ class Queued:
         job: its id.
         runs: the ids of its runs.
         number: Slurm's, of a job of its own or of an array's element; several jobs may share one.
+        command: the command that waits for it, by the name that `register` gave it.
     """
 
     job: str
     runs: tuple[str, ...]
     number: str
+    command: str
 
     def write(self, results: Path) -> None:
         """Leave the note."""
         files.write_json(_path(results, self.job), asdict(self))
+
+
+def register(results: Path) -> filelock.BaseFileLock:
+    """A lock that tells others, as long as it is held, that this command lives."""
+    path = results / "queue" / f"{secrets.token_hex(8)}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path)
+    lock.acquire()
+    return lock
+
+
+def name_of(lock: filelock.BaseFileLock) -> str:
+    """The name of the command that holds a lock."""
+    return Path(lock.lock_file).stem
+
+
+def leave(lock: filelock.BaseFileLock) -> None:
+    """Give up what `register` gave."""
+    lock.release()
+    Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def is_waited_for(results: Path, note: Queued) -> bool:
+    """Whether the command that waits for a job lives."""
+    return under_way.is_held(results / "queue" / f"{note.command}.lock")
+
+
+def forget_the_dead(results: Path) -> None:
+    """Remove the locks of commands that were killed."""
+    for path in (results / "queue").glob("*.lock"):
+        if not under_way.is_held(path):
+            path.unlink(missing_ok=True)
 
 
 def read(results: Path, job: str) -> Queued | None:

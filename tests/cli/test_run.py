@@ -255,7 +255,8 @@ def test_fresh_does_not_forget_runs_that_slurm_has_queued(mini, tmp_path):
     arguments = (mini, "--tier", "smoke", "--dataset", "digits", "--set", "train.epochs=1", "--workers", 1)
     call(RUN, *arguments, cwd=tmp_path)
     runs = sorted(tmp_path.glob("results/mini/smoke/runs/*"))
-    Queued("0123456789abcdef", (runs[0].name,), "12_3").write(tmp_path / "results" / "mini" / "smoke")
+    queued = Queued("0123456789abcdef", (runs[0].name,), "12_3", "killed")
+    queued.write(tmp_path / "results" / "mini" / "smoke")
     squeue = tmp_path / "bin" / "squeue"
     squeue.parent.mkdir()
     squeue.write_text("#!/bin/sh\necho '12_3|PENDING'\n")

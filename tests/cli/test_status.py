@@ -46,7 +46,7 @@ def test_what_slurm_has_is_queued_until_it_has_no_longer(plan, tmp_path, monkeyp
     results = tmp_path / "mini" / "smoke"
     plan.write(results)
     for job, number in zip(plan_jobs(plan.runs()), ("12_0", "12_1"), strict=False):
-        Queued(job.id, job.run_ids, number).write(results)
+        Queued(job.id, job.run_ids, number, "killed").write(results)
     squeue = tmp_path / "bin" / "squeue"
     squeue.parent.mkdir()
     squeue.write_text("#!/bin/sh\necho '12_0|PENDING'\necho '12_1|COMPLETED'\n")

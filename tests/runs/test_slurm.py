@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -32,16 +33,18 @@ MISSING = [name for name in ("munged", "slurmctld", "slurmd", "sbatch") if shuti
 RUN = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
 
 # In the worker, too: a checkpoint after every epoch, so that there is something to go on from, and a mark for
-# each; and from the tenth on each waits while there is a file `hold`: what is killed then is in the middle.
+# each; from its fifth on a worker waits while there is a file `hold`: what is killed then is in the middle.
 PATCH = """
-import os, time
+import os, pathlib, time
 import bottleneck_lab.training.checkpoint as c, bottleneck_lab.training.images as i
 c.SECONDS_BETWEEN = 0
 train_epoch = i.train_epoch
 def marked(*arguments):
-    with open("epochs", "a") as marks:
-        marks.write(".")
-    while os.path.getsize("epochs") >= 10 and os.path.exists("hold"):
+    marks = pathlib.Path("epochs", str(os.getpid()))
+    marks.parent.mkdir(exist_ok=True)
+    with marks.open("a") as file:
+        file.write(".")
+    while marks.stat().st_size >= 5 and os.path.exists("hold"):
         time.sleep(0.05)
     return train_epoch(*arguments)
 i.train_epoch = marked
@@ -132,8 +135,17 @@ def contents(folder):
 
 
 def epochs(folder):
-    marks = folder / "epochs"
-    return len(marks.read_text()) if marks.exists() else 0
+    """How many each worker has begun."""
+    return [path.stat().st_size for path in folder.glob("epochs/*")]
+
+
+def running(folder):
+    """Slurm's number and the two processes of each job that is at work: submitit's, and the worker."""
+    for path in folder.glob("epochs/*"):
+        process = Path("/proc", path.name)
+        said = dict(pair.split("=", 1) for pair in (process / "environ").read_text().split("\0") if pair)
+        parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        yield f"{said['SLURM_ARRAY_JOB_ID']}_{said['SLURM_ARRAY_TASK_ID']}", (int(path.name), parent)
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"Slurm is not installed here: no {', '.join(MISSING)}")
@@ -146,29 +158,35 @@ def test_requeued_and_with_a_driver_that_is_killed_it_ends_as_on_this_machine(mi
     arguments = [*RUN, str(mini), "--tier", "smoke", "--dataset", "digits", "--seeds", "2"]
     arguments += ["--set", "train.epochs=40", "--include", str(tmp_path / "patch.py")]
     subprocess.run([*arguments, "--workers", "1"], cwd=here, check=True, capture_output=True, timeout=120)
-    assert epochs(here) == 4 * 40
+    assert sum(epochs(here)) == 4 * 40
 
     (there / "hold").touch()
     on_slurm = [*arguments, "--engine", "slurm", "--engine-option", "memory=500M"]
     driver = subprocess.Popen(on_slurm, cwd=there, stdout=subprocess.DEVNULL)
-    wait_for(lambda: epochs(there) >= 10)
+    wait_for(lambda: epochs(there) == [5, 5])  # one on each processor
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
 
     driver = subprocess.Popen(
         on_slurm, cwd=there, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    running = asked("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i").split()
-    assert running
-    asked("scontrol", "requeue", running[0])
-    state = ("squeue", "--noheader", f"--jobs={running[0]}", "--format=%T")
-    wait_for(lambda: asked(*state).strip() == "PENDING")
+    (killed, _), (warned, warned_processes) = running(there)
+    asked("scontrol", "requeue", killed)
+    for process in warned_processes:  # as Slurm does before a preemption: submitit queues it again itself
+        os.kill(process, signal.SIGUSR2)
+    left = set()
+
+    def have_left():
+        left.update(asked("squeue", "--noheader", "--array", "--states=PENDING", "--format=%i").split())
+        return left >= {killed, warned}
+
+    wait_for(have_left)
     (there / "hold").unlink()
     output, _ = driver.communicate(timeout=300)
     assert driver.returncode == 0, output
     assert contents(there) == contents(here)
     assert len(contents(there)) == 1 + 4 * 4
-    assert epochs(there) - epochs(here) == 1  # only the epoch that was killed was done twice
+    assert sum(epochs(there)) == sum(epochs(here)) + 2  # only what was interrupted was done twice
     [results] = there.glob("results/mini/smoke")
     assert not list(results.glob("checkpoints/*.json"))
     assert not (results / "queue").exists()
@@ -297,6 +315,41 @@ def test_ctrl_c_cancels_what_was_submitted_once(said, jobs, tmp_path):
     assert list(slurm_queue.read_all(tmp_path)) == []
 
 
+def test_ctrl_c_leaves_alone_what_another_command_has_submitted_and_waits_for(said, jobs, tmp_path):
+    first = engine_on(tmp_path)
+    first.wait([first.submit(jobs[0])], ignore)
+    (said / "squeue").write_text("7|RUNNING\n")
+    second = engine_on(tmp_path)
+    second.wait([second.submit(jobs[0])], ignore)
+    second.shutdown(now=True)
+    assert not (said / "scancel").exists()
+    assert [note.number for note in slurm_queue.read_all(tmp_path)] == ["7"]
+    first.shutdown(now=True)
+    assert (said / "scancel").read_text() == "7\n"
+    assert not (tmp_path / "queue").exists()
+
+
+def test_what_a_killed_command_has_submitted_belongs_to_the_one_that_finds_it(said, jobs, tmp_path):
+    slurm_queue.Queued(jobs[0].id, jobs[0].run_ids, "7", "killed").write(tmp_path)
+    (said / "squeue").write_text("7|RUNNING\n")
+    engine = engine_on(tmp_path)
+    engine.submit(jobs[0])
+    [note] = slurm_queue.read_all(tmp_path)
+    assert slurm_queue.is_waited_for(tmp_path, note)
+    engine.shutdown(now=True)
+    assert (said / "scancel").read_text() == "7\n"
+
+
+def test_ctrl_c_while_slurm_takes_a_job_is_heard_when_it_is_noted(said, jobs, tmp_path):
+    sbatch = tmp_path / "bin" / "sbatch"
+    typed = "import os\nfor each in (os.getppid(), os.getpid()): os.kill(each, 2)\n"
+    sbatch.write_text(f"#!{sys.executable}\n{typed}print('Submitted batch job 7')\n")
+    with pytest.raises(KeyboardInterrupt), engine_on(tmp_path) as engine:
+        engine.wait([engine.submit(jobs[0])], ignore)
+    assert (said / "scancel").read_text() == "7\n"
+    assert list(slurm_queue.read_all(tmp_path)) == []
+
+
 def test_what_a_killed_command_has_left_is_cleared_away_also_where_nothing_is_left_to_train(
     said, mini, tmp_path
 ):
@@ -305,9 +358,10 @@ def test_what_a_killed_command_has_left_is_cleared_away_also_where_nothing_is_le
     subprocess.run([*arguments, "--workers", "1"], cwd=tmp_path, check=True, capture_output=True, timeout=240)
     [results] = tmp_path.glob("results/mini/smoke")
     for number, path in enumerate(results.glob("runs/*")):
-        slurm_queue.Queued(path.name, (path.name,), f"7_{number}").write(results)
+        slurm_queue.Queued(path.name, (path.name,), f"7_{number}", "killed").write(results)
     (results / "slurm").mkdir()
     (results / "slurm" / "7_0_0_result.pkl").touch()
+    (results / "queue" / "killed.lock").touch()
     subprocess.run(
         [*arguments, "--engine", "slurm"], cwd=tmp_path, check=True, capture_output=True, timeout=240
     )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from bottleneck_lab import extend
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.runs import ctrl_c
 from bottleneck_lab.runs.engines import protocol
 from bottleneck_lab.runs.engines.protocol import POLL_SECONDS, Engine, Event, Listener, WorkerDiedError
 from bottleneck_lab.runs.jobs import Job
@@ -146,7 +146,7 @@ class _Pool:
         self.broken = False
 
     def submit(self, job: Job) -> Future[bool]:
-        with _deaf_to_ctrl_c():  # until the workers can be so themselves; what was typed is heard afterwards
+        with ctrl_c.held_back():  # until the workers can be deaf themselves
             return self._executor.submit(_do_in_worker, job)
 
     def pass_on(self, jobs: dict[str, Job], tell: Listener) -> None:
@@ -164,19 +164,6 @@ class _Pool:
         self._executor.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
             worker.kill()  # which none can be deaf to; files are written whole, and the rest is gone on with
-
-
-@contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Hold SIGINT back in this thread, and in the processes that it starts, where the system can."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 _place: Workplace

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 
 from bottleneck_lab import extend
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.runs import slurm_queue
+from bottleneck_lab.runs import ctrl_c, slurm_queue
 from bottleneck_lab.runs.engines import protocol
 from bottleneck_lab.runs.engines.local import Processes
 from bottleneck_lab.runs.engines.protocol import Engine, Event, Listener, Records, WorkerDiedError
@@ -111,6 +111,7 @@ class Task(protocol.Task):
         super().__init__(job)
         self._engine = engine
         self.number: str | None = None  # Slurm's, once it is submitted
+        self.is_ours = True  # and not that of another command, which waits for it, too
         self.running = False
         self.missing_since: float | None = None
         self.records = Records(job)
@@ -128,6 +129,7 @@ class SlurmEngine(Engine):
     """Jobs that are submitted in a row go to Slurm as an array, `together` of them in each element.
 
     Which job has which number is noted: a command that is started again finds it there, and waits for it.
+    What a killed command has submitted becomes its own; what a living one has submitted is left to that.
     """
 
     def __init__(
@@ -142,9 +144,11 @@ class SlurmEngine(Engine):
         self._looked = self._answered = time.monotonic()
         self._states: dict[str, str] = {}
         self._clear_away()
+        self._alive = slurm_queue.register(place.results)
 
     def _clear_away(self) -> None:
-        """Remove notes of jobs that Slurm no longer has, and what submitit has kept of them."""
+        """Remove notes of jobs that Slurm no longer has, and what else is left of them and of who waited."""
+        slurm_queue.forget_the_dead(self.place.results)
         left = [(path, path.name.partition("_")[0]) for path in self._executor.folder.glob("*_*")]
         notes = list(slurm_queue.read_all(self.place.results))
         self._states = slurm_queue.states()  # last, so that what another command submits now is not touched
@@ -163,19 +167,23 @@ class SlurmEngine(Engine):
 
     def is_free(self, job: Job) -> bool:
         """Whether it can be submitted, or waited for because an earlier command has submitted it."""
-        return self._number(job) is not None or super().is_free(job)
+        return self._note(job) is not None or super().is_free(job)
 
-    def _number(self, job: Job) -> str | None:
-        """Slurm's number of a job that it still has."""
+    def _note(self, job: Job) -> Queued | None:
+        """The note of a job that Slurm still has."""
         note = slurm_queue.read(self.place.results, job.id)
-        return note.number if note is not None and note.number in self._states else None
+        return note if note is not None and note.number in self._states else None
 
     def submit(self, job: Job) -> Task:
         """Take a job, or find the one that an earlier command has submitted."""
         task = Task(self, job)
-        task.number = self._number(job)
-        if task.number is None:
+        if (note := self._note(job)) is None:
             self._new.append(task)
+        else:
+            task.number = note.number
+            task.is_ours = not slurm_queue.is_waited_for(self.place.results, note)
+            if task.is_ours:
+                dataclasses.replace(note, command=slurm_queue.name_of(self._alive)).write(self.place.results)
         self._tasks[task] = None
         return task
 
@@ -191,11 +199,8 @@ class SlurmEngine(Engine):
         size = self._together
         bundles = [self._new[first : first + size] for first in range(0, len(self._new), size)]
         try:
-            with self._executor.batch():
-                submitted = [
-                    self._executor.submit(Work(tuple(task.job for task in bundle), self.place))
-                    for bundle in bundles
-                ]
+            with ctrl_c.held_back():  # until it is noted what Slurm has
+                self._submit_and_note(bundles)
         except (RuntimeError, subprocess.SubprocessError, OSError) as error:
             self._refused_since = self._refused_since or time.monotonic()
             is_known = any(task.number is not None for task in self._tasks)
@@ -206,12 +211,20 @@ class SlurmEngine(Engine):
                 f"Slurm does not take these jobs ({reason}); --workers K submits only K at a time"
             ) from error
         self._refused_since = None
+
+    def _submit_and_note(self, bundles: list[list[Task]]) -> None:
+        with self._executor.batch():
+            submitted = [
+                self._executor.submit(Work(tuple(task.job for task in bundle), self.place))
+                for bundle in bundles
+            ]
+        self._new = []
+        command = slurm_queue.name_of(self._alive)
         for bundle, job in zip(bundles, submitted, strict=True):
-            job.paths.submission_file.unlink(missing_ok=True)
             for task in bundle:
                 task.number = str(job.job_id)
-                Queued(task.job.id, task.job.run_ids, task.number).write(self.place.results)
-        self._new = []
+                Queued(task.job.id, task.job.run_ids, task.number, command).write(self.place.results)
+            job.paths.submission_file.unlink(missing_ok=True)
 
     def wait(self, tasks: Collection[protocol.Task], tell: Listener) -> list[protocol.Task]:
         """Submit what is new, and see what has become of the others."""
@@ -285,10 +298,12 @@ class SlurmEngine(Engine):
         return True
 
     def cancel(self, task: Task) -> None:
-        """Cancel the job of a task, unless other tasks are in it."""
+        """Cancel the job of a task, unless other tasks are in it, or another command waits for it."""
         self._tasks.pop(task, None)
         if task in self._new:
             self._new.remove(task)
+        if not task.is_ours:
+            return
         slurm_queue.drop(self.place.results, task.job.id)
         if task.number is not None and task.number not in {other.number for other in self._tasks}:
             slurm_queue.cancel([task.number])
@@ -296,9 +311,11 @@ class SlurmEngine(Engine):
     def shutdown(self, now: bool) -> None:
         """Leave; `now` cancels what has been submitted."""
         if now:
-            slurm_queue.cancel([task.number for task in self._tasks if task.number is not None])
-            for task in self._tasks:
+            ours = [task for task in self._tasks if task.is_ours]
+            slurm_queue.cancel([task.number for task in ours if task.number is not None])
+            for task in ours:
                 slurm_queue.drop(self.place.results, task.job.id)
+        slurm_queue.leave(self._alive)
         with contextlib.suppress(LabError):
             self._clear_away()
         for folder in (self._executor.folder, self.place.results / "queue"):
