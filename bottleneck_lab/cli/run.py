@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
 import sys
@@ -330,12 +331,20 @@ def _train(
 ) -> bool:
     """Do the jobs that are left, under the eyes of the user; whether Ctrl-C ended it."""
     from bottleneck_lab.cli.progress import watching
+    from bottleneck_lab.cli.text import notice, say
+    from bottleneck_lab.report.format import duration
     from bottleneck_lab.runs import engines, slurm_queue
     from bottleneck_lab.runs.execute import Event, drive
 
     begin = time.monotonic()
     try:
-        with writing(place.results, _KEPT), watching(jobs) as watcher:
+        with writing(place.results, _KEPT), contextlib.ExitStack() as stack:
+            engine = None
+            if left or any(slurm_queue.read_all(place.results)):  # notes to be cleared away, too
+                engine = stack.enter_context(engines.start(order.engine, place, workers, order.options))
+                if left and engine.notice:
+                    notice(engine.notice)
+            watcher = stack.enter_context(watching(jobs))
 
             def listener(event: Event) -> None:
                 watcher(event)
@@ -346,15 +355,11 @@ def _train(
             for job in jobs:
                 if job.id not in unfinished:
                     listener(Event(job, 1.0))
-            if left or any(slurm_queue.read_all(place.results)):  # notes to be cleared away, too
-                with engines.start(order.engine, place, workers, order.options) as engine:
-                    drive(left, engine, listener)
+            if engine is not None:
+                drive(left, engine, listener)
     except KeyboardInterrupt:
         return True
     finally:
-        from bottleneck_lab.cli.text import say
-        from bottleneck_lab.report.format import duration
-
         say(f"trained for {duration(time.monotonic() - begin)}")
         for line in tracking.where_to_look() if tracking is not None else []:
             say(line)

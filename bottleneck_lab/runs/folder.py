@@ -46,6 +46,13 @@ class RunFolder:
         """The records of `metrics.jsonl`, an epoch each."""
         return files.read_json_lines(self.path / "metrics.jsonl")
 
+    def records_size(self) -> int:
+        """Bytes of `metrics.jsonl`, for those who look often whether there is something new."""
+        try:
+            return (self.path / "metrics.jsonl").stat().st_size
+        except OSError:
+            return 0
+
     def environment(self) -> dict[str, Any]:
         """The content of `environment.json`."""
         return files.read_json(self.path / "environment.json") or {}

@@ -141,7 +141,7 @@ def test_a_run_that_failed_is_named_and_the_exit_code_is_1(mini, tmp_path):
 LONG = ("--tier", "smoke", "--dataset", "digits", "--set", "train.epochs=40")
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=150):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

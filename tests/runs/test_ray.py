@@ -10,8 +10,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
+
+from bottleneck_lab.config import load
+from bottleneck_lab.runs.engines import read_options
+from bottleneck_lab.runs.engines.protocol import WorkerDiedError
+from bottleneck_lab.runs.engines.ray import RayEngine
+from bottleneck_lab.runs.jobs import plan_jobs
+from bottleneck_lab.runs.plan import Data, make_plan
+from bottleneck_lab.runs.work import Workplace
 
 pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
@@ -135,3 +144,42 @@ def test_a_node_that_is_killed_takes_no_run_with_it_and_the_summary_is_that_of_t
     assert contents(there) == contents(here)
     assert len(contents(there)) == 1 + 4 * 4
     assert not list(there.glob("results/**/checkpoints/*.json"))
+
+
+# -------------------------------------------------------------------------- a Ray whose words are made up
+
+
+def engine_on(ray, nodes, results, *options):
+    """An engine on nodes of so many processors and GPUs."""
+    resources = [{"CPU": float(cpus), "GPU": float(gpus)} for cpus, gpus in nodes]
+    total = {key: sum(each[key] for each in resources) for key in ("CPU", "GPU")}
+    ray.exceptions = pytest.importorskip("ray").exceptions
+    ray.nodes.return_value = [{"Alive": True, "Resources": each} for each in resources]
+    ray.nodes.return_value += [{"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}}]
+    ray.cluster_resources.return_value = total
+    return RayEngine(ray, Workplace(results, "cpu"), None, read_options("ray", options))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "options", "asked"),
+    [
+        ([(2, 0)], ["cpus=2"], None),
+        ([(2, 0), (2, 0)], ["cpus=3"], "asks for 3 processors: "),
+        ([(2, 0)], ["gpus=1"], "asks for 1 processor and a GPU: "),
+        ([(1, 1), (4, 0)], ["cpus=2", "gpus=1"], "asks for 2 processors and a GPU: "),
+        ([(4, 1)], ["cpus=2", "gpus=1", "per_gpu=4"], None),
+        ([], [], "asks for 1 processor: "),
+    ],
+)
+def test_what_no_node_has_room_for_is_said_at_the_start(nodes, options, asked, tmp_path):
+    notice = engine_on(MagicMock(), nodes, tmp_path, *options).notice
+    assert (notice == "") if asked is None else (asked in notice)
+
+
+def test_a_run_that_does_not_come_back_is_tried_again(mini, tmp_path):
+    [job, *_] = plan_jobs(make_plan(load(str(mini)), "smoke", Data(("digits",)), None, {}).runs())
+    ray = MagicMock()
+    ray.get.return_value = {}
+    engine = engine_on(ray, [(2, 0)], tmp_path)
+    with pytest.raises(WorkerDiedError, match=f"nothing has come back of run {job.runs[0].id}"):
+        engine.receive(job, None)

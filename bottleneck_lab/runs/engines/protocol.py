@@ -96,6 +96,7 @@ class Engine(ABC):
     """
 
     dies_as_one = False  # whether a process that dies takes along what other processes are at work on
+    notice = ""  # what must be known by those who are going to wait
 
     def __init__(self, place: Workplace) -> None:
         self.place = place

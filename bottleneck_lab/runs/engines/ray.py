@@ -31,7 +31,7 @@ from bottleneck_lab.runs.engines.protocol import (
     Records,
     WorkerDiedError,
 )
-from bottleneck_lab.runs.folder import RunFolder
+from bottleneck_lab.runs.folder import FINAL, RunFolder
 from bottleneck_lab.runs.jobs import Job
 from bottleneck_lab.runs.under_way import UnderWay
 from bottleneck_lab.runs.work import Workplace, do
@@ -131,6 +131,7 @@ class RayEngine(Engine):
         self._gpus = gpus / options.per_gpu
         if not gpus and kind == "auto":
             kind = "cpu"  # what is not reserved is not used
+        self.notice = _lack(ray.nodes(), options.cpus, self._gpus)
         self._remote = ray.remote(_do_remotely).options(
             num_cpus=options.cpus, num_gpus=self._gpus, max_retries=RETRIES, name="bottleneck_lab run"
         )
@@ -218,7 +219,7 @@ class RayEngine(Engine):
         """Write what a task has left into the folders of the job's runs, or why it has left nothing.
 
         Raises:
-            WorkerDiedError: it has died, and so have those that Ray tried after it.
+            WorkerDiedError: it has died, and so have those that Ray tried after it; or it has left a run out.
             LabError: what it said that no other task would survive.
         """
         errors = self._ray.exceptions
@@ -233,8 +234,11 @@ class RayEngine(Engine):
             cause = f"{type(error).__name__}, each time after {RETRIES} retries by Ray"
             raise WorkerDiedError(cause, str(error)) from error
         for run in job.runs:
+            folder = RunFolder(self.place.results, run.id)
             if run.id in left:
-                RunFolder(self.place.results, run.id).receive(run, left[run.id])
+                folder.receive(run, left[run.id])
+            elif folder.status() not in FINAL:
+                raise WorkerDiedError(f"nothing has come back of run {run.id}")
         self.place.forget(job)
 
     def kill(self, ref: Any) -> None:
@@ -247,6 +251,18 @@ class RayEngine(Engine):
             for task in self._tasks.values():
                 task.cancel()
         self._ray.shutdown()
+
+
+def _lack(nodes: list[dict[str, Any]], cpus: int, gpus: float) -> str:
+    """What to say where no node has room for a run, even if it had nothing else to do; else nothing."""
+    rooms = [node["Resources"] for node in nodes if node["Alive"]]
+    if any(room.get("CPU", 0) >= cpus and room.get("GPU", 0) >= gpus for room in rooms):
+        return ""
+    asked = f"{cpus} processor{'s' if cpus > 1 else ''}{' and a GPU' if gpus else ''}"
+    return (
+        f"No node of this cluster has room for a run, which asks for {asked}: the runs wait until one joins "
+        "that has. To ask for less: --engine-option cpus=1, or gpus=0"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

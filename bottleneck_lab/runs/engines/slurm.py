@@ -115,6 +115,7 @@ class Task(protocol.Task):
         self.running = False
         self.missing_since: float | None = None
         self.records = Records(job)
+        self.records_size = 0
 
     def result(self) -> bool:
         """What the worker has said; its folders are there already."""
@@ -259,7 +260,11 @@ class SlurmEngine(Engine):
         if not task.running:
             task.running = True
             tell(Event(task.job, 0.0))
-        for record in RunFolder(self.place.results, task.job.runs[0].id).records():
+        folder = RunFolder(self.place.results, task.job.runs[0].id)
+        if (size := folder.records_size()) == task.records_size:
+            return
+        task.records_size = size
+        for record in folder.records():
             task.records.tell(record, tell)
 
     def _is_over(self, task: Task) -> bool:
