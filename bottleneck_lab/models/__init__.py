@@ -95,7 +95,7 @@ def image_network(model: ImageNetworkSettings, channels: int = 3, classes: int =
 
 
 def cost_of(run: RunSettings) -> Cost:
-    """What a run's network costs; counted without allocating it, if nothing in it comes from outside.
+    """What a run's network costs, counted in a forward pass of one example.
 
     Raises:
         LabError: something that was added, and of which no network can be made.
@@ -107,7 +107,7 @@ def cost_of(run: RunSettings) -> Cost:
 def _cost(model: ModelSettings, data: DataSettings) -> Cost:
     added = [name for registry, name in model.names() if name in registry.added]
     try:
-        return _counted(model, data, "cpu" if added else "meta")  # what is added may need real numbers
+        return _counted(model, data)
     except LabError:
         raise
     except Exception as error:
@@ -119,12 +119,14 @@ def _cost(model: ModelSettings, data: DataSettings) -> Cost:
         ) from error
 
 
-def _counted(model: ModelSettings, data: DataSettings, device: str) -> Cost:
-    with torch.device(device):
-        network = build(model, data)
+def _counted(model: ModelSettings, data: DataSettings) -> Cost:
+    # With numbers: shapes alone (the meta device) take five times as long, and what is added may need them.
     shape = (1, *data.shape) if isinstance(data, ImageSettings) else (1, 1, data.coordinates)
+    with torch.device("cpu"), torch.random.fork_rng(devices=()):
+        network = build(model, data)
+        multiply_adds = madds(network, *shape)
     depthwise = sum(
         isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1
         for module in network.modules()
     )
-    return Cost(parameters(network), madds(network, *shape), network.shortcuts, depthwise)  # type: ignore[arg-type]
+    return Cost(parameters(network), multiply_adds, network.shortcuts, depthwise)  # type: ignore[arg-type]

@@ -48,8 +48,7 @@ STEPS: dict[type[nn.Module], tuple[str, ...]] = {
 
 
 def _draw_image_block(settings: ModelSettings, data: ImageSettings) -> str:
-    from_outside = any(name in registry.added for registry, name in settings.names())
-    with torch.device("cpu" if from_outside else "meta"):  # what is added may need real numbers
+    with torch.device("cpu"), torch.random.fork_rng(devices=()):
         network = build(settings, data).eval()
         shapes = _shapes(network, torch.zeros(1, *data.shape))
     blocks = list(network.get_submodule("blocks").children())

@@ -63,6 +63,16 @@ def test_for_cifar_it_keeps_the_parameters_and_costs_88_million(
     assert (cost_of(cifar).params, cost_of(cifar).madds) == (2_236_682, 87_976_448)
 
 
+def test_counting_costs_draws_no_number_that_anybody_else_would_have_drawn(
+    mobilenet: Settings, run: Callable[..., RunSettings]
+) -> None:
+    torch.manual_seed(7)
+    undisturbed = torch.rand(3)
+    torch.manual_seed(7)
+    cost_of(run(mobilenet("mobilenet_v2_small", head_width=12), dataset="cifar10"))  # not counted before
+    torch.testing.assert_close(torch.rand(3), undisturbed, rtol=0, atol=0)
+
+
 def test_the_network_for_cpus_costs_3_to_5_million_in_bottlenecks_of_8_to_48_channels(
     mobilenet: Settings, run: Callable[..., RunSettings]
 ) -> None:
