@@ -20,7 +20,7 @@ Tier = Literal["smoke", "quick", "laptop", "paper"]
 TIERS: dict[Tier, str] = {
     "smoke": "seconds; shows that everything runs and carries no conclusion",
     "quick": "minutes on 2 cores; carries large effects only",
-    "laptop": "hours on 2 cores; small networks trained on all images, for effects of a point or so",
+    "laptop": "hours on 2 cores; small networks trained on all images, for effects of a few points",
     "paper": "days on a GPU; the paper's network and a full recipe",
 }
 

@@ -15,7 +15,7 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.repeat import repeat_command
 from bottleneck_lab.runs import files
-from bottleneck_lab.stats import seeds_needed
+from bottleneck_lab.stats import seeds_to_decide
 from bottleneck_lab.stats.intervals import t_quantile
 
 LEDGER = "CLAIMS.md"
@@ -27,10 +27,10 @@ came out here, and the command that repeats it. Estimates and 95 % intervals ove
 points, or in the unit of the measure that is named; they are positive where the claim says so. p is
 Holm's over all claims of an ablation; a claim of equivalence has that of two one-sided tests. Questions,
 claims, margins and numbers of seeds stood in `experiments/` before the runs (other seeds: in
-[README.md](README.md), which also says what was learnt). For an open claim the last column says how many
-seeds would decide it, if it were the only one and what was found true: the interval is then narrower than
-the estimate, or than the margin where that is larger. This page is made by `make-figures` from the records
-beside it."""
+[README.md](README.md), which also says what was learnt). A claim of equivalence can be contradicted, by a
+difference that is larger than its margin; the p shown is still that of the equivalence. For an open claim
+the last column says how many seeds would decide it among as many claims, if the estimate and the spread
+that were found were true. This page is made by `make-figures` from the records beside it."""
 
 _HEADINGS = "claim, in the paper, paper, data, ours, 95 %, p (Holm), seeds, verdict, to decide"
 _RULE = "| --- | --- | --- | --- | ---: | --- | ---: | ---: | --- | ---: |"
@@ -109,16 +109,19 @@ def _section(entry: _Entry) -> Iterator[str]:
             fmt.p_value(claim["p_holm"]),
             str(claim["n_seeds"]),
             f"**{claim['verdict']}**",
-            _to_decide(claim),
+            _to_decide(claim, entry.summary["claims"]),
         )
         yield f"| {' | '.join(cells)} |"
 
 
-def _to_decide(claim: dict[str, Any]) -> str:
-    """How many seeds of the same spread bring an open claim's interval down to what would decide it."""
+def _to_decide(claim: dict[str, Any], claims: Sequence[dict[str, Any]]) -> str:
+    """How many seeds would decide an open claim among these, if what was found were true."""
     n = claim["n_seeds"]
     if claim["verdict"] != "inconclusive" or claim["ci_low"] is None or claim["ci_low"] == claim["ci_high"]:
         return fmt.DASH
     deviation = (claim["ci_high"] - claim["ci_low"]) / 2 * math.sqrt(n) / t_quantile(0.975, n - 1)
-    shown = abs(claim["estimate"]) if claim["kind"] == "difference" else 0.0
-    return f"{seeds_needed(deviation, max(shown, claim['margin'])):,}"
+    of_kind = sum(each["kind"] == claim["kind"] for each in claims)
+    seeds = seeds_to_decide(
+        claim["kind"], claim["estimate"], deviation, claim["margin"], len(claims), of_kind
+    )
+    return fmt.DASH if seeds is None else f"{seeds:,}"

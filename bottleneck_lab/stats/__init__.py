@@ -12,7 +12,7 @@ from bottleneck_lab.stats.intervals import (
     mean_band,
     mean_interval,
 )
-from bottleneck_lab.stats.judgement import Judgement, Kind, Question, Verdict, judge
+from bottleneck_lab.stats.judgement import Judgement, Kind, Question, Verdict, judge, seeds_to_decide
 from bottleneck_lab.stats.planning import detectable_effect, seeds_needed
 from bottleneck_lab.stats.significance import beyond_margin_test, equivalence_test, holm, t_test
 from bottleneck_lab.stats.welch import welch
@@ -35,6 +35,7 @@ __all__ = [
     "mean_interval",
     "paired_contrast",
     "seeds_needed",
+    "seeds_to_decide",
     "t_test",
     "welch",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from bottleneck_lab.stats.intervals import mean_interval
-from bottleneck_lab.stats.planning import detectable_effect
+from bottleneck_lab.stats.planning import detectable_effect, seeds_needed
 from bottleneck_lab.stats.sample import describe
 from bottleneck_lab.stats.significance import beyond_margin_test, check_margin, equivalence_test, holm, t_test
 
@@ -102,6 +102,31 @@ def judge(questions: Sequence[Question], alpha: float = 0.05) -> list[Judgement]
         _judgement(question, p, p_holm, second, alpha, n_claims)
         for question, p, p_holm, second in zip(questions, p_main, p_main_holm, p_second_holm, strict=True)
     ]
+
+
+def seeds_to_decide(
+    kind: Kind, estimate: float, sd: float, margin: float, claims: int, of_kind: int, alpha: float = 0.05
+) -> int | None:
+    """With how many seeds `judge` would decide a claim, if what was found were true, at its strictest level.
+
+    Args:
+        kind: that of the claim.
+        estimate: mean of the per-seed contrasts.
+        sd: their standard deviation.
+        margin: that of the claim.
+        claims: how many are judged together.
+        of_kind: how many of them are of this kind.
+        alpha: as for `judge`.
+
+    None where some millions would not do, because the estimate lies on the border between two verdicts.
+    """
+    shown = abs(estimate)
+    if kind == "difference":
+        ways = [(shown, 1 - alpha / claims), (margin - shown, 1 - 2 * alpha / of_kind)]
+    else:
+        ways = [(margin - shown, 1 - 2 * alpha / claims), (shown - margin, 1 - alpha / of_kind)]
+    numbers = [seeds_needed(sd, half_width, level) for half_width, level in ways if half_width > sd / 1000]
+    return max(SEEDS_FOR_A_VERDICT, min(numbers)) if numbers else None
 
 
 def _main_p(question: Question) -> float | None:

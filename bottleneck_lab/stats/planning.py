@@ -10,6 +10,8 @@ from scipy import special
 
 from bottleneck_lab.stats.intervals import t_quantile
 
+NORMAL = 1_000_000  # seeds from which on Student's t is taken for normal
+
 
 def detectable_effect(sd: float, n: int, power: float = 0.8, alpha: float = 0.05) -> float | None:
     """The smallest true mean that a two-sided paired t test with `n` seeds finds with `power`.
@@ -28,20 +30,25 @@ def detectable_effect(sd: float, n: int, power: float = 0.8, alpha: float = 0.05
     return sd * _detectable_in_sd(n, power, alpha)
 
 
-def seeds_needed(sd: float, half_width: float) -> int:
-    """The smallest number of seeds (at least 2) that brings a mean's 95 % t interval down to ± `half_width`.
+def seeds_needed(sd: float, half_width: float, level: float = 0.95) -> int:
+    """The smallest number of seeds (at least 2) that brings a mean's t interval down to ± `half_width`.
 
     `sd` is what the spread over seeds is expected to be, in the unit of `half_width`. To halve an interval
     ask for half of its half-width.
 
-    Raises ValueError for a negative or infinite sd and a half-width that is not positive.
+    Raises ValueError for a negative or infinite sd, a half-width that is not positive, and a level outside
+    (0, 1).
     """
     _check_sd(sd)
     if not half_width > 0:
         raise ValueError(f"a half-width is positive, got {half_width}")
-    # Student's quantile is larger than the normal one, so no smaller number can do and few larger are tried.
-    n = max(2, math.ceil((float(special.ndtri(0.975)) * sd / half_width) ** 2))
-    while t_quantile(0.975, n - 1) * sd / math.sqrt(n) > half_width:
+    if not 0 < level < 1:
+        raise ValueError(f"a level lies between 0 and 1, got {level}")
+    upper = (1 + level) / 2
+    # Student's quantile is larger than the normal one, so no smaller number can do and few larger are tried:
+    # none where the two are equal to six digits, and the next number would be no narrower in a float.
+    n = max(2, math.ceil((float(special.ndtri(upper)) * sd / half_width) ** 2))
+    while n < NORMAL and t_quantile(upper, n - 1) * sd / math.sqrt(n) > half_width:
         n += 1
     return n
 

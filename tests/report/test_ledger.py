@@ -72,8 +72,9 @@ def test_an_open_claim_says_how_many_seeds_would_decide_it(folder):
     row = next(line for line in ledger([folder]).splitlines() if line.startswith("| Shortcuts are better"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[2:6] == ["+1.51 points (ImageNet)", "digits", "+2.0", "[-0.5, +4.5]"]
-    # sd 0.01, half-width 0.02: t(0.975, 3) 0.01 / 2 = 0.0159 is narrow enough, with three seeds it is 0.0248.
-    assert cells[7:] == ["3", "**inconclusive**", "4"]
+    # sd 0.01, half-width 0.02, two claims: t(0.9875, 4) 0.01 / sqrt(5) = 0.0156 is narrow enough, with four
+    # seeds it is 0.0209.
+    assert cells[7:] == ["3", "**inconclusive**", "5"]
 
 
 def test_verdicts_are_counted(folder):

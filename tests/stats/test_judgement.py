@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from scipy import stats
 
 from bottleneck_lab.stats import (
@@ -9,6 +11,7 @@ from bottleneck_lab.stats import (
     equivalence_test,
     judge,
     mean_interval,
+    seeds_to_decide,
     t_test,
 )
 
@@ -188,3 +191,36 @@ def test_a_question_that_cannot_be_judged_cannot_be_asked(kind, margin, complain
 def test_alpha_is_a_small_probability(alpha):
     with pytest.raises(ValueError, match=f"got {alpha}"):
         judge([], alpha)
+
+
+def contrasts(mean, sd, n):
+    """Values with exactly this mean and standard deviation."""
+    spread = np.linspace(-1, 1, n)
+    return tuple(mean + sd * spread / spread.std(ddof=1))
+
+
+@pytest.mark.parametrize("kind", ["difference", "equivalence"])
+@given(
+    mean=st.floats(-0.03, 0.03),
+    sd=st.floats(0.002, 0.03),
+    others=st.lists(st.sampled_from(["difference", "equivalence"]), max_size=11),
+)
+def test_seeds_to_decide_is_the_first_number_with_which_judge_would(kind, mean, sd, others):
+    margin = 0.01
+    assume(abs(mean) > 0.002)
+    assume(abs(abs(mean) - margin) > 0.002)
+    nothing = [Question((-1.0, 0.0, 1.0), other, margin) for other in others]  # p = 1, or nearly so
+
+    def verdict(n):
+        return judge([Question(contrasts(mean, sd, n), kind, margin), *nothing])[0].verdict
+
+    n = seeds_to_decide(kind, mean, sd, margin, 1 + len(others), 1 + others.count(kind))
+    assert verdict(n) != "inconclusive"
+    assert n == 3 or verdict(n - 1) == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("kind", "estimate"), [("equivalence", 0.01), ("equivalence", -0.01), ("equivalence", 0.01 + 1e-9)]
+)
+def test_on_the_border_between_two_verdicts_no_number_of_seeds_decides(kind, estimate):
+    assert seeds_to_decide(kind, estimate, sd=0.01, margin=0.01, claims=1, of_kind=1) is None

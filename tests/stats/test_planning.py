@@ -86,6 +86,10 @@ def test_halving_an_interval_of_three_seeds_takes_two_more():
     assert seeds_needed(0.01, half_width / 2) == 5
 
 
+def test_a_needle_in_a_haystack_takes_as_many_seeds_as_the_normal_distribution_says():
+    assert seeds_needed(1.0, 1e-9) == pytest.approx(1.959964**2 * 1e18)
+
+
 def test_no_spread_needs_the_two_seeds_that_show_it():
     assert seeds_needed(0.0, 0.01) == 2
 
