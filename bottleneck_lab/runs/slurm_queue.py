@@ -1,7 +1,13 @@
-"""Which jobs Slurm has been given: notes in a results folder that outlive the command that left them."""
+"""Which jobs Slurm has been given: notes in a results folder that outlive the command that left them.
+
+Several commands may use the folder at a time. Each holds a lock of its own as long as it lives, by which the
+others see that it waits for the jobs that it has noted; and whoever submits or clears away is `alone`.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 import subprocess
 from collections.abc import Collection, Iterator
@@ -14,6 +20,7 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files, under_way
 
 _GONE = ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL", "DEADLINE")
+ANSWER_SECONDS = 60.0  # that Slurm has
 
 
 @dataclass(frozen=True)
@@ -24,21 +31,45 @@ class Queued:
         job: its id.
         runs: the ids of its runs.
         number: Slurm's, of a job of its own or of an array's element; several jobs may share one.
-        command: the command that waits for it, by the name that `register` gave it.
+        command: the command that waits for it, by its `name_of`.
     """
 
     job: str
     runs: tuple[str, ...]
     number: str
-    command: str
+    command: str = ""
 
     def write(self, results: Path) -> None:
         """Leave the note."""
         files.write_json(_path(results, self.job), asdict(self))
 
 
+def read(results: Path, job: str) -> Queued | None:
+    """The note of a job; None if there is none."""
+    return _read(_path(results, job))
+
+
+def read_all(results: Path) -> Iterator[Queued]:
+    """All notes, whatever has become of their jobs."""
+    for path in sorted((results / "queue").glob("*.json")):
+        if (found := _read(path)) is not None:
+            yield found
+
+
+def drop(results: Path, job: str) -> None:
+    """Remove the note of a job."""
+    _path(results, job).unlink(missing_ok=True)
+
+
+def alone(results: Path) -> filelock.BaseFileLock:
+    """A lock for those who submit, or clear away what is left of jobs and commands."""
+    path = results / "checkpoints" / "slurm.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return filelock.FileLock(path)
+
+
 def register(results: Path) -> filelock.BaseFileLock:
-    """A lock that tells others, as long as it is held, that this command lives."""
+    """A lock that tells others, as long as it is held, that this command lives; for one that is `alone`."""
     path = results / "queue" / f"{secrets.token_hex(8)}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path)
@@ -63,27 +94,10 @@ def is_waited_for(results: Path, note: Queued) -> bool:
 
 
 def forget_the_dead(results: Path) -> None:
-    """Remove the locks of commands that were killed."""
+    """Remove the locks of commands that were killed; for one that is `alone`."""
     for path in (results / "queue").glob("*.lock"):
         if not under_way.is_held(path):
             path.unlink(missing_ok=True)
-
-
-def read(results: Path, job: str) -> Queued | None:
-    """The note of a job; None if there is none."""
-    return _read(_path(results, job))
-
-
-def read_all(results: Path) -> Iterator[Queued]:
-    """All notes, whatever has become of their jobs."""
-    for path in sorted((results / "queue").glob("*.json")):
-        if (found := _read(path)) is not None:
-            yield found
-
-
-def drop(results: Path, job: str) -> None:
-    """Remove the note of a job."""
-    _path(results, job).unlink(missing_ok=True)
 
 
 def in_slurm(results: Path) -> list[Queued]:
@@ -102,19 +116,28 @@ def states() -> dict[str, str]:
     Raises:
         LabError: Slurm does not answer.
     """
-    command = ["squeue", "--me", "--noheader", "--array", "--format=%i|%T"]
+    command = ["squeue", "--me", "--all", "--noheader", "--array", "--format=%i|%T"]
+    everything = {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=ANSWER_SECONDS, env=everything
+        )
     except (OSError, subprocess.SubprocessError) as error:
         raise LabError(f"Slurm does not answer: {error}") from error
     rows = (line.split("|") for line in done.stdout.splitlines() if "|" in line)
     return {number.strip(): state for number, state in rows if state not in _GONE}
 
 
-def cancel(numbers: Collection[str]) -> None:
-    """Take jobs out of the queue, and end those that run."""
-    if numbers:
-        subprocess.run(["scancel", *sorted(set(numbers))], check=False, capture_output=True)
+def cancel(numbers: Collection[str]) -> bool:
+    """Take jobs out of the queue, and end those that run; whether Slurm has heard."""
+    if not numbers:
+        return True
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(
+            ["scancel", *sorted(set(numbers))], check=True, capture_output=True, timeout=ANSWER_SECONDS
+        )
+        return True
+    return False
 
 
 def _path(results: Path, job: str) -> Path:

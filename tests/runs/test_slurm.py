@@ -205,7 +205,7 @@ def said(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "squeue").touch()
     scripts = {
-        "sbatch": "echo Submitted batch job 7",
+        "sbatch": f'cat "$1" > {folder}/sbatch; echo Submitted batch job 7',
         "squeue": f"cat {folder}/squeue",
         "scancel": f'echo "$@" >> {folder}/scancel',
         "scontrol": "echo JobId=7 JobState=OUT_OF_MEMORY",
@@ -255,11 +255,13 @@ def test_a_job_that_raises_outside_of_training_is_worth_another_try(said, jobs, 
 
 
 def test_a_refusal_at_first_is_final_and_later_is_waited_out(said, jobs, tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm_module, "RETRY_SECONDS", 0.0)
     sbatch = tmp_path / "bin" / "sbatch"
     takes, refuses = sbatch.read_text(), "#!/bin/sh\necho 'sbatch: error: no such partition' >&2; exit 1\n"
     sbatch.write_text(refuses)
     with pytest.raises(LabError, match="Slurm does not take these jobs"), engine_on(tmp_path) as engine:
         engine.wait([engine.submit(jobs[0])], ignore)
+    assert not (tmp_path / "slurm").exists()
     sbatch.write_text(takes)
     (said / "squeue").write_text("7|RUNNING\n")
     with engine_on(tmp_path) as engine:
@@ -267,16 +269,93 @@ def test_a_refusal_at_first_is_final_and_later_is_waited_out(said, jobs, tmp_pat
         assert engine.wait([first], ignore) == []
         sbatch.write_text(refuses)
         second = engine.submit(jobs[1])
-        assert engine.wait([first, second], ignore) == []
+        for _ in range(3):
+            assert engine.wait([first, second], ignore) == []
+        assert second.number is None
+        assert not [path for path in (tmp_path / "slurm").glob("*.pkl") if "_" not in path.name]
         assert not (said / "scancel").exists()
         sbatch.write_text(takes)
         assert engine.wait([first, second], ignore) == []
         assert second.number == "7"
-        monkeypatch.setattr(slurm_module, "PATIENCE_SECONDS", 0.0)
-        sbatch.write_text(refuses)
-        third = engine.submit(jobs[2])
-        with pytest.raises(LabError, match="Slurm does not take these jobs"):
-            engine.wait([first, second, third], ignore)
+
+
+def test_what_slurm_has_and_cannot_be_noted_is_cancelled(said, jobs, tmp_path, monkeypatch):
+    def write(note, results):
+        raise OSError(122, "Disk quota exceeded")
+
+    monkeypatch.setattr(slurm_queue.Queued, "write", write)
+    with pytest.raises(OSError, match="quota"), engine_on(tmp_path) as engine:
+        engine.wait([engine.submit(job) for job in jobs[:3]], ignore)
+    assert (said / "scancel").read_text() == "7_0 7_1 7_2\n"
+
+
+def test_a_slurm_that_does_not_answer_keeps_its_jobs_and_a_command_that_is_started_again_finds_them(
+    said, jobs, tmp_path, monkeypatch
+):
+    (said / "squeue").write_text("7|RUNNING\n")
+    monkeypatch.setattr(slurm_module, "PATIENCE_SECONDS", 0.0)
+    answers = (tmp_path / "bin" / "squeue").read_text()
+
+    def falls_silent(event):
+        (tmp_path / "bin" / "squeue").write_text("#!/bin/sh\nexit 1\n")
+
+    with pytest.raises(LabError, match="its jobs are left to it"), engine_on(tmp_path) as engine:
+        drive(jobs[:1], engine, falls_silent)
+    assert not (said / "scancel").exists()
+    (tmp_path / "bin" / "squeue").write_text(answers)
+    engine = engine_on(tmp_path)
+    assert engine.submit(jobs[0]).number == "7"
+    engine.shutdown(now=False)
+
+
+def test_what_slurm_does_not_cancel_stays_noted(said, jobs, tmp_path):
+    (said / "squeue").write_text("7|RUNNING\n")
+    (tmp_path / "bin" / "scancel").write_text("#!/bin/sh\nexit 1\n")
+    engine = engine_on(tmp_path)
+    engine.wait([engine.submit(jobs[0])], ignore)
+    engine.shutdown(now=True)
+    assert [note.number for note in slurm_queue.read_all(tmp_path)] == ["7"]
+
+
+def test_a_command_that_begins_takes_nothing_from_one_that_has_not_looked_yet(said, jobs, tmp_path):
+    first = engine_on(tmp_path)
+    task = first.submit(jobs[0])
+    first.wait([task], ignore)  # job 7 has left Slurm already
+    leave_result(tmp_path, "success", "cannot do that")
+    engine_on(tmp_path).shutdown(now=False)
+    assert first.wait([task], ignore) == [task]
+    with pytest.raises(LabError, match="Slurm job 7: cannot do that"):
+        task.result()
+    first.shutdown(now=False)
+
+
+def test_two_commands_that_want_the_same_job_submit_it_once(said, jobs, tmp_path):
+    first, second = engine_on(tmp_path), engine_on(tmp_path)
+    tasks = [engine.submit(jobs[0]) for engine in (first, second)]
+    (said / "squeue").write_text("7|RUNNING\n")
+    first.wait(tasks[:1], ignore)
+    (tmp_path / "bin" / "sbatch").write_text("#!/bin/sh\necho Submitted batch job 8\n")
+    second.wait(tasks[1:], ignore)
+    assert [task.number for task in tasks] == ["7", "7"]
+    assert [task.is_ours for task in tasks] == [True, False]
+    for engine in (second, first):
+        engine.shutdown(now=False)
+
+
+def test_a_result_that_cannot_be_read_is_worth_another_try(said, jobs, tmp_path):
+    engine = engine_on(tmp_path)
+    task = engine.submit(jobs[0])
+    engine.wait([task], ignore)
+    (tmp_path / "slurm" / "7_0_result.pkl").write_bytes(b"")
+    with pytest.raises(WorkerDiedError, match="Slurm job 7: what it said cannot be read"):
+        task.result()
+    engine.shutdown(now=False)
+
+
+def test_what_the_user_hides_from_squeue_is_not_gone(said, jobs, tmp_path, monkeypatch):
+    (tmp_path / "bin" / "squeue").write_text('#!/bin/sh\necho "7|${SQUEUE_STATES:-PENDING}"\n')
+    monkeypatch.setenv("SQUEUE_STATES", "RUNNING")
+    assert slurm_queue.states() == {"7": "PENDING"}
 
 
 def test_a_job_that_leaves_nothing_has_died_of_what_slurm_says_with_the_end_of_its_log(said, jobs, tmp_path):
@@ -291,16 +370,14 @@ def test_a_job_that_leaves_nothing_has_died_of_what_slurm_says_with_the_end_of_i
         assert died.value.log == "slurmstepd: error: killed"
 
 
-def test_runs_that_share_a_gpu_are_one_job_which_ends_when_the_last_is_cancelled(said, jobs, tmp_path):
-    with engine_on(tmp_path, "per_gpu=2") as engine:
-        tasks = [engine.submit(job) for job in jobs[:2]]
-        (said / "squeue").write_text("7|RUNNING\n")
-        assert engine.wait(tasks, ignore) == []
-        assert {note.number for note in slurm_queue.read_all(tmp_path)} == {"7"}
-        tasks[0].cancel()
-        assert not (said / "scancel").exists()
-        tasks[1].cancel()
-        assert (said / "scancel").read_text() == "7\n"
+def test_runs_that_share_a_gpu_are_one_job(said, jobs, tmp_path):
+    engine = engine_on(tmp_path, "per_gpu=2")
+    tasks = [engine.submit(job) for job in jobs[:2]]
+    (said / "squeue").write_text("7|RUNNING\n")
+    assert engine.wait(tasks, ignore) == []
+    assert {note.number for note in slurm_queue.read_all(tmp_path)} == {"7"}
+    assert "--cpus-per-task=2" in (said / "sbatch").read_text().partition("srun")[2]
+    engine.shutdown(now=True)
 
 
 def test_ctrl_c_cancels_what_was_submitted_once(said, jobs, tmp_path):

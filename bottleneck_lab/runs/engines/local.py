@@ -80,10 +80,6 @@ class Task(protocol.Task):
                 ) from None
             raise WorkerDiedError("killed, or out of memory") from None
 
-    def cancel(self) -> None:
-        """Do not begin it; what has begun ends with the engine."""
-        self.future.cancel()
-
 
 class Processes(Engine):
     """Several jobs at a time, each in a process of one thread: the processes are kept for the next jobs.

@@ -83,10 +83,6 @@ class Task(ABC):
             OSError: likewise, of this machine's file system.
         """
 
-    @abstractmethod
-    def cancel(self) -> None:
-        """Stop it, wherever it is."""
-
 
 class Engine(ABC):
     """Takes jobs, does them somewhere, and leaves their runs' folders in the results.

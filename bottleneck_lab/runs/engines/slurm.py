@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
+import pickle
 import re
 import subprocess
 import time
@@ -27,6 +29,7 @@ from bottleneck_lab.runs.work import Workplace
 NEEDS = "submitit"
 MOST_IN_ARRAY = 1000  # Slurm's own limit, where nobody has set another
 LOOK_SECONDS = 2.0  # between questions to Slurm
+RETRY_SECONDS = 30.0  # between submissions, where Slurm has refused one
 PATIENCE_SECONDS = 600.0  # with a Slurm that does not answer
 GRACE_SECONDS = 10.0  # for a result to appear after Slurm has forgotten its job
 TIMEOUTS = 20  # how often a job that reaches its time limit is queued again, to go on from its checkpoint
@@ -97,6 +100,7 @@ def start(place: Workplace, workers: int | None, options: Options) -> SlurmEngin
         mem=options.memory,
         cpus_per_task=options.cpus * options.per_gpu,
         array_parallelism=MOST_IN_ARRAY,
+        srun_args=[f"--cpus-per-task={options.cpus * options.per_gpu}"],  # which srun does not inherit
         additional_parameters={"requeue": True},  # after a preemption, whatever is the cluster's own rule
         **({"gpus_per_node": options.gpus} if options.gpus else {}),
         **{key: value for key, value in asked.items() if value is not None},
@@ -121,10 +125,6 @@ class Task(protocol.Task):
         """What the worker has said; its folders are there already."""
         return self._engine.result(self)
 
-    def cancel(self) -> None:
-        """Take it out of Slurm's queue, or end it; those that share a GPU end when all are cancelled."""
-        self._engine.cancel(self)
-
 
 class SlurmEngine(Engine):
     """Jobs that are submitted in a row go to Slurm as an array, `together` of them in each element.
@@ -140,25 +140,29 @@ class SlurmEngine(Engine):
         self._submitit, self._executor, self._together = submitit, executor, together
         self._workers = workers
         self._new: list[Task] = []
-        self._refused_since: float | None = None
+        self._refused = -math.inf  # when Slurm last did so
         self._tasks: dict[Task, None] = {}
         self._looked = self._answered = time.monotonic()
+        self._is_lost = False  # Slurm has not answered for long
         self._states: dict[str, str] = {}
-        self._clear_away()
-        self._alive = slurm_queue.register(place.results)
+        with slurm_queue.alone(place.results):
+            self._clear_away()
+            self._alive = slurm_queue.register(place.results)
 
     def _clear_away(self) -> None:
-        """Remove notes of jobs that Slurm no longer has, and what else is left of them and of who waited."""
-        slurm_queue.forget_the_dead(self.place.results)
-        left = [(path, path.name.partition("_")[0]) for path in self._executor.folder.glob("*_*")]
-        notes = list(slurm_queue.read_all(self.place.results))
-        self._states = slurm_queue.states()  # last, so that what another command submits now is not touched
-        for note in notes:
-            if note.number not in self._states:
-                slurm_queue.drop(self.place.results, note.job)
-        there = {number.partition("_")[0] for number in self._states}
-        for path, number in left:
-            if number not in there:
+        """Remove what is left of jobs that neither Slurm nor a living command knows; only when `alone`."""
+        results = self.place.results
+        slurm_queue.forget_the_dead(results)
+        self._states = slurm_queue.states()
+        known = set(self._states)
+        for note in slurm_queue.read_all(results):
+            if note.number in known or slurm_queue.is_waited_for(results, note):
+                known.add(note.number)
+            else:
+                slurm_queue.drop(results, note.job)
+        arrays = {number.partition("_")[0] for number in known}
+        for path in self._executor.folder.glob("*"):  # of submitit; also of what was not submitted in the end
+            if path.name.partition("_")[0] not in arrays:
                 path.unlink(missing_ok=True)
 
     @property
@@ -167,26 +171,34 @@ class SlurmEngine(Engine):
         return self._workers or MOST_IN_ARRAY
 
     def is_free(self, job: Job) -> bool:
-        """Whether it can be submitted, or waited for because an earlier command has submitted it."""
+        """Whether it can be submitted, or waited for because a command has submitted it."""
         return self._note(job) is not None or super().is_free(job)
 
     def _note(self, job: Job) -> Queued | None:
-        """The note of a job that Slurm still has."""
+        """The note of a job that Slurm has, or had when a living command last looked."""
         note = slurm_queue.read(self.place.results, job.id)
-        return note if note is not None and note.number in self._states else None
+        if note is None or note.number in self._states or slurm_queue.is_waited_for(self.place.results, note):
+            return note
+        return None
 
     def submit(self, job: Job) -> Task:
-        """Take a job, or find the one that an earlier command has submitted."""
+        """Take a job, or find the one that another command has submitted."""
         task = Task(self, job)
-        if (note := self._note(job)) is None:
+        if not self._find(task):
             self._new.append(task)
-        else:
-            task.number = note.number
-            task.is_ours = not slurm_queue.is_waited_for(self.place.results, note)
-            if task.is_ours:
-                dataclasses.replace(note, command=slurm_queue.name_of(self._alive)).write(self.place.results)
         self._tasks[task] = None
         return task
+
+    def _find(self, task: Task) -> bool:
+        """Whether a job has been submitted; what a killed command has submitted becomes this one's."""
+        note = self._note(task.job)
+        if note is None:
+            return False
+        task.number = note.number
+        task.is_ours = not slurm_queue.is_waited_for(self.place.results, note)
+        if task.is_ours:
+            dataclasses.replace(note, command=slurm_queue.name_of(self._alive)).write(self.place.results)
+        return True
 
     def _hand_over(self) -> None:
         """Submit what is new, and note the numbers.
@@ -196,40 +208,49 @@ class SlurmEngine(Engine):
 
         Raises:
             LabError: Slurm does not take them.
+            OSError: it has, and that cannot be noted.
         """
-        size = self._together
-        bundles = [self._new[first : first + size] for first in range(0, len(self._new), size)]
-        try:
-            with ctrl_c.held_back():  # until it is noted what Slurm has
-                self._submit_and_note(bundles)
-        except (RuntimeError, subprocess.SubprocessError, OSError) as error:
-            self._refused_since = self._refused_since or time.monotonic()
-            is_known = any(task.number is not None for task in self._tasks)
-            if is_known and time.monotonic() - self._refused_since < PATIENCE_SECONDS:
+        with slurm_queue.alone(self.place.results), ctrl_c.held_back():  # until it is noted what Slurm has
+            self._new = [task for task in self._new if not self._find(task)]
+            if not self._new:
                 return
-            reason = ([type(error).__name__, *str(error).strip().splitlines()])[-1]
-            raise LabError(
-                f"Slurm does not take these jobs ({reason}); --workers K submits only K at a time"
-            ) from error
-        self._refused_since = None
+            size = self._together
+            bundles = [self._new[first : first + size] for first in range(0, len(self._new), size)]
+            try:
+                with self._executor.batch():
+                    submitted = [
+                        self._executor.submit(Work(tuple(task.job for task in bundle), self.place))
+                        for bundle in bundles
+                    ]
+            except (RuntimeError, subprocess.SubprocessError, OSError) as error:
+                self._refuse(error)
+                return
+            self._new = []
+            for bundle, job in zip(bundles, submitted, strict=True):
+                for task in bundle:
+                    task.number = str(job.job_id)
+            command = slurm_queue.name_of(self._alive)
+            for bundle, job in zip(bundles, submitted, strict=True):
+                job.paths.submission_file.unlink(missing_ok=True)
+                for task in bundle:
+                    note = Queued(task.job.id, task.job.run_ids, str(task.number), command)
+                    note.write(self.place.results)
 
-    def _submit_and_note(self, bundles: list[list[Task]]) -> None:
-        with self._executor.batch():
-            submitted = [
-                self._executor.submit(Work(tuple(task.job for task in bundle), self.place))
-                for bundle in bundles
-            ]
-        self._new = []
-        command = slurm_queue.name_of(self._alive)
-        for bundle, job in zip(bundles, submitted, strict=True):
-            for task in bundle:
-                task.number = str(job.job_id)
-                Queued(task.job.id, task.job.run_ids, task.number, command).write(self.place.results)
-            job.paths.submission_file.unlink(missing_ok=True)
+    def _refuse(self, error: Exception) -> None:
+        for path in self._executor.folder.glob("*.pkl"):
+            if "_" not in path.name:  # not of a job that has a number
+                path.unlink(missing_ok=True)
+        if any(task.number is not None for task in self._tasks):
+            self._refused = time.monotonic()
+            return
+        reason = ([type(error).__name__, *str(error).strip().splitlines()])[-1]
+        raise LabError(
+            f"Slurm does not take these jobs ({reason}); --workers K submits only K at a time"
+        ) from error
 
     def wait(self, tasks: Collection[protocol.Task], tell: Listener) -> list[protocol.Task]:
         """Submit what is new, and see what has become of the others."""
-        if self._new:
+        if self._new and time.monotonic() - self._refused > RETRY_SECONDS:
             self._hand_over()
         time.sleep(max(0.0, self._looked + LOOK_SECONDS - time.monotonic()))
         self._look()
@@ -249,9 +270,10 @@ class SlurmEngine(Engine):
         try:
             self._states = slurm_queue.states()
             self._answered = self._looked
-        except LabError:
+        except LabError as error:
             if self._looked - self._answered > PATIENCE_SECONDS:
-                raise
+                self._is_lost = True
+                raise LabError(f"{error}; its jobs are left to it: start again to wait for them") from error
 
     def _tell_news(self, task: Task, tell: Listener) -> None:
         assert task.number is not None
@@ -290,9 +312,13 @@ class SlurmEngine(Engine):
         """
         self._tasks.pop(task, None)
         number, paths, job = str(task.number), self._paths(task), task.job
-        slurm_queue.drop(self.place.results, job.id)
+        if task.is_ours:
+            slurm_queue.drop(self.place.results, job.id)
         if paths.result_pickle.exists():
-            outcome, said = self._submitit.core.utils.pickle_load(paths.result_pickle)
+            try:
+                outcome, said = self._submitit.core.utils.pickle_load(paths.result_pickle)
+            except (EOFError, pickle.UnpicklingError, OSError) as error:
+                raise WorkerDiedError(f"Slurm job {number}: what it said cannot be read ({error})") from error
             if outcome == "error":  # a traceback, and not of the training: what that raises is its result
                 raise WorkerDiedError(f"Slurm job {number}: {said.strip().splitlines()[-1]}", said)
             if said:
@@ -302,30 +328,20 @@ class SlurmEngine(Engine):
             raise WorkerDiedError(f"Slurm job {number}: {_end(number)}", log)
         return True
 
-    def cancel(self, task: Task) -> None:
-        """Cancel the job of a task, unless other tasks are in it, or another command waits for it."""
-        self._tasks.pop(task, None)
-        if task in self._new:
-            self._new.remove(task)
-        if not task.is_ours:
-            return
-        slurm_queue.drop(self.place.results, task.job.id)
-        if task.number is not None and task.number not in {other.number for other in self._tasks}:
-            slurm_queue.cancel([task.number])
-
     def shutdown(self, now: bool) -> None:
-        """Leave; `now` cancels what has been submitted."""
-        if now:
-            ours = [task for task in self._tasks if task.is_ours]
-            slurm_queue.cancel([task.number for task in ours if task.number is not None])
-            for task in ours:
-                slurm_queue.drop(self.place.results, task.job.id)
-        slurm_queue.leave(self._alive)
-        with contextlib.suppress(LabError):
-            self._clear_away()
-        for folder in (self._executor.folder, self.place.results / "queue"):
-            with contextlib.suppress(OSError):  # not empty
-                folder.rmdir()
+        """Leave; `now` cancels what this command has submitted, if Slurm can be asked for anything."""
+        with ctrl_c.held_back():
+            if now and not self._is_lost:
+                ours = [task for task in self._tasks if task.is_ours]
+                if slurm_queue.cancel([task.number for task in ours if task.number is not None]):
+                    for task in ours:
+                        slurm_queue.drop(self.place.results, task.job.id)
+            slurm_queue.leave(self._alive)
+            with slurm_queue.alone(self.place.results), contextlib.suppress(LabError):
+                self._clear_away()
+            for folder in (self._executor.folder, self.place.results / "queue"):
+                with contextlib.suppress(OSError):  # not empty
+                    folder.rmdir()
 
 
 class Work:
@@ -346,10 +362,10 @@ class Work:
             extend.include_all(self.place.include)
             for job in self.jobs:
                 job.check_as_planned()
-            with Processes(self.place, len(self.jobs)) as engine:
-                drive(self.jobs, engine, lambda event: None)
-        except (LabError, OSError) as error:
+        except LabError as error:
             return str(error)
+        with Processes(self.place, len(self.jobs)) as engine:  # what it raises may be of this node alone
+            drive(self.jobs, engine, lambda event: None)
         return ""
 
     def checkpoint(self) -> Any:
