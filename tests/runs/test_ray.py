@@ -15,9 +15,12 @@ from unittest.mock import MagicMock
 import pytest
 
 from bottleneck_lab.config import load
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.runs.engines import ray as ray_module
 from bottleneck_lab.runs.engines import read_options
-from bottleneck_lab.runs.engines.protocol import WorkerDiedError
 from bottleneck_lab.runs.engines.ray import RayEngine
+from bottleneck_lab.runs.execute import drive
+from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.work import Workplace
@@ -176,10 +179,41 @@ def test_what_no_node_has_room_for_is_said_at_the_start(nodes, options, asked, t
     assert (notice == "") if asked is None else (asked in notice)
 
 
-def test_a_run_that_does_not_come_back_is_tried_again(mini, tmp_path):
-    [job, *_] = plan_jobs(make_plan(load(str(mini)), "smoke", Data(("digits",)), None, {}).runs())
+@pytest.fixture
+def job(mini):
+    return plan_jobs(make_plan(load(str(mini)), "smoke", Data(("digits",)), None, {}).runs())[0]
+
+
+def test_a_run_that_does_not_come_back_twice_is_given_up(job, tmp_path):
     ray = MagicMock()
     ray.get.return_value = {}
+    ray.wait.side_effect = lambda refs, num_returns=1, timeout=None, fetch_local=True: (refs[:1], refs[1:])
+    drive([job], engine_on(ray, [(2, 0)], tmp_path), lambda event: None)
+    [run] = job.runs
+    reason = RunFolder(tmp_path, run.id).result()["reason"]
+    assert reason == f"given up after two tries (nothing has come back of run {run.id})"
+
+
+@pytest.mark.parametrize("how", ["RaySystemError", "ConnectionError", "RpcError"])
+def test_a_cluster_that_is_gone_is_a_sentence_and_lets_go_of_the_jobs(how, job, tmp_path):
+    ray = MagicMock()
     engine = engine_on(ray, [(2, 0)], tmp_path)
-    with pytest.raises(WorkerDiedError, match=f"nothing has come back of run {job.runs[0].id}"):
-        engine.receive(job, None)
+    gone = {
+        "RaySystemError": ray.exceptions.RaySystemError("GCS is gone"),
+        "ConnectionError": ConnectionError("Client is shutting down."),
+        "RpcError": pytest.importorskip("grpc").RpcError("unavailable"),
+    }[how]
+    ray.wait.side_effect = ray.cancel.side_effect = gone
+    with pytest.raises(LabError, match="the Ray cluster cannot be reached any more"), engine:
+        drive([job], engine, lambda event: None)
+    assert engine.place.is_free(job)
+
+
+def test_the_folders_of_killed_tasks_are_swept_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for pid in (dead.pid, os.getpid()):
+        (tmp_path / f"{ray_module.FOLDERS}{pid}-x").mkdir()
+    ray_module._sweep()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{ray_module.FOLDERS}{os.getpid()}-x"]

@@ -7,10 +7,11 @@ import dataclasses
 import hashlib
 import os
 import platform
+import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ RETRIES = 3  # by Ray, when a process or a node dies
 CONNECT_SECONDS = 10.0
 REASON = 300  # letters of what Ray says, which may be pages
 COUNT_SECONDS = 10.0  # between counts of the cluster's processors, which may become more
+FOLDERS = "bottleneck-lab-run-"  # on a node; then the process that is at work in it
 FEWEST_PLACES = 4  # so that a cluster that grows by what waits has something to grow by
 
 Files = dict[str, dict[str, bytes]]  # of each run, by its id: the contents of its folder
@@ -78,7 +80,14 @@ def start(place: Workplace, workers: int | None, options: Options) -> RayEngine:
                 raise ValueError("write it as HOST:6379 or ray://HOST:10001")
             socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
         ray.init(options.address, log_to_driver=False, configure_logging=False)
-    except (OSError, RuntimeError, ValueError, OverflowError, AssertionError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        OverflowError,
+        AssertionError,
+        ray.exceptions.RayError,
+    ) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise LabError(
             f"--address {options.address}: no Ray cluster can be reached there ({reason[:REASON]}). If there "
@@ -159,12 +168,29 @@ class RayEngine(Engine):
         if self._workers is not None:
             return self._workers
         if time.monotonic() - self._counted > COUNT_SECONDS or not self._slots:
-            total = self._ray.cluster_resources()
+            with self._connected():
+                total = self._ray.cluster_resources()
             slots = total.get("CPU", 0) // self._options.cpus
             if self._gpus:
                 slots = min(slots, total.get("GPU", 0) // self._gpus)
             self._counted, self._slots = time.monotonic(), int(slots)
         return max(FEWEST_PLACES, 2 * self._slots)
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[None]:
+        """For what can only fail because the cluster is gone, or out of reach.
+
+        Raises:
+            LabError: it is.
+        """
+        try:
+            yield
+        except _lost(self._ray) as error:
+            reason = " ".join(str(error).split())[:REASON] or type(error).__name__
+            raise LabError(
+                f"the Ray cluster cannot be reached any more ({reason}); what is finished is kept: start "
+                "again when it is back"
+            ) from error
 
     def submit(self, job: Job) -> Task:
         """Give a job to Ray."""
@@ -175,7 +201,8 @@ class RayEngine(Engine):
             return Task(self, job, None, None)
         runs = tuple(run.id for run in self.place.companions(job))
         UnderWay(job.id, job.group, runs, "ray").write(self.place.results)
-        ref = self._remote.remote(job, runs, self._site, self._board)
+        with self._connected():
+            ref = self._remote.remote(job, runs, self._site, self._board)
         task = self._tasks[job.id] = Task(self, job, lock, ref)
         return task
 
@@ -185,10 +212,11 @@ class RayEngine(Engine):
         if None in by_ref:  # another process was quicker
             return [by_ref[None]]
         refs = list(by_ref)
-        done, rest = self._ray.wait(refs, num_returns=1, timeout=POLL_SECONDS, fetch_local=False)
-        if done and rest:
-            done += self._ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)[0]
-        self._pass_on(tell)
+        with self._connected():
+            done, rest = self._ray.wait(refs, num_returns=1, timeout=POLL_SECONDS, fetch_local=False)
+            if done and rest:
+                done += self._ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)[0]
+            self._pass_on(tell)
         over: list[protocol.Task] = [by_ref[ref] for ref in done]
         for task in over:
             self._tasks.pop(task.job.id, None)
@@ -242,8 +270,9 @@ class RayEngine(Engine):
         self.place.forget(job)
 
     def kill(self, ref: Any) -> None:
-        """End a task at once."""
-        self._ray.cancel(ref, force=True)
+        """End a task at once; if the cluster is gone, it is ended."""
+        with contextlib.suppress(*_lost(self._ray)):
+            self._ray.cancel(ref, force=True)
 
     def shutdown(self, now: bool) -> None:
         """Leave the cluster, which ends what is still being done for this process."""
@@ -251,6 +280,13 @@ class RayEngine(Engine):
             for task in self._tasks.values():
                 task.cancel()
         self._ray.shutdown()
+
+
+def _lost(ray: Any) -> tuple[type[BaseException], ...]:
+    """What Ray raises when its cluster is gone: as it is said inside the cluster, and to clients."""
+    import grpc
+
+    return ray.exceptions.RayError, ConnectionError, grpc.RpcError
 
 
 def _lack(nodes: list[dict[str, Any]], cpus: int, gpus: float) -> str:
@@ -308,7 +344,8 @@ def _do_remotely(job: Job, together: tuple[str, ...], site: _Site, board: Any) -
         _check(job, site)
         data = _folder(job, site)
         board.put.remote(job.id, 0.0, None, host, pid)
-        with tempfile.TemporaryDirectory(prefix="bottleneck-lab-") as folder:
+        _sweep()
+        with tempfile.TemporaryDirectory(prefix=f"{FOLDERS}{os.getpid()}-") as folder:
             place = Workplace(Path(folder), site.device, data, engine="ray")
             UnderWay(job.id, job.group, together, "ray").write(place.results)
             do(job, place, lambda share, record: board.put.remote(job.id, share, record, host, pid))
@@ -316,8 +353,20 @@ def _do_remotely(job: Job, together: tuple[str, ...], site: _Site, board: Any) -
                 path.name: {file.name: file.read_bytes() for file in path.iterdir()}
                 for path in (place.results / "runs").iterdir()
             }
-    except (LabError, OSError) as error:
+    except LabError as error:
         raise LabError(f"{host}: {error}") from error
+    except OSError as error:  # of this node; another may do
+        raise RuntimeError(f"{host}: {error}") from error
+
+
+def _sweep() -> None:
+    """Remove the folders of processes of this node that were killed, and so did not do it themselves."""
+    if not Path("/proc/self").exists():  # who lives cannot be seen
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*-*"):
+        pid = folder.name.removeprefix(FOLDERS).partition("-")[0]
+        if not Path("/proc", pid).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _check(job: Job, site: _Site) -> None:
