@@ -1,13 +1,13 @@
 """Two epochs of the paper tier, beside the same two epochs of a plain loop that is written anew.
 
-The tier `paper` trains MobileNetV2 of width 1.0 on CIFAR-10 for 200 epochs, by a recipe like those that
-are reported elsewhere at 93.8 to 94.4 %: SGD with Nesterov's momentum of 0.9, a learning rate of 0.1 (warmed
-up over 5 epochs, then along a cosine), weight decay 4e-5, batches of 128, crops and mirror images. That takes
-hours of a GPU. What can be checked on a CPU is that it is this recipe: the plain loop is what one writes down from
-Table 2 and from torch's own parts, with another class of network, a `DataLoader`, torch's schedulers, and
-weight decay on everything. It shares with the project the files of CIFAR-10 and their division, and not its
-random numbers. The recipe does not say how initial weights are drawn: `plain` draws them as torchvision does,
-`alike` is the same loop from the project's weights (He's normal, by fan-in).
+The tier `paper` trains MobileNetV2 of width 1.0 on CIFAR-10 for 200 epochs, by a recipe like those that are
+reported elsewhere at 93.8 to 94.4 %: SGD with Nesterov's momentum of 0.9, a learning rate of 0.1 (warmed up
+over 5 epochs, then along a cosine), weight decay 4e-5, batches of 128, crops and mirror images. That takes
+hours of a GPU. What can be checked on a CPU is that it is this recipe: the plain loop is what one writes
+down from Table 2 and from torch's own parts, with another class of network, a `DataLoader`, torch's
+schedulers, and weight decay on everything. It shares with the project the files of CIFAR-10 and their
+division, and not its random numbers. The recipe does not say how initial weights are drawn: `plain` draws
+them as torchvision does, `alike` is the same loop from the project's weights (He's normal, by fan-in).
 
 All follow the schedule of 200 epochs and stop after two. Each run has a core of its own; what `ours` and
 `alike` come to should differ by no more than two seeds do.

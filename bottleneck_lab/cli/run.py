@@ -179,14 +179,14 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
     _announce(plan, data, results, device, count, order.engine)
     if order.dry_run:
         _print_costs(plan)
-        _print_estimate(_unfinished(jobs, results), plan, results, device, count)
+        _print_estimate(_unfinished(jobs, results), plan, results, device, None if away else count)
         return False, "not run"
     _write_plan(plan, results)
     if order.fresh:
         _forget(plan, jobs, Workplace(results))
     left = _unfinished(jobs, results)
     if order.tier != "smoke":
-        _print_estimate(left, plan, results, device, count)
+        _print_estimate(left, plan, results, device, None if away else count)
     tracking = _tracking(plan, results, order)
     place = Workplace(results, device, data.folders, extend.included())
     interrupted = _train(jobs, left, place, order, count, tracking)
@@ -340,7 +340,8 @@ def _train(
     try:
         with writing(place.results, _KEPT), contextlib.ExitStack() as stack:
             engine = None
-            if left or any(slurm_queue.read_all(place.results)):  # notes to be cleared away, too
+            notes = order.engine == "slurm" and any(slurm_queue.read_all(place.results))
+            if left or notes:  # which are to be cleared away, too
                 engine = stack.enter_context(engines.start(order.engine, place, workers, order.options))
                 if left and engine.notice:
                     notice(engine.notice)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,7 @@ __all__ = [
     "madds",
     "make_divisible",
     "parameters",
+    "refusing_what_was_added",
     "toy_shape",
 ]
 
@@ -103,11 +106,16 @@ def cost_of(run: RunSettings) -> Cost:
     return _cost(run.model, run.data)
 
 
-@functools.lru_cache(maxsize=1024)  # a plan has many runs of few networks
-def _cost(model: ModelSettings, data: DataSettings) -> Cost:
+@contextlib.contextmanager
+def refusing_what_was_added(model: ModelSettings, data: DataSettings) -> Iterator[None]:
+    """Make a sentence of what goes wrong with a network that has something in it which was added.
+
+    Raises:
+        LabError: something that was added, and of which no network can be made.
+    """
     added = [name for registry, name in model.names() if name in registry.added]
     try:
-        return _counted(model, data)
+        yield
     except LabError:
         raise
     except Exception as error:
@@ -117,6 +125,12 @@ def _cost(model: ModelSettings, data: DataSettings) -> Cost:
             f"no network with {' and '.join(map(repr, added))} can be run on {data.dataset}: "
             f"{type(error).__name__}: {error}"
         ) from error
+
+
+@functools.lru_cache(maxsize=1024)  # a plan has many runs of few networks
+def _cost(model: ModelSettings, data: DataSettings) -> Cost:
+    with refusing_what_was_added(model, data):
+        return _counted(model, data)
 
 
 def _counted(model: ModelSettings, data: DataSettings) -> Cost:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bottleneck_lab.config import ImageSettings, RunSettings
 from bottleneck_lab.config.settings import ModelSettings
-from bottleneck_lab.models import build
+from bottleneck_lab.models import build, refusing_what_was_added
 from bottleneck_lab.models.activations import activation
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass, inner_width
 from bottleneck_lab.models.mobilenet_v1 import FullConvolution, SeparableConvolution
@@ -48,7 +48,11 @@ STEPS: dict[type[nn.Module], tuple[str, ...]] = {
 
 
 def _draw_image_block(settings: ModelSettings, data: ImageSettings) -> str:
-    with torch.device("cpu"), torch.random.fork_rng(devices=()):
+    with (
+        refusing_what_was_added(settings, data),
+        torch.device("cpu"),
+        torch.random.fork_rng(devices=()),
+    ):
         network = build(settings, data).eval()
         shapes = _shapes(network, torch.zeros(1, *data.shape))
     blocks = list(network.get_submodule("blocks").children())

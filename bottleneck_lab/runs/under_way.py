@@ -70,13 +70,13 @@ def lock_path(results: Path, group: str) -> Path:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds a lock just now."""
+    """Whether somebody holds a lock just now; one that must not be opened is as good as held."""
     if not path.exists():
         return False
     try:
         with filelock.FileLock(path).acquire(blocking=False):
             return False
-    except filelock.Timeout:
+    except (filelock.Timeout, PermissionError):
         return True
 
 

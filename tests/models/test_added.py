@@ -98,10 +98,13 @@ def test_toy_networks_take_no_activation_whose_parameters_they_would_share(toy: 
         cost_of(run(toy(width=2, projection_activation="odd"), dataset="spiral"))
 
 
-def test_an_activation_that_fails_is_named(mobilenet: Settings, run: Run) -> None:
+@pytest.mark.parametrize("use", [cost_of, draw_block])
+def test_an_activation_that_fails_is_named(
+    mobilenet: Settings, run: Run, use: Callable[[RunSettings], object]
+) -> None:
     extend.activation("odd")(lambda: nn.GLU(dim=1))  # halves the channels
     with pytest.raises(LabError, match="no network with 'odd' can be run on digits: RuntimeError"):
-        cost_of(run(small(mobilenet, projection_activation="odd"), dataset="digits"))
+        use(run(small(mobilenet, projection_activation="odd"), dataset="digits"))
 
 
 # Blocks

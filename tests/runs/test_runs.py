@@ -3,6 +3,7 @@
 import itertools
 import json
 import multiprocessing
+import os
 
 import filelock
 import numpy as np
@@ -19,6 +20,7 @@ from bottleneck_lab.runs.execute import execute
 from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, choose_data, make_plan
+from bottleneck_lab.runs.under_way import is_held
 from bottleneck_lab.runs.work import Workplace, do
 from bottleneck_lab.training import Checkpoint
 from bottleneck_lab.training import checkpoint as checkpoint_module
@@ -364,3 +366,15 @@ def test_a_folder_that_was_named_and_does_not_hold_the_images_is_refused(mini, t
         LabError, match=r"--data-dir .*: CIFAR-10 is not in it; it must hold data_batch_1\.bin"
     ):
         choose_data(load(str(mini)), (), tmp_path, "quick", no_network)
+
+
+def test_a_lock_that_must_not_be_opened_is_as_good_as_held(tmp_path, monkeypatch):
+    def refuse(*arguments, **named):
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "g.lock"
+    assert not is_held(path)
+    path.touch()
+    assert not is_held(path)
+    monkeypatch.setattr(os, "open", refuse)
+    assert is_held(path)
