@@ -417,6 +417,15 @@ def test_what_a_killed_command_has_submitted_belongs_to_the_one_that_finds_it(sa
     assert (said / "scancel").read_text() == "7\n"
 
 
+@pytest.fixture
+def hears_ctrl_c():
+    """In the background, too, where SIGINT is ignored from the start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_while_slurm_takes_a_job_is_heard_when_it_is_noted(said, jobs, tmp_path):
     sbatch = tmp_path / "bin" / "sbatch"
     typed = "import os\nfor each in (os.getppid(), os.getpid()): os.kill(each, 2)\n"
