@@ -162,12 +162,12 @@ def _grid(
 ) -> Table:
     columns = list(dict.fromkeys(v["levels"][axis] for v in variants))
     table = _table(title, *((column, "right") for column in columns))
-    rows: dict[str, dict[str, str]] = {}
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
     for v in variants:
-        label = ", ".join(level for name, level in v["levels"].items() if name != axis)
-        rows.setdefault(label, {})[v["levels"][axis]] = show(v)
-    for label, cells in rows.items():
-        table.add_row(Text(label), *(cells.get(column, fmt.DASH) for column in columns))
+        others = tuple(level for name, level in v["levels"].items() if name != axis)
+        rows.setdefault(others, {})[v["levels"][axis]] = show(v)
+    for others, cells in rows.items():
+        table.add_row(Text(", ".join(others)), *(cells.get(column, fmt.DASH) for column in columns))
     return table
 
 

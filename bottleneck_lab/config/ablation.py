@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -25,6 +25,7 @@ TIERS: dict[Tier, str] = {
 }
 
 SECTIONS = ("model", "data", "train")
+SEPARATOR = ", "  # of the levels in a variant's name
 
 
 class Overrides(Settings):
@@ -198,7 +199,7 @@ class Part(Overrides):
         """Every variant: its name, its level on each axis, and the settings of these levels."""
         for levels in itertools.product(*(axis.items() for axis in self.axes.values())):
             names = dict(zip(self.axes, (name for name, _ in levels), strict=True))
-            name = ", ".join(names.values())
+            name = SEPARATOR.join(names.values())
             if name not in self.without:
                 yield name, names, tuple(overrides for _, overrides in levels)
 
@@ -296,8 +297,33 @@ class Ablation(Settings):
         problems.complain()
 
 
+def _namesakes(axes: Mapping[str, Iterable[str]]) -> tuple[str, str, str] | None:
+    """Two combinations of levels whose names, joined, are one name, and that name; None where all differ.
+
+    Figures leave axes out of the names of lines, so combinations on some of the axes must differ, too.
+    """
+    if not any(SEPARATOR in level for levels in axes.values() for level in levels):
+        return None  # then a name can be taken apart again
+    for count in range(2, len(axes) + 1):
+        for chosen in itertools.combinations(axes, count):
+            seen: dict[str, tuple[str, ...]] = {}
+            for levels in itertools.product(*(axes[axis] for axis in chosen)):
+                twin = seen.setdefault(name := SEPARATOR.join(levels), levels)
+                if twin != levels:
+                    return _combination(chosen, twin), _combination(chosen, levels), name
+    return None
+
+
+def _combination(axes: Iterable[str], levels: Iterable[str]) -> str:
+    named = zip(axes, (json.dumps(level, ensure_ascii=False) for level in levels), strict=True)
+    return " with ".join(f"{axis}.{level}" for axis, level in named)
+
+
 def _check_part(ablation: Ablation, part_name: str, part: Part, problems: Problems) -> None:
     here = f"parts.{part_name}"
+    if namesakes := _namesakes(part.axes):
+        one, other, name = namesakes
+        problems.add(f"{here}.axes", f"{one} and {other} would both be called {name!r}; rename a level")
     names = [name for name, _, _ in part.variants()]
     if not names:
         problems.add(f"{here}.without", "leaves no variants")
@@ -308,7 +334,7 @@ def _check_part(ablation: Ablation, part_name: str, part: Part, problems: Proble
             problems.add(f"{here}.heat_map", f"{axis!r} is no axis", axis, part.axes)
     if part.heat_map is not None and sorted(part.axes) != sorted(part.heat_map):
         problems.add(f"{here}.heat_map", "a map shows two different axes, and needs a part with no others")
-    every = [", ".join(levels) for levels in itertools.product(*part.axes.values())]
+    every = [SEPARATOR.join(levels) for levels in itertools.product(*part.axes.values())]
     for name in part.without:
         if name not in every:
             problems.add(f"{here}.without", f"{name!r} is no combination of levels", name, every)

@@ -53,6 +53,8 @@ def read(path: Path) -> Ablation:
     Raises:
         LabError: with file, key and reason of every problem.
     """
+    if path.stem in ("", ".", ".."):
+        raise LabError(f"{path}: an ablation is named by its file, and {path.stem!r} is no name; rename it")
     try:
         with path.open("rb") as stream:
             content = tomllib.load(stream)

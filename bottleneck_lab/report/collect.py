@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError, model_validator
 
 from bottleneck_lab.config import Claim, Tier
-from bottleneck_lab.config.ablation import Paper
+from bottleneck_lab.config.ablation import SEPARATOR, Paper
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.folder import Status
@@ -83,7 +83,7 @@ class _Part(BaseModel):
 
     def names(self) -> set[str]:
         """What variants may be called here."""
-        return {", ".join(levels) for levels in itertools.product(*self.axes.values())}
+        return {SEPARATOR.join(levels) for levels in itertools.product(*self.axes.values())}
 
 
 class _Variant(BaseModel):
@@ -118,7 +118,10 @@ class _Plan(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> _Plan:
         for dataset in self.datasets:
-            variants = {v.name: v for v in self.variants if v.dataset == dataset}
+            variants: dict[str, _Variant] = {}
+            for variant in (v for v in self.variants if v.dataset == dataset):
+                if variants.setdefault(variant.name, variant) is not variant:
+                    raise ValueError(f"two variants on {dataset} are called {variant.name!r}")
             parts = {v.part for v in variants.values()}
             if len(parts) != 1 or not parts <= self.ablation.parts.keys():
                 raise ValueError(f"the variants on {dataset} are not of one part")

@@ -456,6 +456,16 @@ def test_a_plan_that_does_not_fit_together_is_refused(plan, tmp_path, key, value
         collect(tmp_path)
 
 
+def test_a_plan_in_which_two_variants_have_one_name_is_refused(plan, tmp_path):
+    plan.write(tmp_path)
+    content = json.loads((tmp_path / "plan.json").read_text())
+    first, second, *_ = content["variants"]
+    second["name"] = first["name"]
+    files.write_json(tmp_path / "plan.json", content)
+    with pytest.raises(LabError, match=f"two variants on spiral are called '{first['name']}'"):
+        collect(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
