@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from bottleneck_lab import extend
 from bottleneck_lab.config.problems import nearest
+
+
+@dataclass(frozen=True)
+class Later:
+    """Marks a setting that runs were made without: `Annotated[bool, Later()]`, with a default that is theirs.
+
+    It is written, and so is part of a run's id, only where it is not that default: those runs keep their ids.
+    """
 
 
 class Settings(BaseModel):
     """Base of all settings: immutable, no unknown keys, no silent conversion of types, no NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        for name, field in type(self).model_fields.items():
+            later = any(isinstance(mark, Later) for mark in field.metadata)
+            if later and getattr(self, name) == field.get_default(call_default_factory=True):
+                written.pop(name, None)
+        return written
 
 
 def _known(registry: extend.Registry[Any]) -> AfterValidator:
