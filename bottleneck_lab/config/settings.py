@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from bottleneck_lab import extend
 from bottleneck_lab.config.architectures import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
-from bottleneck_lab.config.base import DatasetName, MeasureName, Settings
+from bottleneck_lab.config.base import DatasetName, Later, MeasureName, Settings
 from bottleneck_lab.config.networks import MobileNetV2Settings, ToyNetworkSettings
 
 
@@ -154,6 +154,10 @@ class TrainSettings(Settings):
         precision: `auto` uses bfloat16 (or float16 with loss scaling) on CUDA and float32 elsewhere.
         evaluate_every: epochs between evaluations; the last epoch is always evaluated.
         measure_every: epochs between taking the run's measures; absent means after the last epoch only.
+        kernel: what computes inverted residual blocks in training: `eager` is PyTorch, one operation at a
+            time, `fused` one function in C++ (on CPUs; the same mathematics, rounded otherwise), `auto` the
+            faster one here. `auto` is no part of a run's id, as the processor is none; the others are asked
+            for by name, and are. What was used stands in `environment.json`.
     """
 
     epochs: int = Field(ge=1, le=10_000_000)
@@ -171,6 +175,7 @@ class TrainSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     evaluate_every: int = Field(1, ge=1)
     measure_every: int | None = Field(None, ge=1)
+    kernel: Annotated[Literal["auto", "fused", "eager"], Later()] = "auto"
 
     @model_validator(mode="after")
     def _possible(self) -> TrainSettings:
@@ -225,6 +230,8 @@ class RunSettings(Settings):
             raise ValueError("toy networks are trained on all points at once: leave batch_size out")
         if not toy and self.train.batch_size is None:
             raise ValueError("image networks need a batch_size")
+        if toy and self.train.kernel == "fused":
+            raise ValueError('kernel = "fused": toy networks are trained as one batch of matrices already')
         if toy and self.measures:
             raise ValueError("measures are taken of image networks only")
         return self

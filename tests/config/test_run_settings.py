@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ OTHER_TRAIN = {
     "precision": "float32",
     "evaluate_every": 2,
     "measure_every": 2,
+    "kernel": "eager",
 }
 OTHER_BLOCK = {
     "expansion": 5.0,
@@ -145,6 +147,18 @@ def test_the_table_of_other_values_lists_every_setting_there_is(
 )
 def test_any_one_setting_that_changes_makes_another_run(run: RunSettings, path: Place, other: Any) -> None:
     assert changed(run, {path: other}).id != run.id
+
+
+@pytest.mark.parametrize("published", ["depthwise_separable", "linear_vs_relu"])
+def test_published_runs_keep_their_names(published: str) -> None:
+    archive = Path(bottleneck_lab.__file__).resolve().parents[1] / "figures" / published / "runs.zip"
+    if not archive.exists():
+        pytest.skip("the published records are in the repository only")
+    with zipfile.ZipFile(archive) as runs:
+        configs = [name for name in runs.namelist() if name.endswith("config.json")]
+        assert configs
+        for name in configs[::10]:
+            assert RunSettings.model_validate_json(runs.read(name)).id == Path(name).parent.name
 
 
 @settings(deadline=None)
