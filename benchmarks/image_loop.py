@@ -33,10 +33,10 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from bottleneck_lab.config import RunSettings, load
-from bottleneck_lab.data.images import Augmentation, ImageData, Images
+from bottleneck_lab.data.images import ImageData, Images
 from bottleneck_lab.models import MobileNetV2
 from bottleneck_lab.training.device import Precision, settle_process
-from bottleneck_lab.training.images import build, train_epoch
+from bottleneck_lab.training.images import augmentation_of, build, train_epoch
 from bottleneck_lab.training.optimiser import optimiser
 
 CLAIM = 1.8
@@ -183,7 +183,7 @@ def our_loop(way: Way, images: Images, seed: int) -> Callable[[], Any]:
     run, device = settings(seed), torch.device("cpu")
     network = build(run, device)
     data = ImageData(images, images, None, torch.full((3,), 127.5), torch.full((3,), 73.9), {})
-    augmentation = Augmentation(images, run.data.crop_padding, run.data.flip)
+    augmentation = augmentation_of(run, data)
     optimizer, precision = optimiser(network, run.train), Precision(run.train, device)
     return lambda: train_epoch(network, optimizer, precision, run, data, augmentation, epoch=1)
 

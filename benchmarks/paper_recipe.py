@@ -31,10 +31,10 @@ from torch.utils.data import DataLoader
 
 from bottleneck_lab.config import ImageSettings, RunSettings, load
 from bottleneck_lab.data.cifar import LAYOUTS, find
-from bottleneck_lab.data.images import Augmentation, Images, load_images
+from bottleneck_lab.data.images import Images, load_images
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.training.device import Precision, settle_process
-from bottleneck_lab.training.images import accuracy, build, evaluate, train_epoch
+from bottleneck_lab.training.images import accuracy, augmentation_of, build, evaluate, train_epoch
 from bottleneck_lab.training.optimiser import optimiser
 
 STOP_AFTER, CORES = 2, 2
@@ -102,7 +102,7 @@ def ours(run: RunSettings, folder: Path) -> Iterator[Epoch]:
     assert isinstance(run.data, ImageSettings)
     data, device = load_images(run.data, folder), torch.device("cpu")
     network = build(run, device)
-    augmentation = Augmentation(data.train, run.data.crop_padding, run.data.flip)
+    augmentation = augmentation_of(run, data)
     optimizer, precision = optimiser(network, run.train), Precision(run.train, device)
     for epoch in range(STOP_AFTER):
         start = time.perf_counter()

@@ -86,8 +86,13 @@ class ImageSettings(Settings):
         train_images: the first so many of the training part; all of them if absent.
         held_out_images: likewise of the held-out part.
         crop_padding: pixels of zero padding before a random crop back to size; 0 for none.
-        flip: mirror half of the training images, left to right.
+        flip: mirror half of the training images, left to right. Which half is drawn anew in every epoch, or
+            with `alternate_flip` once, and every second epoch has the other half (arXiv 2404.00498).
         resolution: images are resampled to this edge, in pixels; the data set's own if absent.
+        tuning_images: the last so many of the training images are not trained on. The network is evaluated on
+            them instead of the held-out part, which nothing that is chosen may depend on.
+        labels: `random` trains on classes drawn at random for each seed and image (Zhang et al. 2017, arXiv
+            1611.03530), which can only be learnt by heart.
     """
 
     TAG: ClassVar = "images"
@@ -98,6 +103,9 @@ class ImageSettings(Settings):
     crop_padding: int = Field(4, ge=0)
     flip: bool = True
     resolution: int | None = Field(None, ge=4, le=1024)
+    alternate_flip: Annotated[bool, Later()] = False
+    tuning_images: Annotated[int, Later()] = Field(0, ge=0)
+    labels: Annotated[Literal["true", "random"], Later()] = "true"
 
     @model_validator(mode="after")
     def _available(self) -> ImageSettings:
@@ -109,6 +117,8 @@ class ImageSettings(Settings):
         ):
             if asked is not None and asked > there:
                 raise ValueError(f"{name} = {asked}: {self.dataset} has only {there}")
+        if self.train_count < 1:
+            raise ValueError(f"tuning_images = {self.tuning_images} leaves no image to train on")
         return self
 
     @property
@@ -120,12 +130,12 @@ class ImageSettings(Settings):
     @property
     def train_count(self) -> int:
         """Number of training images."""
-        return self.train_images or self._set.train
+        return (self.train_images or self._set.train) - self.tuning_images
 
     @property
     def held_out_count(self) -> int:
-        """Number of held-out images."""
-        return self.held_out_images or self._set.held_out
+        """Number of images that the network is evaluated on."""
+        return self.tuning_images or self.held_out_images or self._set.held_out
 
     @property
     def classes(self) -> int:
@@ -147,7 +157,11 @@ class TrainSettings(Settings):
     Args:
         epochs: passes over the training data; for toy networks, full-batch steps.
         batch_size: images per step; absent means the whole training set at once (toy networks).
+        schedule: of the learning rate: a `cosine` down to 0, `constant`, or `wsd` (warm-up, stable, decay):
+            constant, and over the last `cooldown_share` of the epochs linearly down to 0.
         warmup_epochs: the learning rate rises linearly from 0 over these, then follows `schedule`.
+        average_share: what is evaluated and kept at the end is the mean of the weights (and of batch norm's
+            statistics) after each step of the last this share of training; 0 for the last weights.
         weight_decay: L2 decay of weights; of batch norm and biases only with `decay_norm`, of depthwise
             weights only with `decay_depthwise` (the official code spares both).
         label_smoothing: share of the target spread evenly over the classes.
@@ -166,7 +180,8 @@ class TrainSettings(Settings):
     learning_rate: float = Field(0.1, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = True
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant", "wsd"] = "cosine"
+    cooldown_share: Annotated[float, Later()] = Field(0.25, gt=0, le=1)
     warmup_epochs: float = Field(0.0, ge=0)
     weight_decay: float = Field(4e-5, ge=0)
     decay_norm: bool = False
@@ -175,15 +190,31 @@ class TrainSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     evaluate_every: int = Field(1, ge=1)
     measure_every: int | None = Field(None, ge=1)
+    average_share: Annotated[float, Later()] = Field(0.0, ge=0, lt=1)
     kernel: Annotated[Literal["auto", "fused", "eager"], Later()] = "auto"
 
     @model_validator(mode="after")
     def _possible(self) -> TrainSettings:
         if self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs = {self.warmup_epochs:g} is longer than epochs = {self.epochs}")
+        if self.schedule == "wsd" and self.warmup_epochs > self.cooldown_begins + 1e-9:
+            raise ValueError(
+                f"warmup_epochs = {self.warmup_epochs:g} is longer than what the cooldown leaves of "
+                f"epochs = {self.epochs}: {self.cooldown_begins:g}"
+            )
         if self.optimizer == "sgd" and self.nesterov and self.momentum == 0:
             raise ValueError("nesterov = true needs a momentum above 0")
         return self
+
+    @property
+    def cooldown_begins(self) -> float:
+        """After how many epochs `wsd` begins to lower the rate."""
+        return self.epochs * (1 - self.cooldown_share)
+
+    @property
+    def average_begins(self) -> float:
+        """After how many epochs weights begin to be averaged; after all of them if they never are."""
+        return self.epochs * (1 - self.average_share)
 
 
 def _kind_of_data(value: Any) -> str | None:
@@ -232,6 +263,8 @@ class RunSettings(Settings):
             raise ValueError("image networks need a batch_size")
         if toy and self.train.kernel == "fused":
             raise ValueError('kernel = "fused": toy networks are trained as one batch of matrices already')
+        if toy and self.train.average_share:
+            raise ValueError("average_share is for image networks only")
         if toy and self.measures:
             raise ValueError("measures are taken of image networks only")
         return self

@@ -49,6 +49,8 @@ class Images:
 class ImageData:
     """One data set, split: training images, held-out images for every figure, test images where at hand.
 
+    Where settings are being chosen, `held_out` are images for that alone, and there are no test images.
+
     `mean` and `std` are the channels' over the training images, float32 `[channels]`, in units of one grey
     level (0 to 255). `checksums` are the md5 of the files (or arrays) it was read from.
     """
@@ -59,6 +61,12 @@ class ImageData:
     mean: Tensor
     std: Tensor
     checksums: dict[str, str]
+
+    def with_random_labels(self, classes: int, seed: int) -> ImageData:
+        """The same, with every training label drawn anew, each class as likely as another."""
+        chance = torch.Generator().manual_seed(seed)
+        labels = torch.randint(classes, (len(self.train),), generator=chance)
+        return replace(self, train=Images(self.train.pixels, labels.to(self.train.labels.device)))
 
     def to(self, device: torch.device) -> ImageData:
         """The same on another device."""
@@ -92,6 +100,9 @@ def load_images(settings: ImageSettings, folder: Path | None) -> ImageData:
         assert folder is not None
         train, held_out, test, checksums = _cifar(settings.dataset, folder)
     train, held_out = _first(train, settings.train_images), _first(held_out, settings.held_out_images)
+    if settings.tuning_images:
+        train, held_out = _split(train, settings.train_count)
+        test = None
     if settings.resolution is not None:
         train = _resampled(train, settings.resolution)
         held_out = _resampled(held_out, settings.resolution)
@@ -102,6 +113,12 @@ def load_images(settings: ImageSettings, folder: Path | None) -> ImageData:
 
 def _first(images: Images, count: int | None) -> Images:
     return Images(images.pixels[:count], images.labels[:count])
+
+
+def _split(images: Images, count: int) -> tuple[Images, Images]:
+    """The first `count`, and the rest."""
+    pixels, labels = images.pixels, images.labels
+    return Images(pixels[:count], labels[:count]), Images(pixels[count:], labels[count:])
 
 
 def _resampled(images: Images, edge: int) -> Images:
@@ -177,19 +194,24 @@ class Augmentation:
         images: the training set; `padding` pixels of 0 are put around it, once.
         padding: how far a crop may be off centre, in pixels.
         flip: mirror half of the images, left to right.
+        mirrored_first: bool `[n]`, for flips that alternate: these are mirrored in epoch 0 and every second
+            one, the others in between. Where absent, it is drawn for each image every time.
     """
 
     images: Images
     padding: int
     flip: bool
+    mirrored_first: Tensor | None = None
 
     @functools.cached_property
     def _padded(self) -> Tensor:
         p = self.padding
         return F.pad(self.images.pixels, (0, 0, p, p, p, p))
 
-    def batch(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+    def batch(self, rows: Tensor, generator: torch.Generator, epoch: int = 0) -> Tensor:
         """Augmented pixels of the images `rows` (int64 `[n]`): uint8 `[n, height, width, channels]`.
+
+        For flips that alternate it matters how often all images were seen before: `epoch` times.
 
         Draws from `generator` (on the CPU) whatever the device, so that all devices see the same crops.
         """
@@ -200,7 +222,10 @@ class Augmentation:
         y = shifts[0] + torch.arange(height)
         x = torch.arange(width).expand(len(rows), width)
         if self.flip:
-            mirrored = torch.rand(len(rows), 1, generator=generator) < 0.5
+            if self.mirrored_first is None:
+                mirrored = torch.rand(len(rows), 1, generator=generator) < 0.5
+            else:
+                mirrored = self.mirrored_first[rows.cpu(), None] ^ (epoch % 2 == 1)
             x = torch.where(mirrored, width - 1 - x, x)
         x = x + shifts[1]
         device = rows.device

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from bottleneck_lab import extend
 from bottleneck_lab.data.images import ImageData
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.measures.clipping import share_above_six, share_below_zero
+from bottleneck_lab.measures.fitting import epochs_to_fit
 from bottleneck_lab.measures.low_precision import lost_bfloat16, lost_bits
 
 Take = Callable[[nn.Module, ImageData], float]
@@ -25,6 +27,8 @@ TAKE: dict[str, Take] = {
     "lost_int4": lambda network, data: lost_bits(network, data, 4),
 }
 
+OF_TRAINING: dict[str, Callable[[Sequence[Mapping[str, Any]]], float]] = {"epochs_to_fit": epochs_to_fit}
+
 
 def take(names: Iterable[str], network: nn.Module, data: ImageData) -> dict[str, float]:
     """The measures of that name of a network, which is left in evaluation mode and otherwise as it was.
@@ -33,7 +37,12 @@ def take(names: Iterable[str], network: nn.Module, data: ImageData) -> dict[str,
         LabError: a measure that cannot be taken of this network; an added one that fails, or returns no
             finite number.
     """
-    return {name: _take(name, network, data) for name in names}
+    return {name: _take(name, network, data) for name in names if name not in OF_TRAINING}
+
+
+def take_of_training(names: Iterable[str], records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The measures of that name that are of a training so far, and not of its network: from its records."""
+    return {name: OF_TRAINING[name](records) for name in names if name in OF_TRAINING}
 
 
 def _take(name: str, network: nn.Module, data: ImageData) -> float:

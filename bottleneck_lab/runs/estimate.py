@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 
 from bottleneck_lab.config import ImageSettings, PointSettings, RunSettings
-from bottleneck_lab.data.images import Augmentation, ImageData, Images
+from bottleneck_lab.data.images import ImageData, Images
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.runs.jobs import Job
 from bottleneck_lab.runs.plan import Plan
 from bottleneck_lab.training import Checkpoint, find_device, toy_group, train
 from bottleneck_lab.training.device import Precision, settle_process
-from bottleneck_lab.training.images import build, train_epoch
+from bottleneck_lab.training.images import augmentation_of, build, train_epoch
 from bottleneck_lab.training.optimiser import optimiser
 
 BATCHES = 3  # of images; timed, after as many that are not
@@ -89,7 +89,7 @@ def _seconds_of_image_epoch(run: RunSettings, settings: ImageSettings, device: t
     noise = ImageData(images, images, None, torch.zeros(channels), torch.ones(channels), {}).to(device)
     network = build(run, device)
     arguments = (optimiser(network, run.train), Precision(run.train, device), run, noise)
-    augmentation = Augmentation(noise.train, settings.crop_padding, settings.flip)
+    augmentation = augmentation_of(run, noise)
     train_epoch(network, *arguments, augmentation, 0)
     start = time.perf_counter()
     train_epoch(network, *arguments, augmentation, 0)

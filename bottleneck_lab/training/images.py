@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel
 
 from bottleneck_lab import measures, models
 from bottleneck_lab.config import ImageSettings, RunSettings, TrainSettings
 from bottleneck_lab.data.images import Augmentation, ImageData, Images
 from bottleneck_lab.models import initialise
 from bottleneck_lab.seeds import stream
+from bottleneck_lab.training.averaging import average_of, is_averaged
 from bottleneck_lab.training.checkpoint import Checkpoint
 from bottleneck_lab.training.device import Precision
 from bottleneck_lab.training.optimiser import learning_rate, optimiser, set_learning_rate
@@ -45,8 +47,11 @@ def train_on_images(
     assert isinstance(run.data, ImageSettings)
     settings = run.train
     data = data.to(device)
-    augmentation = Augmentation(data.train, run.data.crop_padding, run.data.flip)
+    if run.data.labels == "random":
+        data = data.with_random_labels(run.data.classes, stream(run.seed, "labels"))
+    augmentation = augmentation_of(run, data)
     network = build(run, device)
+    average = average_of(network, settings)
     optimizer = optimiser(network, settings)
     precision = Precision(settings, device)
     records: list[Record] = []
@@ -54,6 +59,8 @@ def train_on_images(
         network.load_state_dict(saved["network"])
         optimizer.load_state_dict(saved["optimizer"])
         precision.scaler.load_state_dict(saved["scaler"])
+        if average is not None:
+            average.load_state_dict(saved["average"])
         records = saved["records"]
     else:
         measures.take(run.measures, network, data)  # a measure that fails should do so before the training
@@ -61,15 +68,20 @@ def train_on_images(
     predictions = None
     watch = Stopwatch()
     for epoch in range(records[-1]["epoch"] if records else 0, settings.epochs):
-        record = train_epoch(network, optimizer, precision, run, data, augmentation, epoch)
+        record = train_epoch(network, optimizer, precision, run, data, augmentation, epoch, average)
         train_seconds, train_cpu = watch.read()
         last = epoch + 1 == settings.epochs
+        result = average.module if average is not None and average.n_averaged else network
         if last or (epoch + 1) % settings.evaluate_every == 0:
-            predictions, record["loss"] = evaluate(network, data, data.held_out, precision)
+            predictions, record["loss"] = evaluate(result, data, data.held_out, precision)
             record["accuracy"] = accuracy(predictions, data.held_out)
+        if last and result is not network:
+            others, loss = evaluate(network, data, data.held_out, precision)
+            record["unaveraged"] = {"loss": loss, "accuracy": accuracy(others, data.held_out)}
         every = settings.measure_every or settings.epochs
         if run.measures and finite(record) and (last or (epoch + 1) % every == 0):
-            record["measures"] = measures.take(run.measures, network, data)
+            record["measures"] = measures.take(run.measures, result, data)
+            record["measures"] |= measures.take_of_training(run.measures, [*records, record])
         seconds, cpu = watch.read()
         record["train_seconds"] = round(train_seconds, 3)
         record["seconds"] = round(train_seconds + seconds, 3)
@@ -85,17 +97,29 @@ def train_on_images(
                 "network": network.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "scaler": precision.scaler.state_dict(),
+                "average": None if average is None else average.state_dict(),
             },
             now=last,
         )
 
+    result = network if average is None else average.module
     if predictions is None:  # resumed after its last epoch
-        predictions, _ = evaluate(network, data, data.held_out, precision)
+        predictions, _ = evaluate(result, data, data.held_out, precision)
     test = None
     if data.test is not None:
-        test = accuracy(evaluate(network, data, data.test, precision)[0], data.test)
+        test = accuracy(evaluate(result, data, data.test, precision)[0], data.test)
     classes, correct = predictions.astype(np.uint8), correctness(predictions, data.held_out)
-    return Outcome("done", records, classes, correct, test, network.state_dict())
+    return Outcome("done", records, classes, correct, test, result.state_dict())
+
+
+def augmentation_of(run: RunSettings, data: ImageData) -> Augmentation:
+    """How the training images of a run are varied."""
+    assert isinstance(run.data, ImageSettings)
+    first = None
+    if run.data.alternate_flip:
+        coins = torch.Generator().manual_seed(stream(run.seed, "flip"))
+        first = torch.rand(len(data.train), generator=coins) < 0.5
+    return Augmentation(data.train, run.data.crop_padding, run.data.flip, first)
 
 
 def train_epoch(
@@ -106,8 +130,12 @@ def train_epoch(
     data: ImageData,
     augmentation: Augmentation,
     epoch: int,
+    average: AveragedModel | None = None,
 ) -> Record:
-    """One pass over the training images in the order of this seed and epoch; returns its record."""
+    """One pass over the training images in the order of this seed and epoch; returns its record.
+
+    Where it is time for that, the weights after each step are taken into `average`.
+    """
     settings, device = run.train, precision.device
     torch.manual_seed(stream(run.seed, "network", epoch))  # dropout
     chance = torch.Generator().manual_seed(stream(run.seed, "augmentation", epoch))
@@ -118,7 +146,7 @@ def train_epoch(
         rate = learning_rate(settings, epoch + (step + 0.5) / len(batches))
         set_learning_rate(optimizer, rate)
         rows = rows.to(device)
-        images = data.normalised(augmentation.batch(rows, chance))
+        images = data.normalised(augmentation.batch(rows, chance, epoch))
         with precision.autocast():
             logits = network(images)
         loss = F.cross_entropy(
@@ -128,6 +156,8 @@ def train_epoch(
         precision.scaler.scale(loss).backward()
         precision.scaler.step(optimizer)
         precision.scaler.update()
+        if average is not None and is_averaged(settings, epoch + (step + 1) / len(batches)):
+            average.update_parameters(network)
         total += loss.detach()
     return {
         "epoch": epoch + 1,

@@ -20,6 +20,9 @@ def learning_rate(settings: TrainSettings, epoch: float) -> float:
         return settings.learning_rate * epoch / settings.warmup_epochs
     if settings.schedule == "constant":
         return settings.learning_rate
+    if settings.schedule == "wsd":
+        left = (settings.epochs - epoch) / (settings.epochs - settings.cooldown_begins)
+        return settings.learning_rate * max(0.0, min(1.0, left))
     progress = (epoch - settings.warmup_epochs) / max(settings.epochs - settings.warmup_epochs, 1e-9)
     return settings.learning_rate * (1 + math.cos(math.pi * min(progress, 1.0))) / 2
 

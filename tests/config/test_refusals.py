@@ -407,3 +407,24 @@ def test_more_images_than_there_are_cannot_be_asked_for(refusal: Refusal) -> Non
         ("{ seeds = 3, train.epochs = 15 }", "{ seeds = 3, train.epochs = 15, data.train_images = 1198 }")
     )
     assert line.endswith("train_images = 1198: digits has only 1197")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (
+            "warmup_epochs = 0.5",
+            'warmup_epochs = 0.8, schedule = "wsd"',
+            "warmup_epochs = 0.8 is longer than what the cooldown leaves of epochs = 1: 0.75",
+        ),
+        (
+            "flip = false",
+            "flip = false, tuning_images = 5000",
+            "parts.images (data): tuning_images = 5000 leaves no image to train on",
+        ),
+    ],
+)
+def test_schedules_and_splits_that_leave_no_room_are_refused(
+    refusal: Refusal, old: str, new: str, reason: str
+) -> None:
+    assert any(reason in line for line in refusal((old, new)))

@@ -45,6 +45,7 @@ OTHER_TRAIN = {
     "momentum": 0.8,
     "nesterov": False,
     "schedule": "constant",
+    "cooldown_share": 0.5,
     "warmup_epochs": 1.0,
     "weight_decay": 0.01,
     "decay_norm": True,
@@ -79,6 +80,9 @@ OTHER_IMAGES = {
         "crop_padding": 2,
         "flip": False,
         "resolution": 12,
+        "alternate_flip": True,
+        "tuning_images": 10,
+        "labels": "random",
     },
     "model": {
         **OTHER_BLOCK,
@@ -93,7 +97,7 @@ OTHER_IMAGES = {
         "madds_of_expansion": 4.0,
         "dropout": 0.3,
     },
-    "train": {**OTHER_TRAIN, "batch_size": 16},
+    "train": {**OTHER_TRAIN, "batch_size": 16, "average_share": 0.5},
 }
 
 Place = tuple[str | int, ...]

@@ -229,6 +229,41 @@ def test_all_crops_and_both_sides_are_equally_likely() -> None:
     assert ((counts - 1000).abs() < 5 * 1000**0.5).all()
 
 
+@settings(deadline=None, max_examples=20)
+@given(epoch=st.integers(0, 1000), coins=st.lists(st.booleans(), min_size=10, max_size=10))
+def test_flips_that_alternate_show_the_other_side_of_every_image_in_the_next_epoch(
+    epoch: int, coins: list[bool]
+) -> None:
+    images, rows = image_set(10, 6, 6), torch.arange(10)
+    augmentation = Augmentation(images, 0, True, torch.tensor(coins))
+    now, then = (augmentation.batch(rows, torch.Generator(), later) for later in (epoch, epoch + 1))
+    assert torch.equal(now, then.flip(2))
+    mirrored = [coin != (epoch % 2 == 1) for coin in coins]
+    for image, seen, mirror in zip(images.pixels, now, mirrored, strict=True):
+        assert torch.equal(seen, image.flip(1) if mirror else image)
+
+
+def test_images_to_tune_on_are_the_last_of_the_training_part_and_none_of_the_held_out_part() -> None:
+    usual = load_images(ImageSettings(dataset="digits", train_images=1000), None)
+    tuning = load_images(ImageSettings(dataset="digits", train_images=1000, tuning_images=300), None)
+    assert torch.equal(tuning.train.pixels, usual.train.pixels[:700])
+    assert torch.equal(tuning.held_out.pixels, usual.train.pixels[700:])
+    assert torch.equal(tuning.held_out.labels, usual.train.labels[700:])
+    levels = tuning.train.pixels.double()
+    assert tuning.mean.tolist() == pytest.approx([float(levels.mean())], rel=1e-6)
+
+
+def test_random_labels_have_nothing_to_do_with_the_images() -> None:
+    data = load_images(ImageSettings(dataset="digits"), None)
+    drawn = data.with_random_labels(10, seed=1)
+    agree = int((drawn.train.labels == data.train.labels).sum())
+    # Of 1,197, each right with a chance of a tenth: 120, give or take five standard deviations of 10.4.
+    assert 68 < agree < 172
+    assert set(drawn.train.labels.tolist()) == set(range(10))
+    assert drawn.held_out is data.held_out
+    assert not torch.equal(drawn.train.labels, data.with_random_labels(10, seed=2).train.labels)
+
+
 def test_the_same_generator_seed_gives_the_same_crops_and_another_seed_others() -> None:
     augmentation, rows = Augmentation(image_set(10, 6, 6), 2, True), torch.arange(10)
     first, again, other = (augmentation.batch(rows, torch.Generator().manual_seed(s)) for s in (3, 3, 4))

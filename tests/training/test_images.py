@@ -12,6 +12,7 @@ from bottleneck_lab.seeds import stream
 from bottleneck_lab.training import Checkpoint, train
 from bottleneck_lab.training import checkpoint as checkpoint_module
 from bottleneck_lab.training import images as images_module
+from bottleneck_lab.training.optimiser import optimiser
 from bottleneck_lab.training.outcome import finite
 
 CPU = torch.device("cpu")
@@ -152,7 +153,7 @@ class KilledError(Exception):
 @pytest.mark.parametrize("moment", [1, 2, 3])
 def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bits(mini, tmp_path, monkeypatch, moment):
     monkeypatch.setattr(checkpoint_module, "SECONDS_BETWEEN", 0.0)
-    run = digit_run(mini, model={"dropout": 0.3}, train={"epochs": 4})
+    run = digit_run(mini, model={"dropout": 0.3}, train={"epochs": 4, "average_share": 0.4})
     undisturbed = train_one(run)
 
     def kill(index, records):
@@ -168,6 +169,44 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bits(mini, tmp_path,
     assert np.array_equal(resumed.predictions, undisturbed.predictions)
     assert all(torch.equal(resumed.weights[k], undisturbed.weights[k]) for k in undisturbed.weights)
     assert without_times(resumed.records) == without_times(undisturbed.records)
+
+
+def test_what_is_left_is_the_mean_of_the_weights_after_each_step_of_the_last_share(mini, monkeypatch):
+    run = digit_run(mini, train={"epochs": 4, "average_share": 0.375})  # an epoch and a half of four steps
+    seen = []
+
+    def watched(network, settings):
+        found = optimiser(network, settings)
+        found.register_step_post_hook(
+            lambda *_: seen.append({k: v.clone() for k, v in network.named_parameters()})
+        )
+        return found
+
+    monkeypatch.setattr(images_module, "optimiser", watched)
+    outcome = train_one(run)
+    assert len(seen) == 16
+    for name in seen[0]:
+        mean = torch.stack([weights[name] for weights in seen[-6:]]).mean(0)
+        torch.testing.assert_close(outcome.weights[name], mean)
+    assert outcome.records[-1]["unaveraged"] != {k: outcome.records[-1][k] for k in ("loss", "accuracy")}
+
+
+def test_averaging_weights_changes_nothing_of_the_training(mini):
+    last, mean = (train_one(digit_run(mini, train={"average_share": share})).records for share in (0, 0.5))
+    assert [r["train_loss"] for r in last] == [r["train_loss"] for r in mean]
+    assert mean[-1]["unaveraged"] == {k: last[-1][k] for k in ("loss", "accuracy")}
+
+
+def test_random_labels_can_be_learnt_by_heart_but_tell_nothing_of_other_images(mini):
+    data = {"train_images": 64, "crop_padding": 0, "flip": False, "labels": "random"}
+    run = digit_run(mini, train={"epochs": 60, "schedule": "constant", "evaluate_every": 60}, data=data)
+    run = run.model_copy(update={"measures": ("epochs_to_fit",)})
+    outcome = train_one(run)
+    fitted = outcome.records[-1]["measures"]["epochs_to_fit"]
+    losses = [record["train_loss"] for record in outcome.records]
+    assert fitted == next((i + 1 for i, loss in enumerate(losses) if loss <= 0.01), 60)
+    assert losses[-1] < 0.5  # guessing has 2.3
+    assert outcome.records[-1]["accuracy"] < 0.35
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_that_status(mini):

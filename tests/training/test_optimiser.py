@@ -29,6 +29,25 @@ def test_a_constant_schedule_is_constant():
     assert {learning_rate(settings, epoch) for epoch in (0, 3, 10)} == {0.4}
 
 
+def test_warm_up_stable_decay_is_constant_until_its_last_share_and_then_falls_linearly_to_zero():
+    settings = TrainSettings(
+        epochs=8, learning_rate=0.4, warmup_epochs=2, schedule="wsd", cooldown_share=0.25
+    )
+    epochs = (0, 1, 2, 4, 6, 6.5, 7, 8)
+    expected = [0, 0.2, 0.4, 0.4, 0.4, 0.3, 0.2, 0]
+    assert [learning_rate(settings, epoch) for epoch in epochs] == pytest.approx(expected)
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.floats(0.05, 0.9), st.floats(0, 1))
+def test_until_its_cooldown_a_training_does_not_know_how_long_it_is(one, other, share, place):
+    short, long = (
+        TrainSettings(epochs=epochs, learning_rate=0.3, schedule="wsd", cooldown_share=share)
+        for epochs in sorted((one, other))
+    )
+    epoch = place * short.cooldown_begins
+    assert learning_rate(short, epoch) == learning_rate(long, epoch) == 0.3
+
+
 @given(st.floats(0, 10), st.floats(0, 10), st.floats(0, 10))
 def test_after_the_warm_up_the_rate_never_rises(warmup, a, b):
     settings = TrainSettings(epochs=10, learning_rate=0.1, warmup_epochs=warmup)
