@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from bottleneck_lab.activations import KINDS
 from bottleneck_lab.errors import LabError
 
 GROUP = "bottleneck_lab"  # of entry points
@@ -172,9 +173,7 @@ MEASURES = {
     "epochs_to_fit": Measure("epochs to a training loss of 0.01", False),
 }
 
-ACTIVATIONS: Registry[Callable[[], Any]] = Registry(
-    "an activation", ("linear", "relu", "relu6", "leaky_relu", "silu")
-)
+ACTIVATIONS: Registry[Callable[..., Any]] = Registry("an activation", KINDS)
 BLOCKS: Registry[Callable[..., Any]] = Registry("a block", ("inverted_residual",))
 RESIDUALS: Registry[Callable[..., Any]] = Registry(
     "a residual placement", ("bottleneck", "expansion", "none", "sandglass")
@@ -196,9 +195,12 @@ def _adding(registry: Registry[T], name: str, wrap: Callable[[Any], T]) -> Calla
 
 
 def activation(name: str) -> Callable[[F], F]:
-    """Add an activation: a function without arguments that returns a new module, or the module's class.
+    """Add an activation: a function that returns a new module, or the module's class.
 
-    The module maps every element by itself, and not in place. Toy networks take none with parameters.
+    The module maps every element by itself, and not in place. Toy networks take none with trained parameters.
+    Arguments of the function are numbers that settings give: `{ kind = "my_name", slope = 0.25 }`. A module
+    that draws random numbers is told by its method `draw_from(seeds)` which streams of the run to draw from,
+    one for each network that passes through it at once.
     """
     return _adding(ACTIVATIONS, name, lambda make: make)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bottleneck_lab.cli.options import make_folder
+from bottleneck_lab import extend
+from bottleneck_lab.cli.options import Include, make_folder
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ def collapse(
     bias: Annotated[
         bool, typer.Option("--bias", help="Add a standard normal bias (Tx has mean square 1).")
     ] = False,
-    activation: Annotated[str, typer.Option(help="relu, relu6 or leaky_relu.")] = "relu",
+    activation: Annotated[
+        str,
+        typer.Option(help='One that networks may have, such as relu6 or { kind = "leaky", slope = 0.25 }.'),
+    ] = "relu",
     dims: Annotated[
         str | None,
         typer.Option(help="Channels to embed into (default 2,3,5,15,30 as in Fig. 1; paper: 2,3)."),
@@ -41,6 +45,7 @@ def collapse(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the figures (SVG and PNG) and all numbers (JSON).")
     ] = None,
+    include: Include = None,
 ) -> None:
     """Measure what ReLU loses of a manifold that is embedded in few channels, beside Theorem 1.
 
@@ -53,6 +58,7 @@ def collapse(
     from bottleneck_lab.manifold.collapse import measure_collapse
     from bottleneck_lab.manifold.shapes import make_shape
 
+    extend.include_all(include or [])
     data = make_shape(shape, points, seed)
     chosen = _default_dims(data.shape[1], embedding) if dims is None else _parse_dims(dims)
     if out is not None:
@@ -136,7 +142,10 @@ def _print(result: CollapseResult, settings: dict[str, object]) -> None:
 
 
 def _recovery_table(result: CollapseResult) -> tuple[Table, str]:
-    theory = "Theorem 1 (at least)" if result.activation == "relu6" else "Theorem 1"
+    from bottleneck_lab.manifold.activations import activation_named
+
+    exact = activation_named(result.activation).flat_above == math.inf
+    theory = "Theorem 1" if exact else "Theorem 1 (at least)"
     table = _table("dim", "collapsed", theory, "lossy T", "rank", "merged pairs")
     for row in result.collapses:
         table.add_row(
@@ -208,7 +217,9 @@ def _number(value: float) -> str:
     return "0" if value == 0 else f"{value:.4f}" if value >= 1e-3 else f"{value:.1e}"
 
 
-def _with_error(value: float, error: float | None) -> str:
+def _with_error(value: float | None, error: float | None) -> str:
+    if value is None:
+        return "-"
     return _number(value) if error is None else f"{_number(value)} ± {_number(error)}"
 
 

@@ -1,8 +1,9 @@
 """Settings: typed, frozen, validated; an ablation file, its variants, and the name of every run."""
 
 from bottleneck_lab.config.ablation import TIERS, Ablation, Claim, Tier, Variant
+from bottleneck_lab.config.activations import Activation
 from bottleneck_lab.config.architectures import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
-from bottleneck_lab.config.base import Activation, DatasetName
+from bottleneck_lab.config.base import DatasetName
 from bottleneck_lab.config.files import catalogue, load, parse_overrides
 from bottleneck_lab.config.networks import NETWORKS, MobileNetV2Settings, ToyNetworkSettings
 from bottleneck_lab.config.settings import (

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from bottleneck_lab.config.base import Activation, ActivationKnobs, Settings
+from bottleneck_lab.config.activations import Activation
+from bottleneck_lab.config.base import ActivationKnobs, Settings
 
 
 class Row(Settings):

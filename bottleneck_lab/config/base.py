@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from bottleneck_lab import extend
-from bottleneck_lab.config.problems import nearest
+from bottleneck_lab.activations import kind_of
+from bottleneck_lab.config.activations import Activation, check_known
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,12 @@ def _known(registry: extend.Registry[Any]) -> AfterValidator:
     """Refuse a name that neither comes with the project nor was added to it."""
 
     def check(name: str) -> str:
-        if name not in registry:
-            hint = nearest(name, registry.names)
-            further = ", or --include the file that adds it" if hint.startswith("valid names") else ""
-            raise ValueError(f"{name!r} is not known; {hint}{further}")
+        check_known(name, registry)
         return name
 
     return AfterValidator(check)
 
 
-Activation = Annotated[str, _known(extend.ACTIVATIONS)]
 BlockName = Annotated[str, _known(extend.BLOCKS)]
 ResidualName = Annotated[str, _known(extend.RESIDUALS)]
 DatasetName = Annotated[str, _known(extend.DATASETS)]
@@ -63,6 +60,6 @@ class ActivationKnobs(Settings):
     def names(self) -> list[tuple[extend.Registry[Any], str]]:
         """Every name here that may have been added from outside, with the registry that knows it."""
         return [
-            (extend.ACTIVATIONS, self.projection_activation),
-            (extend.ACTIVATIONS, self.inner_activation),
+            (extend.ACTIVATIONS, kind_of(self.projection_activation)),
+            (extend.ACTIVATIONS, kind_of(self.inner_activation)),
         ]

@@ -94,11 +94,12 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
             branch = branch.setdefault(step, {})
             if not isinstance(branch, dict):
                 raise LabError(f"--set {setting}: {step} was given a value already")
-        branch[last] = _value(text.strip())
+        branch[last] = parse_value(text.strip())
     return tree
 
 
-def _value(text: str) -> Any:
+def parse_value(text: str) -> Any:
+    """A value in TOML, or the bare words that it stands for where it is not."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

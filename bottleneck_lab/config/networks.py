@@ -8,8 +8,9 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from bottleneck_lab import extend
+from bottleneck_lab.config.activations import Activation
 from bottleneck_lab.config.architectures import ARCHITECTURES
-from bottleneck_lab.config.base import Activation, ActivationKnobs, BlockName, ResidualName, Settings
+from bottleneck_lab.config.base import ActivationKnobs, BlockName, ResidualName, Settings
 
 
 class BlockKnobs(ActivationKnobs):

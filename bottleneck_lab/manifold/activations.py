@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bottleneck_lab.activations import KINDS, kind_of, schedules_of, values_of
+from bottleneck_lab.activations import Activation as Setting
+from bottleneck_lab.config.activations import read
+from bottleneck_lab.config.files import parse_value
 from bottleneck_lab.errors import LabError
 
 FloatArray = NDArray[np.float64]
@@ -46,18 +52,82 @@ def _leaky_relu(z: FloatArray) -> FloatArray:
     return np.maximum(z, 0.01 * z)  # PyTorch's default slope
 
 
+# In NumPy, so that the command does not wait for torch.
 ACTIVATIONS = {
-    activation.name: activation
-    for activation in (
-        Activation("relu", _relu, flat_below=0.0),
-        Activation("relu6", _relu6, flat_below=0.0, flat_above=6.0),
-        Activation("leaky_relu", _leaky_relu),
-    )
+    name: Activation(name, apply, *KINDS[name].flat())
+    for name, apply in (("relu", _relu), ("relu6", _relu6), ("leaky_relu", _leaky_relu))
 }
 
 
 def activation_named(name: str) -> Activation:
-    """The activation of that name; raises LabError for an unknown one."""
-    if name not in ACTIVATIONS:
-        raise LabError(f"{name}: no such activation; there are {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]
+    """The activation of that name, of all that networks may have; with parameters as `{ kind = ..., ... }`.
+
+    SiLU, GELU and others fold: two pre-activations have one value. They count as told apart, for Lemma 2 is
+    about stretches that are flat, and for a fold other channels tell which of the two it was.
+
+    Raises:
+        LabError: an unknown one, impossible parameters, or one that is no map of single points.
+    """
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name]
+    setting = setting_named(name)
+    if schedules_of(setting):
+        raise LabError(f"{name}: nothing is trained here, so give every parameter one value")
+    kind = KINDS.get(kind_of(setting))
+    if kind_of(setting) in ("noise", "bits"):
+        raise LabError(f"{name}: depends on the other points, and the collapse lab maps each by itself")
+    apply = _module_of(setting)
+    flat = kind.flat(**values_of(setting)) if kind is not None else _flat_of(apply)
+    return Activation(name, apply, *flat)
+
+
+def setting_named(name: str) -> Setting:
+    """An activation as settings have it, from what a command is given.
+
+    Raises:
+        LabError: an unknown one, or impossible parameters.
+    """
+    given: Any = name
+    if name.lstrip().startswith("{"):
+        given = parse_value(name)
+    try:
+        return read(given)
+    except ValueError as error:
+        raise LabError(f"--activation {name}: {error}") from None
+
+
+def _module_of(setting: Setting) -> Callable[[FloatArray], FloatArray]:
+    """What the module of a network computes, in double precision."""
+    import torch
+
+    from bottleneck_lab.models.activations import activation
+
+    module = activation(setting).double().eval()
+
+    def apply(z: FloatArray) -> FloatArray:
+        with torch.no_grad():
+            return np.asarray(module(torch.from_numpy(np.ascontiguousarray(z))))
+
+    return apply
+
+
+_FAR, _HALVINGS = 100.0, 60
+
+
+def _flat_of(apply: Callable[[FloatArray], FloatArray]) -> tuple[float, float]:
+    """Below and above which a map is constant, to a millionth, by halving; infinite where it is not."""
+
+    def end(sign: float) -> float:
+        def constant(z: float) -> bool:
+            values = apply(np.linspace(z, sign * _FAR, 101)[:, None])
+            return bool((values == values[-1]).all())
+
+        if not constant(sign * _FAR / 2):
+            return sign * math.inf
+        flat, bent = sign * _FAR / 2, -sign * _FAR
+        for _ in range(_HALVINGS):
+            middle = (flat + bent) / 2
+            flat, bent = (middle, bent) if constant(middle) else (flat, middle)
+        return round(flat, 6) + 0.0  # not -0
+
+    return end(-1.0), end(1.0)

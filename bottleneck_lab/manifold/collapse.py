@@ -81,7 +81,8 @@ class Collapse:
     `collapsed`: the share of points that fail Lemma 2, averaged over matrices as in Theorem 1, with the
     standard error of that mean (None for one matrix; too small when only a few matrices collapse anything).
     Theorem 1 is about volumes and leaves out single points, such as the origin, which stands on every kink.
-    `collapsed_theory`: Theorem 1; exact for ReLU, a lower bound for ReLU6, 0 for leaky ReLU.
+    `collapsed_theory`: Theorem 1; exact for ReLU, a lower bound for what is flat above some value too, 0 for
+    what is flat nowhere. None where the lower kink is not at 0, of which the theorem says nothing.
     `collapsed_theory_se`: the standard error that the mean should have, for ReLU and random matrices;
     exact for Gaussian ones up to their common scale, close for the others.
     `lossy_matrices`: the share of matrices that collapse at least one point.
@@ -96,7 +97,7 @@ class Collapse:
     trials: int
     collapsed: float
     collapsed_se: float | None
-    collapsed_theory: float
+    collapsed_theory: float | None
     collapsed_theory_se: float | None
     lossy_matrices: float
     jacobian_rank: float
@@ -155,8 +156,8 @@ def measure_collapse(
     """Embed points (N, n) by `trials` random T into each of `dims` channels, activate, measure what is lost.
 
     `embedding`: `gaussian`, `uniform`, `orthonormal`, or `paper` (the T of Fig. 1 for dims 2 and 3, one trial
-    each). `activation`: `relu`, `relu6`, `leaky_relu`. T and b are on the scale of `embedding.calibrated`.
-    `progress` is called with the number of matrices just finished.
+    each). `activation`: a name that `activation_named` knows. T and b are on the scale of
+    `embedding.calibrated`. `progress` is called with the number of matrices just finished.
 
     Collapse, rank and the linear decoders are exact over all points. Points are compared with each other on a
     random half of them, at most 400: thinning gives evenly spaced points the randomness that TwoNN supposes.
@@ -300,9 +301,12 @@ class _Study:
             "participation_ratio": participation_ratio(variances),
         }
 
-    def _theory(self, dim: int, trials: int) -> tuple[float, float | None]:
-        if np.isinf(self.activation.flat_below):
+    def _theory(self, dim: int, trials: int) -> tuple[float | None, float | None]:
+        flat = self.activation.flat_below, self.activation.flat_above
+        if np.isinf(flat).all():
             return 0.0, None
+        if flat[0] != 0:
+            return None, None
         data_dim = self.points.shape[1]
         theory = collapsed_in_theory(dim, data_dim)
         if self.angles is None or np.isfinite(self.activation.flat_above):

@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bottleneck_lab.activations import KINDS, kind_of
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.activations import FloatArray
 from bottleneck_lab.manifold.decoders import Moments, affine_error, moments
 from bottleneck_lab.manifold.distances import effective_rank, principal_variances
 from bottleneck_lab.manifold.patterns import PixelCounts, count_pixels
 from bottleneck_lab.models import InvertedResidual, MobileNetV2, Sandglass
-from bottleneck_lab.models.activations import ACTIVATIONS
+from bottleneck_lab.models.activations import made_of
 from bottleneck_lab.models.block import ConvNorm
 
 
@@ -143,11 +144,11 @@ def _counts_of(expansion: ConvNorm) -> _Total[PixelCounts]:
 
 
 def _counts(activation: nn.Module, matrix: FloatArray | None = None) -> _Total[PixelCounts]:
-    name = next((name for name, kind in ACTIVATIONS.items() if type(activation) is kind), None)
-    if name is None:
-        known = ", ".join(ACTIVATIONS)
+    setting = made_of(activation)
+    if setting is None or kind_of(setting) not in KINDS:
+        known = ", ".join(KINDS)
         raise LabError(f"where {type(activation).__name__} clips is not known; it is for {known}")
-    return _Total(activation, lambda z, _: count_pixels(z, name, matrix))
+    return _Total(activation, lambda z, _: count_pixels(z, setting, matrix))
 
 
 @dataclass(frozen=True)

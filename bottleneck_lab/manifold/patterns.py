@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bottleneck_lab.manifold.activations import ACTIVATIONS, FloatArray
+from bottleneck_lab.activations import Activation, flat_stretches
+from bottleneck_lab.manifold.activations import FloatArray
 from bottleneck_lab.manifold.invertibility import active_rank
 from bottleneck_lab.manifold.positives import Positives
 
@@ -95,22 +96,12 @@ class PixelCounts:
         return count / self.pixels
 
 
-def kinks(activation: str) -> tuple[float, float]:
-    """Below which and above which the named activation is flat; infinite where it is not.
-
-    `linear`, `leaky_relu` and `silu` are flat nowhere. (SiLU is not one-to-one all the same: it falls below
-    -1.28. Such losses are not counted.)
-    """
-    known = ACTIVATIONS.get(activation)
-    return (known.flat_below, known.flat_above) if known else (-math.inf, math.inf)
-
-
-def count_pixels(z: Tensor, activation: str, matrix: FloatArray | None = None) -> PixelCounts:
+def count_pixels(z: Tensor, activation: Activation, matrix: FloatArray | None = None) -> PixelCounts:
     """Count over the pixels of a pre-activation z = Bx + b.
 
     Args:
         z: `[N, m, H, W]`.
-        activation: what follows, by name.
+        activation: what follows; one of the table.
         matrix: B, (m, n). Without it z itself is what one wants to read, so that n = m, and a pixel fails as
             soon as one channel is clipped.
 
@@ -120,7 +111,9 @@ def count_pixels(z: Tensor, activation: str, matrix: FloatArray | None = None) -
     and trained ones are hardly ever not, so the rank is computed only where few rows would have to be
     dependent to lose it: in double precision, for pixels with n to n + 7 of them.
     """
-    low, high = kinks(activation)
+    flat = flat_stretches(activation)
+    assert flat is not None, "nobody knows where it is flat"
+    low, high = flat
     pixels = z.movedim(1, -1).flatten(0, -2)
     positive = torch.bincount((pixels > 0).sum(1).cpu(), minlength=z.shape[1] + 1)
     above, below = pixels > low, pixels < high

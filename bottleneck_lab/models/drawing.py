@@ -9,18 +9,17 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from bottleneck_lab.activations import KINDS, kind_of, label_of
 from bottleneck_lab.config import ImageSettings, RunSettings
 from bottleneck_lab.config.settings import ModelSettings
 from bottleneck_lab.models import build, refusing_what_was_added
-from bottleneck_lab.models.activations import activation
+from bottleneck_lab.models.activations import activation, made_of
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass, inner_width
 from bottleneck_lab.models.mobilenet_v1 import FullConvolution, SeparableConvolution
 from bottleneck_lab.models.resnet import Bottleneck
 from bottleneck_lab.models.shufflenet import ShuffleUnit
 
 WIDTH = 46  # columns up to the line of the shortcut
-
-_NAMES = {"Identity": "linear", "ReLU": "ReLU", "ReLU6": "ReLU6", "LeakyReLU": "leaky ReLU", "SiLU": "SiLU"}
 
 
 @dataclass(frozen=True)
@@ -143,11 +142,13 @@ def _describe(layer: nn.Module) -> str:
     kind = "depthwise" if conv.groups == conv.in_channels > 1 else "conv"
     if 1 < conv.groups < conv.in_channels:
         kind = f"conv in {conv.groups} groups"
-    return f"{kernel} {kind}, BN, {_activation(layer.activation)}".removesuffix(", linear")
+    return f"{kernel} {kind}, BN, {_activation(layer.get_submodule('activation'))}".removesuffix(", linear")
 
 
-def _activation(module: object) -> str:
-    return _NAMES.get(type(module).__name__, type(module).__name__)
+def _activation(module: nn.Module) -> str:
+    setting = made_of(module)
+    known = setting is not None and kind_of(setting) in KINDS
+    return label_of(setting) if setting is not None and known else type(module).__name__
 
 
 def _lines(rows: list[_Row], shortcut: bool, after: nn.Module, output: str) -> str:

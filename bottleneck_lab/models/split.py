@@ -19,14 +19,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bottleneck_lab import extend
+from bottleneck_lab.activations import KINDS, kind_of
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.models.activations import ACTIVATIONS
+from bottleneck_lab.models.activations import made_of
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual
 from bottleneck_lab.models.folding import fold_norms, folded, in_place
 from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
 
-# What acts on each channel by itself, or is taken apart here.
-_BY_CHANNEL = {nn.Conv2d, nn.BatchNorm2d, *(type(make()) for make in ACTIVATIONS.values())}
+
+def _by_channel(step: nn.Module) -> bool:
+    """Whether a step acts on each channel by itself, or is taken apart here."""
+    if isinstance(step, nn.Conv2d | nn.BatchNorm2d):
+        return True
+    setting = made_of(step)
+    kind = KINDS.get(kind_of(setting)) if setting is not None else None
+    return kind is not None and kind.by_element
 
 
 class RowwiseLayer(nn.Module):
@@ -165,9 +172,9 @@ class SplitBlock(RowwiseLayer):
         if block.inner == 0:
             raise LabError("a block of expansion 0 has no inner channels to split")
         for step in block.modules():
-            if not (isinstance(step, ConvNorm | InvertedResidual) or type(step) in _BY_CHANNEL):
+            if not (isinstance(step, ConvNorm | InvertedResidual) or _by_channel(step)):
                 raise LabError(
-                    f"{type(step).__name__}: an added activation may join channels: cannot be split"
+                    f"{type(step).__name__}: an activation that may join channels: cannot be split"
                 )
         assert isinstance(block.projection, ConvNorm)
         most = -(-block.inner // parts)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from bottleneck_lab.config import Activation, ToyNetworkSettings
+from bottleneck_lab.activations import Activation, kind_of
+from bottleneck_lab.config import ToyNetworkSettings
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.models.activations import activation
+from bottleneck_lab.models.activations import Random, activation
 from bottleneck_lab.models.block import inner_width
 
 
@@ -33,19 +34,28 @@ class BatchedActivation(nn.Module):
     """An activation for each of N networks, applied along the first axis of `[N, ...]`.
 
     Raises:
-        LabError: an activation with parameters, which N networks would share.
+        LabError: an activation with trained parameters, which N networks would share.
     """
 
-    def __init__(self, names: Sequence[Activation]) -> None:
+    def __init__(self, settings: Sequence[Activation]) -> None:
         super().__init__()
-        groups = [(name, len(list(group))) for name, group in itertools.groupby(names)]
+        groups = [(setting, len(list(group))) for setting, group in itertools.groupby(settings)]
         self.counts = [count for _, count in groups]
-        self.functions = nn.ModuleList(activation(name) for name, _ in groups)
-        for (name, _), function in zip(groups, self.functions, strict=True):
+        self.functions = nn.ModuleList(activation(setting) for setting, _ in groups)
+        for (setting, _), function in zip(groups, self.functions, strict=True):
             if next(function.parameters(), None) is not None:
                 raise LabError(
-                    f"the activation {name!r} has parameters, which toy networks of one batch cannot share"
+                    f"the activation {kind_of(setting)!r} has parameters, which toy networks of one batch "
+                    "cannot share"
                 )
+
+    def draw_from(self, seeds: Sequence[int]) -> None:
+        """Let the networks draw from the streams of these seeds, one for each network."""
+        rest = iter(seeds)
+        for count, function in zip(self.counts, self.functions, strict=True):
+            of_these = list(itertools.islice(rest, count))
+            if isinstance(function, Random):
+                function.draw_from(of_these)
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         if len(self.counts) == 1:

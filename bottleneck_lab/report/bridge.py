@@ -18,6 +18,7 @@ import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn, without types
 
 from bottleneck_lab import extend
+from bottleneck_lab.activations import label_of
 from bottleneck_lab.config import MobileNetV2Settings, RunSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.layers import Bottleneck, measure_bottlenecks, pooled_outputs, probe_accuracy
@@ -356,7 +357,8 @@ def _measures(seen: Bottleneck, probe: float) -> Measures:
 
 def _projection(settings: RunSettings) -> str:
     assert isinstance(settings.model, MobileNetV2Settings)
-    return settings.model.projection_activation
+    setting = settings.model.projection_activation
+    return setting if isinstance(setting, str) else label_of(setting)
 
 
 def _rest(settings: RunSettings) -> dict[str, Any]:

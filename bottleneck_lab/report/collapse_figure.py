@@ -75,7 +75,7 @@ def draw_collapsed(result: CollapseResult) -> Figure:
     dims, collapses = dims[order], [result.collapses[k] for k in order]
     share = np.array([collapse.collapsed for collapse in collapses])
     resolution = np.array([1 / (result.points * collapse.trials) for collapse in collapses])
-    theory = np.array([collapse.collapsed_theory for collapse in collapses])
+    theory = np.array([collapse.collapsed_theory for collapse in collapses], dtype=float)  # NaN for none
     seen = share > 0
     with styled():
         figure = Figure(figsize=(3.5, 2.8))

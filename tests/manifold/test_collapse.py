@@ -237,7 +237,7 @@ def test_progress_counts_every_matrix():
         ({"trials": 0}, "at least one"),
         ({"seed": -1}, "cannot be negative"),
         ({"embedding": "cauchy"}, "no such embedding"),
-        ({"activation": "swish"}, "no such activation"),
+        ({"activation": "swish"}, "is not known"),
         ({"points": np.full((50, 2), np.nan)}, "NaN"),
         ({"points": np.eye(1000, 2)[::-1] * [[1.0, 0.0]]}, "nearly all are in one place"),
     ],

@@ -21,7 +21,7 @@ from bottleneck_lab.config.architectures import (
     ShuffleNetSettings,
 )
 from bottleneck_lab.models import initialise, madds, parameters
-from bottleneck_lab.models.activations import ACTIVATIONS
+from bottleneck_lab.models.activations import activation
 from bottleneck_lab.models.block import ConvNorm
 from bottleneck_lab.models.mobilenet_v1 import FullConvolution, MobileNetV1, SeparableConvolution
 from bottleneck_lab.models.resnet import Bottleneck, ResNet
@@ -227,7 +227,7 @@ def test_shortcuts_are_counted() -> None:
 
 widths = st.integers(1, 5)
 strides = st.integers(1, 3)
-activations = st.sampled_from(sorted(ACTIVATIONS))
+activations = st.sampled_from(["leaky_relu", "linear", "relu", "relu6", "silu"])
 
 
 def plain(layer: ConvNorm, x: torch.Tensor, then: str, stride: int = 1) -> torch.Tensor:
@@ -236,7 +236,7 @@ def plain(layer: ConvNorm, x: torch.Tensor, then: str, stride: int = 1) -> torch
     x = F.conv2d(x, conv.weight, None, stride, conv.weight.shape[-1] // 2, groups=conv.groups)
     each = (slice(None), None, None)
     x = (x - norm.running_mean[each]) / (norm.running_var[each] + norm.eps).sqrt()
-    return ACTIVATIONS[then]()(x * norm.weight[each] + norm.bias[each])
+    return activation(then)(x * norm.weight[each] + norm.bias[each])
 
 
 def image(channels: int) -> torch.Tensor:

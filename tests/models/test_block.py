@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bottleneck_lab import extend
-from bottleneck_lab.config import Activation
 from bottleneck_lab.models import InvertedResidual, Sandglass, madds, parameters
-from bottleneck_lab.models.activations import ACTIVATIONS, activation
 from bottleneck_lab.models.block import ConvNorm
 
 LivedIn = Callable[[nn.Module, int], Any]
@@ -60,19 +57,6 @@ def inner_tensors(block: nn.Module, x: Tensor) -> dict[str, Tensor]:
     for hook in hooks:
         hook.remove()
     return found
-
-
-# Activations
-
-
-def test_every_activation_that_settings_can_name_exists() -> None:
-    assert set(ACTIVATIONS) == set(extend.ACTIVATIONS.built_in) == set(PLAIN)
-
-
-@pytest.mark.parametrize("name", PLAIN)
-def test_an_activation_is_what_its_name_says(name: Activation) -> None:
-    x = torch.linspace(-9, 9, 37, dtype=torch.float64)
-    torch.testing.assert_close(activation(name)(x), PLAIN[name](x))
 
 
 # Table 1

@@ -12,7 +12,7 @@ from torch import nn
 from bottleneck_lab.config import Activation, MobileNetV2Settings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import MobileNetV2
-from bottleneck_lab.models.activations import ACTIVATIONS, activation
+from bottleneck_lab.models.activations import activation
 from bottleneck_lab.models.block import ConvNorm
 from bottleneck_lab.models.folding import fold_norms, folded, in_place
 
@@ -43,7 +43,7 @@ def test_scale_and_shift_are_those_of_the_running_statistics(depthwise: bool, li
         torch.testing.assert_close(bias[channel], norm.bias[channel] - norm.running_mean[channel] * scale)
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", ["linear", "relu", "relu6", "leaky_relu", "silu"])
 def test_activations_in_place_overwrite_their_input(name: Activation) -> None:
     x = torch.linspace(-9, 9, 37)
     expected = activation(name)(x)
