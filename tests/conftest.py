@@ -103,9 +103,11 @@ def _nothing_added_outlives_its_test(monkeypatch):
         used = any(registry.added for registry in extend.REGISTRIES)
     if used and "torch" in sys.modules:
         from bottleneck_lab import models
+        from bottleneck_lab.data.checksums import _of_added
         from bottleneck_lab.data.images import load_images
 
         models._cost.cache_clear()
+        _of_added.cache_clear()
         load_images.cache_clear()
 
 

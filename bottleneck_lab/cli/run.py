@@ -188,7 +188,7 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
     if order.tier != "smoke":
         _print_estimate(left, plan, results, device, None if away else count)
     tracking = _tracking(plan, results, order)
-    place = Workplace(results, device, data.folders, extend.included())
+    place = Workplace(results, device, data.folders, extend.included(), checksums=plan.checksums)
     interrupted = _train(jobs, left, place, order, count, tracking)
     failed, answer = _report(plan, results)
     if interrupted:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,6 +21,7 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.folder import Status
 from bottleneck_lab.runs.packed import Place, runs_of
+from bottleneck_lab.runs.provenance import data_difference
 
 # A run is damaged if its result cannot be what a training has left: nothing of it is counted.
 Condition = Literal[Status, "damaged"]
@@ -96,6 +98,7 @@ class _Variant(BaseModel):
     madds: int
     shortcuts: int | None = None
     depthwise: int | None = None
+    checksums: dict[str, str] = {}
     runs: dict[int, str]
 
 
@@ -254,13 +257,19 @@ def collect(folder: Path) -> Results:
     strays: set[Stray] = set()
     environments: dict[str, dict[str, Any]] = {}
     distinct: dict[str, dict[str, Any]] = {}  # of which a thousand runs have one or two
+    times = {}
+    for variant in plan["variants"]:
+        for run_id in variant["runs"].values():
+            environment = _object(place, f"{run_id}/environment.json", strays)
+            times[run_id] = [environment.pop(name, None) for name in ("wall_seconds", "cpu_seconds")]
+            environments[run_id] = distinct.setdefault(json.dumps(environment), environment)
+    usual = _usual_checksums(plan, environments)
     runs = []
     for variant in plan["variants"]:
+        planned = variant["checksums"] or usual[variant["dataset"]]
         for seed, run_id in variant["runs"].items():
-            environment = _object(place, f"{run_id}/environment.json", strays)
-            seconds = [environment.pop(name, None) for name in ("wall_seconds", "cpu_seconds")]
-            environments[run_id] = distinct.setdefault(json.dumps(environment), environment)
-            runs.append(_run(place, variant, seed, run_id, seconds, strays))
+            run = _run(place, variant, seed, run_id, times[run_id], strays)
+            runs.append(_on_planned_data(run, planned, environments[run_id], strays))
     others = _others(place, plan, {run.run for run in runs}, strays)
     return Results(folder, plan, tuple(runs), others, place, environments, strays)
 
@@ -318,6 +327,38 @@ def _run(
         reason=None if reason is None else str(reason),
         measures=_numbers(result.get("measures")) if status == "done" else {},
     )
+
+
+def _usual_checksums(
+    plan: dict[str, Any], environments: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, str]]:
+    """The checksums that most runs on a data set have: plans of former times do not say what was planned."""
+    counts: dict[str, dict[str, Counter[str]]] = {dataset: {} for dataset in plan["datasets"]}
+    for variant in plan["variants"]:
+        for run_id in variant["runs"].values():
+            for name, digest in _checksums(environments[run_id]).items():
+                counts[variant["dataset"]].setdefault(name, Counter())[digest] += 1
+    return {
+        dataset: {name: digests.most_common(1)[0][0] for name, digests in found.items()}
+        for dataset, found in counts.items()
+    }
+
+
+def _checksums(environment: dict[str, Any]) -> dict[str, str]:
+    found = environment.get("checksums")
+    return {name: str(digest) for name, digest in found.items()} if isinstance(found, dict) else {}
+
+
+def _on_planned_data(
+    run: Run, planned: dict[str, str], environment: dict[str, Any], strays: set[Stray]
+) -> Run:
+    """The run; damaged, if it was trained and judged on other data than those it would be compared with."""
+    why = data_difference(planned, _checksums(environment))
+    if why is None or run.status != "done":
+        return run
+    strays.add(_stray(f"{run.run}/environment.json", f"is of a run on other data: {why}"))
+    reason = f"trained on other data ({why}); delete the run's folder to train it again"
+    return replace(run, status="damaged", accuracy=None, measures={}, reason=reason)
 
 
 def _problem(result: dict[str, Any], variant: dict[str, Any], seed: int) -> str | None:

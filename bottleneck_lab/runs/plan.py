@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from bottleneck_lab import extend
-from bottleneck_lab.config import Ablation, DatasetName, ImageSettings, RunSettings, Tier, Variant
+from bottleneck_lab.config import Ablation, DatasetName, RunSettings, Tier, Variant
 from bottleneck_lab.config.settings import DataSettings
 from bottleneck_lab.data import cifar
-from bottleneck_lab.data.images import load_images
-from bottleneck_lab.data.points import draw_points
+from bottleneck_lab.data.checksums import check_repeatable, checksums
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.runs import files
@@ -119,6 +118,7 @@ class Plan:
         variants: on all data sets.
         seeds: for each data set.
         overrides: what `--set` changed in the settings.
+        checksums: what every run's data must turn out to be, wherever it is trained.
     """
 
     ablation: Ablation
@@ -127,6 +127,7 @@ class Plan:
     variants: tuple[Variant, ...]
     seeds: Mapping[DatasetName, tuple[int, ...]]
     overrides: dict[str, Any]
+    checksums: Mapping[DataSettings, dict[str, str]] = field(default_factory=dict)
 
     def runs(self) -> list[RunSettings]:
         """Every run, variant by variant."""
@@ -139,7 +140,8 @@ class Plan:
             cost = dataclasses.asdict(cost_of(variant.settings))
             runs = {str(seed): variant.with_seed(seed).id for seed in self.seeds[variant.dataset]}
             description = json.loads(variant.model_dump_json())
-            variants.append({**description, **cost, "runs": runs})
+            data = {"checksums": self.checksums.get(variant.settings.data, {})}
+            variants.append({**description, **cost, **data, "runs": runs})
         files.write_json(
             results / "plan.json",
             {
@@ -153,13 +155,11 @@ class Plan:
         )
 
 
-def _look_into(settings: DataSettings) -> None:
-    """Draw or load a data set that was added, so that a mistake in it is found before the training."""
+def _look_into(settings: DataSettings, folder: Path | None) -> dict[str, str]:
+    """The checksums of a data set; one that was added is tried, so that a mistake is found in time."""
     if settings.dataset in extend.DATASETS.added:
-        if isinstance(settings, ImageSettings):
-            load_images(settings, None)
-        else:
-            draw_points(settings, 0, "train")
+        check_repeatable(settings)
+    return checksums(settings, folder)
 
 
 def make_plan(
@@ -168,10 +168,13 @@ def make_plan(
     """All runs of an ablation on `data`; `seeds` replaces every tier's own number of seeds.
 
     Raises:
-        LabError: settings that `overrides` makes impossible; an added data set that returns nonsense.
+        LabError: settings that `overrides` makes impossible; an added data set that returns nonsense, or
+            something else each time.
     """
     variants = tuple(ablation.variants(tier, data.names, overrides))
-    for settings in {variant.settings.data for variant in variants}:
-        _look_into(settings)
+    found = {
+        settings: _look_into(settings, data.folders.get(settings.dataset))
+        for settings in dict.fromkeys(variant.settings.data for variant in variants)
+    }
     chosen = {name: tuple(seeds or range(ablation.seeds(tier, name))) for name in data.names}
-    return Plan(ablation, tier, data, variants, chosen, overrides)
+    return Plan(ablation, tier, data, variants, chosen, overrides, found)

@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,17 @@ def environment(device: str) -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name(device) if device.startswith("cuda") else None,
         "threads": torch.get_num_threads(),
     }
+
+
+def data_difference(planned: Mapping[str, str], found: Mapping[str, object]) -> str | None:
+    """How data differ from those that were planned: `md5 of NAME is ..., not ...`; None if nothing shows it.
+
+    What only one of them knows is no difference: files may be missing, or not have been looked at.
+    """
+    for name, digest in planned.items():
+        if name in found and found[name] != digest:
+            return f"md5 of {name} is {found[name]}, not {digest}"
+    return None
 
 
 def _commit() -> str | None:

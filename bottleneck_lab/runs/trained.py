@@ -18,6 +18,7 @@ from bottleneck_lab.data.images import ImageData, Images, load_images
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import MobileNetV2
 from bottleneck_lab.runs import files
+from bottleneck_lab.runs.provenance import data_difference
 from bottleneck_lab.training.images import EVALUATION_BATCH, build
 
 State = Literal["unnormalised", "initial", "trained"]
@@ -119,7 +120,7 @@ def open_run(folder: Path, data_dir: Path | None, device: torch.device) -> Train
 
     Raises:
         LabError: not the folder of a run, or of one on spirals, or of one that is not finished; images that
-            are not at hand.
+            are not at hand, or are others than the run was trained on.
     """
     settings = _settings(folder)
     if not isinstance(settings.data, ImageSettings):
@@ -130,7 +131,12 @@ def open_run(folder: Path, data_dir: Path | None, device: torch.device) -> Train
     status = result.get("status") if isinstance(result, dict) else "unfinished"
     if not isinstance(result, dict) or status != "done":
         raise LabError(f"{folder}: this run is {status}; only one that is done has a network to look at")
-    data = _data(settings.data, data_dir).to(device)
+    data = _data(settings.data, data_dir)
+    made = files.read_json(folder / "environment.json")
+    trained_on = made.get("checksums") if isinstance(made, dict) else None
+    if isinstance(trained_on, dict) and (why := data_difference(data.checksums, trained_on)):
+        raise LabError(f"{folder}: was trained on other images than {settings.dataset} has now ({why})")
+    data = data.to(device)
     accuracy = float("nan") if result["accuracy"] is None else float(result["accuracy"])
     return TrainedRun(folder, settings, accuracy, data, device)
 

@@ -11,12 +11,14 @@ from typing import Any
 import filelock
 import torch
 
-from bottleneck_lab.config import ImageSettings, RunSettings
-from bottleneck_lab.data.images import load_images
+from bottleneck_lab.config import RunSettings
+from bottleneck_lab.config.settings import DataSettings
+from bottleneck_lab.data.checksums import checksums
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import under_way
 from bottleneck_lab.runs.folder import FINAL, RunFolder
 from bottleneck_lab.runs.jobs import Job
-from bottleneck_lab.runs.provenance import environment
+from bottleneck_lab.runs.provenance import data_difference, environment
 from bottleneck_lab.training import Checkpoint, Outcome, Record, find_device, train
 
 
@@ -30,6 +32,7 @@ class Workplace:
         data: the folder of each data set that has files.
         include: files that add to the lab, for a process that has yet to run them.
         engine: what does the jobs, for those who look on.
+        checksums: what data turned out to be when the runs were planned.
     """
 
     results: Path
@@ -37,6 +40,7 @@ class Workplace:
     data: Mapping[str, Path] = field(default_factory=dict)
     include: tuple[Path, ...] = ()
     engine: str = "local"
+    checksums: Mapping[DataSettings, Mapping[str, str]] = field(default_factory=dict)
 
     def checkpoint(self, job: Job) -> Path:
         """The file of a job that is under way."""
@@ -114,6 +118,7 @@ def _train(job: Job, place: Workplace, progress: Callable[[float, Record], None]
                 folder.start(run)
         device = find_device(place.device)
         data = place.data.get(runs[0].dataset)
+        _check_data(runs[0].data, data, place)
         outcomes = train(runs, folder=data, device=device, checkpoint=checkpoint, progress=keep)
         for run, folder, outcome in zip(runs, folders, outcomes, strict=True):
             if folder.status() not in FINAL:
@@ -128,15 +133,28 @@ def _train(job: Job, place: Workplace, progress: Callable[[float, Record], None]
                 folder.fail(run, reason, traceback.format_exc())
 
 
+def _check_data(settings: DataSettings, folder: Path | None, place: Workplace) -> None:
+    """Refuse to train on something else than what was planned, which no report could compare.
+
+    Raises:
+        LabError: the data are not what they were.
+    """
+    found = checksums(settings, folder)
+    if why := data_difference(place.checksums.get(settings, {}), found):
+        raise LabError(
+            f"{settings.dataset} is not what it was when the runs were planned ({why}); if nobody has "
+            "changed it, there is chance in what makes it: give that a fixed seed"
+        )
+
+
 def _environment(
     run: RunSettings, outcome: Outcome, together: int, device: torch.device, data: Path | None
 ) -> dict[str, Any]:
-    checksums = load_images(run.data, data).checksums if isinstance(run.data, ImageSettings) else {}
     return {
         **environment(str(device)),
         "included": run.added_files(),
         "trained_together": together,
-        "checksums": checksums,
+        "checksums": checksums(run.data, data),
         "wall_seconds": round(sum(record["seconds"] for record in outcome.records), 3),
         "cpu_seconds": round(sum(record["cpu_seconds"] for record in outcome.records), 3),
     }

@@ -20,6 +20,7 @@ from pydantic import Field
 
 import bottleneck_lab
 from bottleneck_lab import extend
+from bottleneck_lab.config.settings import DataSettings
 from bottleneck_lab.data import cifar
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files, under_way
@@ -149,6 +150,7 @@ class RayEngine(Engine):
                 kind,
                 {name: str(folder) for name, folder in place.data.items()},
                 {str(path): path.read_bytes() for path in place.include},
+                place.checksums,
             )
         )
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
@@ -309,12 +311,14 @@ class _Site:
         device: name of the device, without a number.
         data: the folder of each data set on the machine of the command; it may be there on the node, too.
         include: the content of each included file.
+        checksums: what data turned out to be when the runs were planned.
         version: of this package, which must be the same on every node.
     """
 
     device: str
     data: Mapping[str, str]
     include: Mapping[str, bytes]
+    checksums: Mapping[DataSettings, Mapping[str, str]]
     version: str = bottleneck_lab.__version__
 
 
@@ -346,7 +350,7 @@ def _do_remotely(job: Job, together: tuple[str, ...], site: _Site, board: Any) -
         board.put.remote(job.id, 0.0, None, host, pid)
         _sweep()
         with tempfile.TemporaryDirectory(prefix=f"{FOLDERS}{os.getpid()}-") as folder:
-            place = Workplace(Path(folder), site.device, data, engine="ray")
+            place = Workplace(Path(folder), site.device, data, engine="ray", checksums=site.checksums)
             UnderWay(job.id, job.group, together, "ray").write(place.results)
             do(job, place, lambda share, record: board.put.remote(job.id, share, record, host, pid))
             return {
