@@ -33,6 +33,7 @@ from typing import Any, Generic, TypeVar
 
 from bottleneck_lab.activations import KINDS
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.global_state import chance_left_alone, left_alone
 
 GROUP = "bottleneck_lab"  # of entry points
 VARIABLE = "BOTTLENECK_LAB_INCLUDE"  # files and folders, separated like those of PATH
@@ -312,7 +313,8 @@ def include(paths: Sequence[Path], named_by: str = "--include") -> None:
 
     Raises:
         LabError: a path that is missing or without Python files, a file that fails, a name that is taken. A
-            file that fails has added nothing.
+            file that fails has added nothing. So does one that changes what holds for the whole process, as
+            torch's default dtype.
     """
     for path in paths:
         for file in _files(path, named_by):
@@ -328,7 +330,8 @@ def include_all(paths: Sequence[Path]) -> None:
         _entry_points_loaded = True
         for point in importlib.metadata.entry_points(group=GROUP):
             try:
-                point.load()
+                with chance_left_alone(), left_alone():
+                    point.load()
             except Exception as error:
                 raise LabError(
                     f"the installed package {point.value!r} (entry point {point.name!r}) cannot be loaded: "
@@ -365,7 +368,8 @@ def _run(file: Path) -> None:
     before = [dict(registry.added) for registry in REGISTRIES]
     sys.modules[name] = module  # so that what it defines can be looked up, by inspect and by pickle
     try:
-        spec.loader.exec_module(module)
+        with chance_left_alone(), left_alone():
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         for registry, added in zip(REGISTRIES, before, strict=True):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.global_state import ChangedError, left_alone
 
 
 def arrays(name: str, make: Callable[[], object], wanted: str, count: int) -> list[NDArray[Any]]:
@@ -18,7 +19,10 @@ def arrays(name: str, make: Callable[[], object], wanted: str, count: int) -> li
         LabError: it fails, or returns anything but so many arrays.
     """
     try:
-        returned = make()
+        with left_alone():
+            returned = make()
+    except ChangedError as error:
+        raise LabError(f"the data set {name!r}: {error}") from error
     except Exception as error:
         raise LabError(f"the data set {name!r} fails: {type(error).__name__}: {error}") from error
     if not isinstance(returned, tuple | list) or len(returned) != count:

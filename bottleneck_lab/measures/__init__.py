@@ -12,6 +12,7 @@ from torch import nn
 from bottleneck_lab import extend
 from bottleneck_lab.data.images import ImageData
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.global_state import ChangedError, left_alone
 from bottleneck_lab.measures.clipping import share_above_six, share_below_zero
 from bottleneck_lab.measures.fitting import epochs_to_fit
 from bottleneck_lab.measures.low_precision import lost_bfloat16, lost_bits
@@ -52,12 +53,15 @@ def _take(name: str, network: nn.Module, data: ImageData) -> float:
     added = extend.MEASURE_NAMES[name].take
     assert added is not None
     try:
-        with torch.no_grad():
-            return _number(name, added(network, data))
+        with left_alone(), torch.no_grad():
+            taken = added(network, data)
+    except ChangedError as error:
+        raise LabError(f"the measure {name!r}: {error}") from error
     except LabError:
         raise
     except Exception as error:
         raise LabError(f"the measure {name!r} fails: {type(error).__name__}: {error}") from error
+    return _number(name, taken)
 
 
 def _number(name: str, value: object) -> float:

@@ -20,6 +20,7 @@ from bottleneck_lab.config import (
     ToyNetworkSettings,
 )
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.global_state import ChangedError, left_alone
 from bottleneck_lab.models.block import InvertedResidual, Sandglass
 from bottleneck_lab.models.cost import madds, parameters
 from bottleneck_lab.models.initial import initialise, initialise_batch
@@ -114,13 +115,17 @@ def refusing_what_was_added(model: ModelSettings, data: DataSettings) -> Iterato
         LabError: something that was added, and of which no network can be made.
     """
     added = [name for registry, name in model.names() if name in registry.added]
-    try:
+    if not added:
         yield
+        return
+    try:
+        with left_alone():
+            yield
+    except ChangedError as error:
+        raise LabError(f"{' and '.join(map(repr, added))}: {error}") from error
     except LabError:
         raise
     except Exception as error:
-        if not added:
-            raise
         raise LabError(
             f"no network with {' and '.join(map(repr, added))} can be run on {data.dataset}: "
             f"{type(error).__name__}: {error}"

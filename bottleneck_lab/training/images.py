@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from bottleneck_lab import measures, models
 from bottleneck_lab.config import ImageSettings, RunSettings, TrainSettings
 from bottleneck_lab.data.images import Augmentation, ImageData, Images
+from bottleneck_lab.global_state import seed_everything
 from bottleneck_lab.models import initialise
 from bottleneck_lab.seeds import stream
 from bottleneck_lab.training.averaging import average_of, is_averaged
@@ -26,7 +27,7 @@ EVALUATION_BATCH = 250  # small enough for the tensors to stay in a CPU's cache
 
 def build(run: RunSettings, device: torch.device) -> nn.Module:
     """The run's network with its initial weights, in channels-last layout on `device`."""
-    torch.manual_seed(stream(run.seed, "initial"))  # for what initialise() leaves to an added block
+    seed_everything(stream(run.seed, "initial"))  # for what initialise() leaves to an added block
     network = models.build(run.model, run.data)
     initialise(network, run.seed)
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
@@ -137,7 +138,7 @@ def train_epoch(
     Where it is time for that, the weights after each step are taken into `average`.
     """
     settings, device = run.train, precision.device
-    torch.manual_seed(stream(run.seed, "network", epoch))  # dropout
+    seed_everything(stream(run.seed, "network", epoch))  # dropout, and what was added
     chance = torch.Generator().manual_seed(stream(run.seed, "augmentation", epoch))
     batches = _batches(len(data.train), settings, stream(run.seed, "order", epoch))
     network.train()

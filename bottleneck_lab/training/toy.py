@@ -12,7 +12,9 @@ from torch.nn import functional as F
 
 from bottleneck_lab.config import PointSettings, RunSettings, ToyNetworkSettings
 from bottleneck_lab.data.points import draw_points
+from bottleneck_lab.global_state import seed_everything
 from bottleneck_lab.models import ToyNetworks, initialise_batch, toy_shape
+from bottleneck_lab.seeds import stream
 from bottleneck_lab.training.checkpoint import Checkpoint
 from bottleneck_lab.training.optimiser import learning_rate, optimiser, set_learning_rate
 from bottleneck_lab.training.outcome import Outcome, Progress, Record, Stopwatch, finite
@@ -58,10 +60,13 @@ def train_toys(
         optimizer.load_state_dict(saved["optimizer"])
         records, done = saved["records"], saved["epoch"]
 
+    added = any(name in registry.added for run in runs for registry, name in run.model.names())
     watch = Stopwatch()
     for epoch in range(done, settings.epochs):
         rate = learning_rate(settings, epoch + 0.5)
         set_learning_rate(optimizer, rate)
+        if added:  # which may draw random numbers
+            seed_everything(stream(runs[0].seed, "network", epoch))
         losses = _losses(networks(points), arms, settings.label_smoothing)
         optimizer.zero_grad()
         losses.sum().backward()
