@@ -144,7 +144,7 @@ KINDS: dict[str, Kind] = {
     "softplus": Kind("softplus", "torch.nn:Softplus"),
     "tanh": Kind("tanh", "torch.nn:Tanh"),
     "leaky": Kind(
-        "leaky ReLU of slope {slope}", f"{_OURS}:Leaky", {"slope": Parameter(-10, 10)},
+        "leaky ReLU, slope {slope}", f"{_OURS}:Leaky", {"slope": Parameter(-10, 10)},
         flat=lambda slope: (0.0 if slope == 0 else -math.inf, math.inf)),
     "clip": Kind(
         "clip to ±{limit}", f"{_OURS}:Clip", {"limit": Parameter(0.001, 1000)},

@@ -3,7 +3,7 @@
 from bottleneck_lab.config.ablation import TIERS, Ablation, Claim, Tier, Variant
 from bottleneck_lab.config.activations import Activation
 from bottleneck_lab.config.architectures import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
-from bottleneck_lab.config.base import DatasetName
+from bottleneck_lab.config.base import DatasetName, InitialSettings
 from bottleneck_lab.config.files import catalogue, load, parse_overrides
 from bottleneck_lab.config.networks import NETWORKS, MobileNetV2Settings, ToyNetworkSettings
 from bottleneck_lab.config.settings import (
@@ -22,6 +22,7 @@ __all__ = [
     "Claim",
     "DatasetName",
     "ImageSettings",
+    "InitialSettings",
     "MobileNetV1Settings",
     "MobileNetV2Settings",
     "PointSettings",

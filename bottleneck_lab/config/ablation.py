@@ -25,6 +25,7 @@ TIERS: dict[Tier, str] = {
 }
 
 SECTIONS = ("model", "data", "train")
+GROUPS = ("initial",)  # settings that have settings in them
 SEPARATOR = ", "  # of the levels in a variant's name
 
 
@@ -446,7 +447,7 @@ def _merge(
     merged: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for _, layer in layers:
         for section in SECTIONS:
-            merged[section].update(layer.get(section, {}))
+            _lay_over(merged[section], layer.get(section, {}))
     network = _network(layers) or ""
     chosen = ("architecture", "size", "family")  # say which network it is, and are no settings of it
     given = {key: value for key, value in merged["model"].items() if key not in chosen}
@@ -454,6 +455,15 @@ def _merge(
     merged["data"] = {**merged["data"], "dataset": dataset}
     whole = {"variant": name, "seed": 0, **merged, "measures": list(measures)}
     return RunSettings.model_validate_json(json.dumps(whole, default=str))
+
+
+def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    """Put the settings `above` in place of those `below`; a group of settings (`initial`) key by key."""
+    for key, value in above.items():
+        if key in GROUPS and isinstance(value, Mapping) and isinstance(below.get(key), Mapping):
+            below[key] = {**below[key], **value}
+        else:
+            below[key] = value
 
 
 def _blame(key: str, layers: list[Layer]) -> str | None:

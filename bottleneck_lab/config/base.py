@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from bottleneck_lab import extend
 from bottleneck_lab.activations import kind_of
@@ -51,11 +58,32 @@ DatasetName = Annotated[str, _known(extend.DATASETS)]
 MeasureName = Annotated[str, _known(extend.MEASURE_NAMES)]
 
 
+class InitialSettings(Settings):
+    """How a network starts.
+
+    Args:
+        weights: `he`, normal with variance 2 / fan-in (He et al. 2015); or `fan_out`, 2 / fan-out and a
+        standard
+            deviation of 0.01 in the classifier, as torchvision has it. Batch norm cancels their scale in a
+            forward pass.
+        projection_bias: of the batch norm behind the thin tensor, in its standard deviations: 0 puts half of
+        the
+            values below 0, 3 next to none. In toy networks, which have no batch norm, of the linear map.
+        projection_scale: of that batch norm, 1 as it is created; in toy networks, of the map's weights, as a
+            factor.
+    """
+
+    weights: Literal["he", "fan_out"] = "he"
+    projection_bias: float = Field(0.0, ge=-100, le=100)
+    projection_scale: float = Field(1.0, ge=0, le=100)
+
+
 class ActivationKnobs(Settings):
-    """The two activations that a block of any architecture has: after its thin tensor, and inside."""
+    """What a block of any architecture has: an activation after its thin tensor, one inside, and a start."""
 
     projection_activation: Activation
     inner_activation: Activation
+    initial: Annotated[InitialSettings, Later()] = InitialSettings()
 
     def names(self) -> list[tuple[extend.Registry[Any], str]]:
         """Every name here that may have been added from outside, with the registry that knows it."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from bottleneck_lab import extend
+from bottleneck_lab.activations import kind_of
 from bottleneck_lab.config.activations import Activation
 from bottleneck_lab.config.architectures import ARCHITECTURES
-from bottleneck_lab.config.base import ActivationKnobs, BlockName, ResidualName, Settings
+from bottleneck_lab.config.base import ActivationKnobs, BlockName, Later, ResidualName, Settings
 
 
 class BlockKnobs(ActivationKnobs):
@@ -105,6 +106,8 @@ class MobileNetV2Settings(BlockKnobs):
             multiply-accumulates as it would with this expansion ratio and its own widths.
         channel_multiple: widths are rounded to this, never down by more than 10 % (the official code uses 8).
         dropout: probability before the classifier.
+        expansion_activation: what follows the expansion, if not `inner_activation`.
+        depthwise_activation: what follows the depthwise convolution, if not `inner_activation`.
     """
 
     family: Literal["mobilenet_v2"]
@@ -121,10 +124,18 @@ class MobileNetV2Settings(BlockKnobs):
     channel_multiple: int = Field(8, ge=1)
     madds_of_expansion: float | None = Field(None, ge=0, le=64)
     dropout: float = Field(0.0, ge=0, lt=1)
+    expansion_activation: Annotated[Activation | None, Later()] = None
+    depthwise_activation: Annotated[Activation | None, Later()] = None
 
     def names(self) -> list[tuple[extend.Registry[Any], str]]:
         """Every name here that may have been added from outside, with the registry that knows it."""
-        return [*super().names(), (extend.BLOCKS, self.block), (extend.RESIDUALS, self.residual)]
+        own = [(extend.BLOCKS, self.block), (extend.RESIDUALS, self.residual)]
+        inner = (self.expansion_activation, self.depthwise_activation)
+        return [
+            *super().names(),
+            *own,
+            *((extend.ACTIVATIONS, kind_of(one)) for one in inner if one is not None),
+        ]
 
     @model_validator(mode="after")
     def _possible(self) -> MobileNetV2Settings:

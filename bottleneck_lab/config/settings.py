@@ -157,6 +157,10 @@ class TrainSettings(Settings):
     Args:
         epochs: passes over the training data; for toy networks, full-batch steps.
         batch_size: images per step; absent means the whole training set at once (toy networks).
+        optimizer: `sgd` with momentum, `adam`, or `lars`: SGD whose steps have the length of the weights
+        that they
+            change, layer by layer, times the learning rate (You et al. 2017, with a trust coefficient of 1),
+            so that the size of a layer's gradient does not matter; biases and batch norm as with `sgd`.
         schedule: of the learning rate: a `cosine` down to 0, `constant`, or `wsd` (warm-up, stable, decay):
             constant, and over the last `cooldown_share` of the epochs linearly down to 0.
         warmup_epochs: the learning rate rises linearly from 0 over these, then follows `schedule`.
@@ -164,10 +168,14 @@ class TrainSettings(Settings):
             statistics) after each step of the last this share of training; 0 for the last weights.
         weight_decay: L2 decay of weights; of batch norm and biases only with `decay_norm`, of depthwise
             weights only with `decay_depthwise` (the official code spares both).
+        projection_bias_rate: factor on the learning rate of the bias behind the thin tensor, which decides
+        how
+            much of it an activation clips.
         label_smoothing: share of the target spread evenly over the classes.
         precision: `auto` uses bfloat16 (or float16 with loss scaling) on CUDA and float32 elsewhere.
         evaluate_every: epochs between evaluations; the last epoch is always evaluated.
         measure_every: epochs between taking the run's measures; absent means after the last epoch only.
+        measure_epochs: further epochs after which they are taken.
         kernel: what computes inverted residual blocks in training: `eager` is PyTorch, one operation at a
             time, `fused` one function in C++ (on CPUs; the same mathematics, rounded otherwise), `auto` the
             faster one here. `auto` is no part of a run's id, as the processor is none; the others are asked
@@ -176,7 +184,7 @@ class TrainSettings(Settings):
 
     epochs: int = Field(ge=1, le=10_000_000)
     batch_size: int | None = Field(None, ge=2)
-    optimizer: Literal["sgd", "adam"] = "sgd"
+    optimizer: Literal["sgd", "adam", "lars"] = "sgd"
     learning_rate: float = Field(0.1, gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     nesterov: bool = True
@@ -190,6 +198,8 @@ class TrainSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     evaluate_every: int = Field(1, ge=1)
     measure_every: int | None = Field(None, ge=1)
+    measure_epochs: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Later()] = ()
+    projection_bias_rate: Annotated[float, Later()] = Field(1.0, ge=0, le=1000)
     average_share: Annotated[float, Later()] = Field(0.0, ge=0, lt=1)
     kernel: Annotated[Literal["auto", "fused", "eager"], Later()] = "auto"
 
@@ -202,9 +212,18 @@ class TrainSettings(Settings):
                 f"warmup_epochs = {self.warmup_epochs:g} is longer than what the cooldown leaves of "
                 f"epochs = {self.epochs}: {self.cooldown_begins:g}"
             )
-        if self.optimizer == "sgd" and self.nesterov and self.momentum == 0:
+        if self.measure_epochs and max(self.measure_epochs) > self.epochs:
+            raise ValueError(
+                f"measure_epochs = {list(self.measure_epochs)} goes beyond the last of {self.epochs} epochs"
+            )
+        if self.optimizer != "adam" and self.nesterov and self.momentum == 0:
             raise ValueError("nesterov = true needs a momentum above 0")
         return self
+
+    def measured_after(self, epoch: int) -> bool:
+        """Whether measures are taken after so many epochs."""
+        every = self.measure_every or self.epochs
+        return epoch in (self.epochs, *self.measure_epochs) or epoch % every == 0
 
     @property
     def cooldown_begins(self) -> float:

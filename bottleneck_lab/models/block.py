@@ -55,7 +55,9 @@ class InvertedResidual(nn.Module):
         kernel: edge of the depthwise kernel, in pixels.
         projection_activation: what follows the projection; `linear` is the paper's choice.
         projection_place: `before_add` or `after_add`.
-        inner_activation: what follows expansion and depthwise convolution.
+        inner_activation: what follows expansion and depthwise convolution, but for the next two.
+        expansion_activation: what follows the expansion instead.
+        depthwise_activation: what follows the depthwise convolution instead.
         shortcut: add the input where the shape allows it (stride 1, equal widths; Sec. 3.3).
     """
 
@@ -70,6 +72,8 @@ class InvertedResidual(nn.Module):
         projection_activation: Activation = "linear",
         projection_place: str = "before_add",
         inner_activation: Activation = "relu6",
+        expansion_activation: Activation | None = None,
+        depthwise_activation: Activation | None = None,
         shortcut: bool = True,
     ) -> None:
         super().__init__()
@@ -88,9 +92,14 @@ class InvertedResidual(nn.Module):
                 self.projection = ConvNorm(inputs, outputs, 1, stride)
             return
         if expansion != 1:
-            self.expansion = ConvNorm(inputs, self.inner, then=inner_activation)
+            self.expansion = ConvNorm(inputs, self.inner, then=expansion_activation or inner_activation)
         self.depthwise = ConvNorm(
-            self.inner, self.inner, kernel, stride, depthwise=True, then=inner_activation
+            self.inner,
+            self.inner,
+            kernel,
+            stride,
+            depthwise=True,
+            then=depthwise_activation or inner_activation,
         )
         self.projection = ConvNorm(self.inner, outputs, then=projection_activation if before else "linear")
         self.output = nn.Identity() if before else activation(projection_activation)
@@ -119,7 +128,9 @@ class Sandglass(nn.Module):
         kernel: edge of the depthwise kernels, in pixels.
         projection_activation: what follows the reduction (or, `after_add`, the addition).
         projection_place: `before_add` or `after_add`.
-        inner_activation: what follows the first depthwise convolution and the expansion.
+        inner_activation: what follows the first depthwise convolution and the expansion, but for the next
+        two. expansion_activation: what follows the expansion instead.
+        depthwise_activation: what follows the first depthwise convolution instead.
         shortcut: add the input where the shape allows it.
     """
 
@@ -134,6 +145,8 @@ class Sandglass(nn.Module):
         projection_activation: Activation = "linear",
         projection_place: str = "before_add",
         inner_activation: Activation = "relu6",
+        expansion_activation: Activation | None = None,
+        depthwise_activation: Activation | None = None,
         shortcut: bool = True,
     ) -> None:
         super().__init__()
@@ -141,9 +154,11 @@ class Sandglass(nn.Module):
         self.stride, self.kernel = stride, kernel
         self.has_shortcut = shortcut and stride == 1 and inputs == outputs
         before = projection_place == "before_add"
-        self.depthwise = ConvNorm(inputs, inputs, kernel, depthwise=True, then=inner_activation)
+        self.depthwise = ConvNorm(
+            inputs, inputs, kernel, depthwise=True, then=depthwise_activation or inner_activation
+        )
         self.projection = ConvNorm(inputs, bottleneck, then=projection_activation if before else "linear")
-        self.expansion = ConvNorm(bottleneck, outputs, then=inner_activation)
+        self.expansion = ConvNorm(bottleneck, outputs, then=expansion_activation or inner_activation)
         self.depthwise_out = ConvNorm(outputs, outputs, kernel, stride, depthwise=True)
         self.output = nn.Identity() if before else activation(projection_activation)
 

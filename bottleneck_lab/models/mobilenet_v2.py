@@ -69,6 +69,8 @@ class MobileNetV2(nn.Module):
                 projection_activation=settings.projection_activation,
                 projection_place=settings.projection_place,
                 inner_activation=settings.inner_activation,
+                expansion_activation=settings.expansion_activation,
+                depthwise_activation=settings.depthwise_activation,
             )
         return InvertedResidual(
             inputs,
@@ -79,6 +81,8 @@ class MobileNetV2(nn.Module):
             projection_activation=settings.projection_activation,
             projection_place=settings.projection_place,
             inner_activation=settings.inner_activation,
+            expansion_activation=settings.expansion_activation,
+            depthwise_activation=settings.depthwise_activation,
             shortcut=settings.residual == "bottleneck",
         )
 

@@ -49,8 +49,11 @@ class BatchedActivation(nn.Module):
                     "cannot share"
                 )
 
-    def draw_from(self, seeds: Sequence[int]) -> None:
-        """Let the networks draw from the streams of these seeds, one for each network."""
+        if any(isinstance(function, Random) for function in self.functions):
+            self.draw_from = self._draw_from  # it is `Random` itself, then
+
+    def _draw_from(self, seeds: Sequence[int]) -> None:
+        """Let the networks draw from these streams, one for each network."""
         rest = iter(seeds)
         for count, function in zip(self.counts, self.functions, strict=True):
             of_these = list(itertools.islice(rest, count))

@@ -15,6 +15,7 @@ from bottleneck_lab.config import ImageSettings, RunSettings, TrainSettings
 from bottleneck_lab.data.images import Augmentation, ImageData, Images
 from bottleneck_lab.global_state import seed_everything
 from bottleneck_lab.models import initialise
+from bottleneck_lab.models.activations import Changing, give_chance
 from bottleneck_lab.seeds import stream
 from bottleneck_lab.training.averaging import average_of, is_averaged
 from bottleneck_lab.training.checkpoint import Checkpoint
@@ -29,7 +30,7 @@ def build(run: RunSettings, device: torch.device) -> nn.Module:
     """The run's network with its initial weights, in channels-last layout on `device`."""
     seed_everything(stream(run.seed, "initial"))  # for what initialise() leaves to an added block
     network = models.build(run.model, run.data)
-    initialise(network, run.seed)
+    initialise(network, run.seed, run.model.initial)
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -64,6 +65,7 @@ def train_on_images(
             average.load_state_dict(saved["average"])
         records = saved["records"]
     else:
+        _ready(network, run, "measures", 0)
         measures.take(run.measures, network, data)  # a measure that fails should do so before the training
 
     predictions = None
@@ -74,13 +76,15 @@ def train_on_images(
         last = epoch + 1 == settings.epochs
         result = average.module if average is not None and average.n_averaged else network
         if last or (epoch + 1) % settings.evaluate_every == 0:
+            _ready(result, run, "held out", epoch + 1)
             predictions, record["loss"] = evaluate(result, data, data.held_out, precision)
             record["accuracy"] = accuracy(predictions, data.held_out)
         if last and result is not network:
+            _ready(network, run, "held out", epoch + 1)
             others, loss = evaluate(network, data, data.held_out, precision)
             record["unaveraged"] = {"loss": loss, "accuracy": accuracy(others, data.held_out)}
-        every = settings.measure_every or settings.epochs
-        if run.measures and finite(record) and (last or (epoch + 1) % every == 0):
+        if run.measures and finite(record) and settings.measured_after(epoch + 1):
+            _ready(result, run, "measures", epoch + 1)
             record["measures"] = measures.take(run.measures, result, data)
             record["measures"] |= measures.take_of_training(run.measures, [*records, record])
         seconds, cpu = watch.read()
@@ -105,12 +109,20 @@ def train_on_images(
 
     result = network if average is None else average.module
     if predictions is None:  # resumed after its last epoch
+        _ready(result, run, "held out", settings.epochs)
         predictions, _ = evaluate(result, data, data.held_out, precision)
     test = None
     if data.test is not None:
+        _ready(result, run, "test", settings.epochs)
         test = accuracy(evaluate(result, data, data.test, precision)[0], data.test)
     classes, correct = predictions.astype(np.uint8), correctness(predictions, data.held_out)
     return Outcome("done", records, classes, correct, test, result.state_dict())
+
+
+def _ready(network: nn.Module, run: RunSettings, purpose: str, epoch: int) -> None:
+    """Make a network what it is after so many epochs: what it draws, and what changes over training."""
+    give_chance(network, [run.seed], purpose, epoch)
+    Changing(network).go_to(epoch / run.train.epochs)
 
 
 def augmentation_of(run: RunSettings, data: ImageData) -> Augmentation:
@@ -141,11 +153,14 @@ def train_epoch(
     seed_everything(stream(run.seed, "network", epoch))  # dropout, and what was added
     chance = torch.Generator().manual_seed(stream(run.seed, "augmentation", epoch))
     batches = _batches(len(data.train), settings, stream(run.seed, "order", epoch))
+    give_chance(network, [run.seed], "training", epoch)
+    changing = Changing(network)
     network.train()
     total = torch.zeros((), device=device)
     for step, rows in enumerate(batches):
         rate = learning_rate(settings, epoch + (step + 0.5) / len(batches))
         set_learning_rate(optimizer, rate)
+        changing.go_to((epoch + step / len(batches)) / settings.epochs)
         rows = rows.to(device)
         images = data.normalised(augmentation.batch(rows, chance, epoch))
         with precision.autocast():

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from bottleneck_lab.config import TrainSettings
+from bottleneck_lab.models import ToyNetworks
+from bottleneck_lab.training.lars import LARS
 
 
 def learning_rate(settings: TrainSettings, epoch: float) -> float:
@@ -28,20 +30,45 @@ def learning_rate(settings: TrainSettings, epoch: float) -> float:
 
 
 def optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """SGD or Adam, with weight decay where the settings want it and nowhere else."""
-    decayed: list[nn.Parameter] = []
-    spared: list[nn.Parameter] = []
-    for module in network.modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            (decayed if _decays(module, name, settings) else spared).append(parameter)
-    groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": settings.weight_decay}]
-    if spared:
-        groups.append({"params": spared, "weight_decay": 0.0})
+    """What the settings name, with weight decay where they want it and nowhere else."""
+    groups = _groups(network, settings)
     if settings.optimizer == "adam":
         return torch.optim.Adam(groups, lr=settings.learning_rate)
-    return torch.optim.SGD(
-        groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.nesterov
-    )
+    kind = LARS if settings.optimizer == "lars" else torch.optim.SGD
+    return kind(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.nesterov)
+
+
+def _groups(network: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
+    """The parameters that are treated alike, those with weight decay first.
+
+    The biases behind the thin tensors are apart if they have another learning rate, and weights if `lars`
+    steps by their lengths.
+    """
+    layerwise = settings.optimizer == "lars"
+    found: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {(True, layerwise, False): []}
+    for module_name, module in network.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            decays = _decays(module, name, settings)
+            weight = name == "weight" and not isinstance(module, nn.BatchNorm2d)
+            apart = settings.projection_bias_rate != 1 and _is_projection_bias(module_name, name)
+            found.setdefault((decays, layerwise and weight, apart), []).append(parameter)
+    groups = []
+    for (decays, scaled, apart), parameters in sorted(found.items(), reverse=True):
+        group: dict[str, Any] = {
+            "params": parameters,
+            "weight_decay": settings.weight_decay if decays else 0.0,
+        }
+        if scaled:
+            group |= {"layerwise": True, "batched": isinstance(network, ToyNetworks)}
+        if apart:
+            group["rate"] = settings.projection_bias_rate
+        groups.append(group)
+    return groups
+
+
+def _is_projection_bias(module: str, parameter: str) -> bool:
+    """Whether it is the bias behind a thin tensor: of batch norm, or of a toy network's linear map."""
+    return parameter == "bias" and module.endswith((".projection.norm", ".projection.0"))
 
 
 def _decays(module: nn.Module, name: str, settings: TrainSettings) -> bool:
@@ -53,6 +80,6 @@ def _decays(module: nn.Module, name: str, settings: TrainSettings) -> bool:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Use `rate` for the next step."""
+    """Use `rate` for the next step, times the factor of those parameters that have one."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("rate", 1.0)

@@ -14,6 +14,7 @@ from bottleneck_lab.config import PointSettings, RunSettings, ToyNetworkSettings
 from bottleneck_lab.data.points import draw_points
 from bottleneck_lab.global_state import seed_everything
 from bottleneck_lab.models import ToyNetworks, initialise_batch, toy_shape
+from bottleneck_lab.models.activations import Changing, give_chance
 from bottleneck_lab.seeds import stream
 from bottleneck_lab.training.checkpoint import Checkpoint
 from bottleneck_lab.training.optimiser import learning_rate, optimiser, set_learning_rate
@@ -32,7 +33,7 @@ def build(runs: Sequence[RunSettings], device: torch.device) -> ToyNetworks:
     assert isinstance(data, PointSettings)
     models = [run.model for run in runs if isinstance(run.model, ToyNetworkSettings)]
     networks = ToyNetworks(models, data.coordinates, data.classes)
-    initialise_batch(networks, [run.seed for run in runs])
+    initialise_batch(networks, [run.seed for run in runs], [model.initial for model in models])
     return networks.to(device)
 
 
@@ -52,6 +53,7 @@ def train_toys(
     points, arms = _points(runs, "train", device)
     held_points, held_arms = _points(runs, "held_out", device)
     networks = build(runs, device)
+    changing, seeds = Changing(networks), [run.seed for run in runs]
     optimizer = optimiser(networks, settings)
     records: list[list[Record]] = [[] for _ in runs]
     done = 0
@@ -67,6 +69,8 @@ def train_toys(
         set_learning_rate(optimizer, rate)
         if added:  # which may draw random numbers
             seed_everything(stream(runs[0].seed, "network", epoch))
+        give_chance(networks, seeds, "training", epoch)
+        changing.go_to(epoch / settings.epochs)
         losses = _losses(networks(points), arms, settings.label_smoothing)
         optimizer.zero_grad()
         losses.sum().backward()
@@ -74,6 +78,8 @@ def train_toys(
         last = epoch + 1 == settings.epochs
         if not last and (epoch + 1) % settings.evaluate_every:
             continue
+        give_chance(networks, seeds, "held out", epoch + 1)
+        changing.go_to((epoch + 1) / settings.epochs)
         held_losses, predictions = _evaluate(networks, held_points, held_arms)
         right = (predictions == held_arms).float().mean(1)
         seconds, cpu_seconds = (passed / len(runs) for passed in watch.read())
@@ -103,6 +109,8 @@ def train_toys(
             now=last,
         )
 
+    give_chance(networks, seeds, "held out", settings.epochs)
+    changing.go_to(1.0)
     _, predictions = _evaluate(networks, held_points, held_arms)
     classes = predictions.cpu().numpy().astype(np.uint8)
     correct = (predictions == held_arms).cpu().numpy()

@@ -54,6 +54,8 @@ OTHER_TRAIN = {
     "precision": "float32",
     "evaluate_every": 2,
     "measure_every": 2,
+    "measure_epochs": [3],
+    "projection_bias_rate": 64.0,
     "kernel": "eager",
 }
 OTHER_BLOCK = {
@@ -62,6 +64,7 @@ OTHER_BLOCK = {
     "projection_place": "after_add",
     "inner_activation": "relu",
     "residual": "none",
+    "initial": {"weights": "fan_out", "projection_bias": 1.0, "projection_scale": 0.5},
 }
 OTHER_TOY = {
     "variant": "other",
@@ -96,6 +99,8 @@ OTHER_IMAGES = {
         "channel_multiple": 2,
         "madds_of_expansion": 4.0,
         "dropout": 0.3,
+        "expansion_activation": "linear",
+        "depthwise_activation": {"kind": "leaky", "slope": 0.5},
     },
     "train": {**OTHER_TRAIN, "batch_size": 16, "average_share": 0.5},
 }
@@ -109,7 +114,9 @@ def read(content: dict[str, Any]) -> RunSettings:
 
 def leaves(tree: Any, path: Place = ()) -> Iterator[tuple[Place, Any]]:
     """Every setting with the keys that lead to it."""
-    if isinstance(tree, dict | list):
+    numbers = isinstance(tree, list) and bool(tree) and all(isinstance(one, int) for one in tree)
+    whole = numbers or (isinstance(tree, dict) and "kind" in tree)  # an activation with its parameters
+    if isinstance(tree, dict | list) and not whole:
         for key, inner in tree.items() if isinstance(tree, dict) else enumerate(tree):
             yield from leaves(inner, (*path, key))
     else:
@@ -121,6 +128,8 @@ def changed(run: RunSettings, changes: dict[Place, Any]) -> RunSettings:
     for (*way, last), value in changes.items():
         branch = content
         for step in way:
+            if step == "initial":  # is not written where it is the default
+                branch.setdefault(step, {})
             branch = branch[step]
         branch[last] = value
     return read(content)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from bottleneck_lab.config import MobileNetV2Settings, ToyNetworkSettings
+from bottleneck_lab.config import InitialSettings, MobileNetV2Settings, ToyNetworkSettings
 from bottleneck_lab.models import MobileNetV2, ToyNetworks, initialise, initialise_batch
 
 VARIANTS: list[dict[str, Any]] = [
@@ -126,3 +126,43 @@ def test_toy_variants_of_one_seed_start_with_the_same_weights(
     initialise_batch(batch, [5] * len(variants))
     for name, parameter in batch.named_parameters():
         assert all(torch.equal(parameter[0], other) for other in parameter[1:]), name
+
+
+def test_the_bias_and_scale_behind_the_thin_tensor_start_as_asked_and_nothing_else_changes(mobilenet):
+    settings = mobilenet("mobilenet_v2_digits", initial={"projection_bias": 2, "projection_scale": 0.1})
+    plain, asked = MobileNetV2(settings), MobileNetV2(settings)
+    initialise(plain, 0)
+    initialise(asked, 0, settings.initial)
+    before, after = dict(plain.named_parameters()), dict(asked.named_parameters())
+    for name, value in after.items():
+        if name.endswith("projection.norm.bias"):
+            assert (value == 2).all()
+        elif name.endswith("projection.norm.weight"):
+            assert torch.equal(value, torch.full_like(value, 0.1))
+        else:
+            assert torch.equal(value, before[name])
+
+
+def test_fan_out_weights_are_those_of_torchvision(mobilenet):
+    """`torchvision/models/mobilenetv2.py`: kaiming_normal_(mode="fan_out"), and 0.01 in the classifier."""
+    settings = mobilenet("mobilenet_v2", initial={"weights": "fan_out"})
+    network = MobileNetV2(settings)
+    initialise(network, 0, settings.initial)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            reference = torch.empty_like(layer.weight)
+            nn.init.kaiming_normal_(reference, mode="fan_out")
+            count = reference.numel()
+            assert layer.weight.std().item() == pytest.approx(reference.std().item(), rel=8 / count**0.5)
+    assert network.classifier.weight.std().item() == pytest.approx(0.01, rel=0.01)
+
+
+def test_networks_of_a_batch_may_start_differently(toy):
+    networks = ToyNetworks([toy(width=4)] * 3)
+    starts = [{}, {"projection_bias": 0.5, "projection_scale": 2.0}, {"weights": "fan_out"}]
+    initialise_batch(networks, [7, 7, 7], [InitialSettings(**start) for start in starts])
+    projection = networks.blocks[0].projection[0]
+    assert [float(bias.unique()) for bias in projection.bias.detach()] == [0.0, 0.5, 0.0]
+    assert torch.equal(projection.weight[1], 2 * projection.weight[0])
+    ratio = (4 * 6 / 4) ** 0.5  # fan-in over fan-out
+    torch.testing.assert_close(projection.weight[2], ratio * projection.weight[0])
