@@ -231,7 +231,7 @@ def _announce(plan: Plan, data: Data, results: Path, device: str, workers: int |
     where = f"{device}" if engine == "local" else f"{engine}, device {device}"
     runs = sum(len(plan.seeds[variant.dataset]) for variant in plan.variants)
     say(f"{runs} runs, {pace} on {where}, results in {results}")
-    for text in data.notices:
+    for text in plan.data.notices:
         notice(text)
 
 

@@ -22,7 +22,7 @@ from bottleneck_lab.config import (
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.global_state import ChangedError, left_alone
 from bottleneck_lab.models.block import InvertedResidual, Sandglass
-from bottleneck_lab.models.cost import madds, parameters
+from bottleneck_lab.models.cost import count, madds, parameters
 from bottleneck_lab.models.initial import initialise, initialise_batch
 from bottleneck_lab.models.mobilenet_v1 import MobileNetV1
 from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
@@ -70,12 +70,14 @@ class Cost:
         madds: multiply-accumulates for one image or point.
         shortcuts: their number; None where an added placement decides it.
         depthwise: number of depthwise convolutions.
+        uncounted: torch's names of operators that multiply, too, and are not in `madds`.
     """
 
     params: int
     madds: int
     shortcuts: int | None
     depthwise: int
+    uncounted: tuple[str, ...] = ()
 
 
 def build(model: ModelSettings, data: DataSettings) -> nn.Module:
@@ -143,9 +145,15 @@ def _counted(model: ModelSettings, data: DataSettings) -> Cost:
     shape = (1, *data.shape) if isinstance(data, ImageSettings) else (1, 1, data.coordinates)
     with torch.device("cpu"), torch.random.fork_rng(devices=()):
         network = build(model, data)
-        multiply_adds = madds(network, *shape)
+        counted = count(network, *shape)
     depthwise = sum(
         isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1
         for module in network.modules()
     )
-    return Cost(parameters(network), multiply_adds, network.shortcuts, depthwise)  # type: ignore[arg-type]
+    return Cost(
+        parameters(network),
+        counted.madds,
+        network.shortcuts,  # type: ignore[arg-type]
+        depthwise,
+        counted.uncounted,
+    )

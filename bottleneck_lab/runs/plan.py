@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,7 @@ class Plan:
         variants: list[dict[str, Any]] = []
         for variant in self.variants:
             cost = dataclasses.asdict(cost_of(variant.settings))
+            del cost["uncounted"]  # which a notice tells of
             runs = {str(seed): variant.with_seed(seed).id for seed in self.seeds[variant.dataset]}
             description = json.loads(variant.model_dump_json())
             data = {"checksums": self.checksums.get(variant.settings.data, {})}
@@ -162,6 +163,16 @@ def _look_into(settings: DataSettings, folder: Path | None) -> dict[str, str]:
     return checksums(settings, folder)
 
 
+def _uncounted(variants: Sequence[Variant]) -> Iterator[str]:
+    """A notice for every network that multiplies more than could be counted."""
+    for variant in variants:
+        if operators := cost_of(variant.settings).uncounted:
+            yield (
+                f"the MAdds of {variant.name} ({variant.dataset}) are too few: they lack what "
+                f"{' and '.join(operators)} multiply, for which there is no rule"
+            )
+
+
 def make_plan(
     ablation: Ablation, tier: Tier, data: Data, seeds: Sequence[int] | None, overrides: dict[str, Any]
 ) -> Plan:
@@ -172,6 +183,7 @@ def make_plan(
             something else each time.
     """
     variants = tuple(ablation.variants(tier, data.names, overrides))
+    data = dataclasses.replace(data, notices=(*data.notices, *_uncounted(variants)))
     found = {
         settings: _look_into(settings, data.folders.get(settings.dataset))
         for settings in dict.fromkeys(variant.settings.data for variant in variants)
