@@ -15,6 +15,9 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
 
 Layout = Literal["torchvision", "timm"]
+Network = Literal["imagenet", "cifar"]
+
+_OURS: dict[Network, str] = {"imagenet": "mobilenet_v2", "cifar": "mobilenet_v2_cifar"}
 
 # Only this tensor's name is needed to tell the layouts apart.
 _TELLING: dict[Layout, str] = {"torchvision": "features.0.0.weight", "timm": "conv_stem.weight"}
@@ -40,10 +43,11 @@ class Converted:
     weights: dict[str, Tensor]
 
 
-def convert(weights: Mapping[str, Tensor]) -> Converted:
+def convert(weights: Mapping[str, Tensor], network: Network = "imagenet") -> Converted:
     """Recognise the layout and width of a MobileNetV2, and give its tensors our names.
 
-    A count of batches that batch norm has seen may be missing, as in files from before there was one.
+    Which `network` it is does not show: those of CIFAR and ImageNet differ in nothing but strides. A count of
+    batches that batch norm has seen may be missing, as in files from before there was one.
 
     Raises:
         LabError: neither layout, or not the MobileNetV2 of Table 2 at any of `MULTIPLIERS`.
@@ -57,7 +61,7 @@ def convert(weights: Mapping[str, Tensor]) -> Converted:
     classes = len(weights[classifier])
     attempts = []
     for multiplier in MULTIPLIERS:
-        settings = settings_at(multiplier)
+        settings = settings_at(multiplier, network)
         names = tensor_names(layout, settings, classes)
         problems = list(_problems(weights, names))
         if not problems:
@@ -88,9 +92,10 @@ def tensor_names(
     return {name: (_renamed(name, theirs), tuple(tensor.shape)) for name, tensor in ours.items()}
 
 
-def settings_at(multiplier: float) -> MobileNetV2Settings:
-    """The network of Table 2 at a width multiplier."""
-    rows = {**NETWORKS["mobilenet_v2"], "network": "mobilenet_v2", "width_multiplier": multiplier}
+def settings_at(multiplier: float, network: Network = "imagenet") -> MobileNetV2Settings:
+    """The network of Table 2 at a width multiplier, with its own strides or those for 32 x 32 pixels."""
+    name = _OURS[network]
+    rows = {**NETWORKS[name], "network": name, "width_multiplier": multiplier}
     return MobileNetV2Settings.model_validate_json(json.dumps(rows))
 
 

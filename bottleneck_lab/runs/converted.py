@@ -65,6 +65,7 @@ def write_converted(folder: Path, converted: Converted, source: Path, images: Im
                 "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
                 "layout": converted.layout,
                 "classes": converted.classes,
+                "network": run.model.network,
             },
         },
     )

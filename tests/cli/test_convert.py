@@ -64,6 +64,9 @@ def test_a_checkpoint_becomes_a_folder_that_patterns_looks_into(checkpoint, tmp_
     assert done.exit_code == 0, done.exception
     words = " ".join(done.stdout.split())
     assert "net.pth: timm's MobileNetV2, width 0.1, 1000 classes; 314 tensors" in words
+    assert (
+        "Assumed, since weights do not show it: strides 2 in the stem and 1, 2, 2, 2, 1, 2, 1 in the" in words
+    )
     assert "Without its classifier: colours has 3 classes." in words
     shown = run("patterns", tmp_path / "new" / "folder", "--json")
     assert shown.exit_code == 0, shown.exception
@@ -103,6 +106,7 @@ def test_the_folder_says_where_the_weights_come_from(checkpoint, tmp_path):
         "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         "layout": "timm",
         "classes": 1000,
+        "network": "mobilenet_v2",
     }
 
 
@@ -114,6 +118,11 @@ def test_what_a_user_gets_wrong_is_said_in_a_sentence(checkpoint, tmp_path):
         ((checkpoint, *options(tmp_path / "out", dataset="colors")), "did you mean 'colours'?"),
         ((checkpoint, *options(tmp_path / "out", dataset="spiral")), "spiral: no data set of images"),
         ((checkpoint, *options(tmp_path / "out", dataset="digits")), "its images are grey"),
+        ((checkpoint, *options(tmp_path / "out", network="cifra")), "did you mean 'cifar'?"),
+        (
+            (checkpoint, *options(tmp_path / "out", resolution=32)),
+            "32 pixels, so it may be a network for CIFAR",
+        ),
         ((checkpoint, *options(tmp_path / "out", images=5)), "held_out_images = 5: colours has only 4"),
         ((checkpoint, *options(tmp_path / "out", resolution=2)), "resolution: "),
         ((checkpoint, *options(__file__)), "File exists"),
@@ -122,6 +131,52 @@ def test_what_a_user_gets_wrong_is_said_in_a_sentence(checkpoint, tmp_path):
         assert isinstance(error, LabError), error
         assert reason in str(error)
     assert not (tmp_path / "out" / "result.json").exists()
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+def test_of_a_network_that_may_be_cifars_it_has_to_be_said(tmp_path, classes):
+    network = MobileNetV2(layouts.settings_at(0.1, "cifar"), 3, classes)
+    weights = layouts.to_layout(network.state_dict(), "torchvision", network.settings)
+    torch.save({"net": weights, "acc": 93.6}, tmp_path / "net.pth")
+    error = run("convert", tmp_path / "net.pth", *options(tmp_path / "out")).exception
+    assert isinstance(error, LabError)
+    assert f"{classes} classes, so it may be a network for CIFAR" in str(error)
+    assert not (tmp_path / "out").exists()
+    for name in ("cifar", "imagenet"):
+        assert run("convert", tmp_path / "net.pth", *options(tmp_path / name, network=name)).exit_code == 0
+    images = torch.rand(2, 3, 32, 32)
+    found = {}
+    for name in ("cifar", "imagenet"):
+        opened = open_run(tmp_path / name, None, torch.device("cpu")).network("trained")
+        opened.classifier = torch.nn.Identity()  # colours have other classes
+        found[name] = opened(images)
+    network.classifier = torch.nn.Identity()
+    torch.testing.assert_close(found["cifar"], network.eval()(images))
+    assert not torch.allclose(found["imagenet"], found["cifar"])
+
+
+def test_without_a_resolution_cifars_network_sees_the_images_as_they_are(tmp_path):
+    network = MobileNetV2(layouts.settings_at(0.1, "cifar"), 3, 10)
+    torch.save(layouts.to_layout(network.state_dict(), "timm", network.settings), tmp_path / "net.pth")
+    arguments = ("--out", tmp_path / "out", "--dataset", "colours", "--images", 4, "--network", "cifar")
+    done = run("convert", tmp_path / "net.pth", *arguments)
+    assert "strides 1 in the stem and 1, 1, 2, 2, 1, 2, 1 in the stages" in " ".join(done.stdout.split())
+    assert "images of 8 x 8 pixels" in " ".join(done.stdout.split())
+
+
+def test_it_is_said_which_of_several_weights_were_taken(network, checkpoint, tmp_path):
+    raw = torch.load(checkpoint, weights_only=True)
+    averaged = {name: tensor * 2 for name, tensor in raw.items()}
+    torch.save({"state_dict": raw, "state_dict_ema": averaged, "epoch": 3}, tmp_path / "both.pth")
+    done = run("convert", tmp_path / "both.pth", *options(tmp_path / "raw"))
+    assert "those under state_dict; not taken: state_dict_ema (--weights" in " ".join(done.stdout.split())
+    done = run("convert", tmp_path / "both.pth", *options(tmp_path / "ema", weights="state_dict_ema"))
+    assert "those under state_dict_ema; not taken: state_dict (--weights" in " ".join(done.stdout.split())
+    weights = [
+        open_run(tmp_path / name, None, torch.device("cpu")).network("trained").stem.conv.weight
+        for name in ("raw", "ema")
+    ]
+    assert torch.equal(2 * weights[0], weights[1])
 
 
 def test_help_loads_no_torch():

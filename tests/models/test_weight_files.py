@@ -36,11 +36,18 @@ def safetensors(path: Path, header: object, numbers: bytes) -> Path:
         {"state_dict": WEIGHTS, "epoch": 3},
         {"model": WEIGHTS, "optimizer": {"state": {}}},
         {f"module.{name}": tensor for name, tensor in WEIGHTS.items()},
+        {f"_orig_mod.{name}": tensor for name, tensor in WEIGHTS.items()},
+        {f"module._orig_mod.{name}": tensor for name, tensor in WEIGHTS.items()},
+        {name.replace(".", "._orig_mod."): tensor for name, tensor in WEIGHTS.items()},
+        {"state_dict": {f"model.{name}": tensor for name, tensor in WEIGHTS.items()}, "epoch": 3},
+        {"net": WEIGHTS, "acc": 93.6, "epoch": 199},
+        {"model": {"state_dict": WEIGHTS}, "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}}},
+        {"mine": WEIGHTS},
     ],
 )
 def test_weights_are_found_where_training_scripts_put_them(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "net.pth")
-    assert equal(read_weights(tmp_path / "net.pth"), WEIGHTS)
+    assert equal(read_weights(tmp_path / "net.pth").tensors, WEIGHTS)
 
 
 def test_safetensors_are_read_as_their_format_is_described(tmp_path: Path) -> None:
@@ -59,7 +66,7 @@ def test_safetensors_are_read_as_their_format_is_described(tmp_path: Path) -> No
         "count": torch.tensor(7),
         "none": torch.empty(0, 3),
     }
-    assert equal(read, expected)
+    assert equal(read.tensors, expected)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +114,7 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize(
-    "content", [{}, [1, 2], {"a": 1}, {"a": WEIGHTS}, {**WEIGHTS, "epoch": 3}, torch.ones(2)]
-)
+@pytest.mark.parametrize("content", [{}, [1, 2], {"a": 1}, {**WEIGHTS, "epoch": 3}, torch.ones(2)])
 def test_what_holds_other_things_than_weights_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "net.pt")
     with pytest.raises(LabError, match="holds no plain state_dict"):
@@ -126,3 +131,44 @@ def test_numbers_that_are_not_finite_are_refused_by_the_tensors_name(tmp_path: P
     torch.save({"good": torch.ones(2), "bad": torch.tensor([1.0, torch.nan])}, tmp_path / "nan.pth")
     with pytest.raises(LabError, match="bad holds numbers that are not finite"):
         read_weights(tmp_path / "nan.pth")
+
+
+AVERAGED = {name: tensor + 1 for name, tensor in WEIGHTS.items()}
+
+
+@pytest.mark.parametrize(
+    ("content", "taken", "other"),
+    [
+        ({"state_dict": WEIGHTS, "state_dict_ema": AVERAGED}, "state_dict", "state_dict_ema"),
+        ({"model_ema": {"n_averaged": torch.tensor(9), **AVERAGED}, "model": WEIGHTS}, "model", "model_ema"),
+        (
+            {f"{of}.{name}": t for of, w in (("model", WEIGHTS), ("ema", AVERAGED)) for name, t in w.items()},
+            "model",
+            "ema",
+        ),
+    ],
+)
+def test_weights_as_trained_are_taken_or_averaged_ones_where_asked_for(
+    tmp_path: Path, content: object, taken: str, other: str
+) -> None:
+    torch.save(content, tmp_path / "net.pth")
+    read = read_weights(tmp_path / "net.pth")
+    assert (read.taken, read.others) == (taken, (other,))
+    assert equal(read.tensors, WEIGHTS)
+    assert equal(read_weights(tmp_path / "net.pth", other).tensors, AVERAGED)
+
+
+def test_averaged_weights_alone_are_taken_and_named(tmp_path: Path) -> None:
+    torch.save({"model_ema": {f"module.{name}": t for name, t in AVERAGED.items()}}, tmp_path / "net.pth")
+    read = read_weights(tmp_path / "net.pth")
+    assert (read.taken, read.others) == ("model_ema", ())
+    assert equal(read.tensors, AVERAGED)
+
+
+def test_of_several_networks_one_has_to_be_chosen(tmp_path: Path) -> None:
+    torch.save({"student": WEIGHTS, "small": AVERAGED}, tmp_path / "net.pth")
+    with pytest.raises(LabError, match="several networks; say which by --weights: student, small"):
+        read_weights(tmp_path / "net.pth")
+    with pytest.raises(LabError, match="no weights at 'smal'; did you mean 'small'"):
+        read_weights(tmp_path / "net.pth", "smal")
+    assert equal(read_weights(tmp_path / "net.pth", "small").tensors, AVERAGED)
