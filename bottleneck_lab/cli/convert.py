@@ -69,7 +69,8 @@ def convert(
             dataset=dataset, train_images=images, held_out_images=images, resolution=resolution
         )
     except ValidationError as error:
-        reasons = (f"{key}: {reason}".removeprefix(": ") for key, reason in sentence(error, ImageSettings))
+        found = sentence(error, ImageSettings)
+        reasons = (f"{problem.key}: {problem.advice}".removeprefix(": ") for problem in found)
         raise LabError("; ".join(reasons)) from None
     saved = read_weights(checkpoint, weights)
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -27,6 +29,7 @@ TIERS: dict[Tier, str] = {
 SECTIONS = ("model", "data", "train")
 GROUPS = ("initial",)  # settings that have settings in them
 SEPARATOR = ", "  # of the levels in a variant's name
+MOST_AXES, MOST_VARIANTS = 10, 1000  # of a part
 
 
 class Overrides(Settings):
@@ -181,7 +184,7 @@ class Part(Overrides):
 
     title: str
     datasets: dict[DatasetName, DatasetSettings] = Field(min_length=1)
-    axes: dict[str, dict[str, Overrides]] = Field(min_length=1)
+    axes: dict[str, dict[str, Overrides]] = Field(min_length=1, max_length=MOST_AXES)
     without: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     facet: str | None = None
@@ -194,6 +197,10 @@ class Part(Overrides):
     def _have_levels(cls, axes: dict[str, dict[str, Overrides]]) -> dict[str, dict[str, Overrides]]:
         if empty := [name for name, levels in axes.items() if not levels]:
             raise ValueError(f"an axis without levels leaves no variants: {', '.join(empty)}")
+        if (count := math.prod(map(len, axes.values()))) > MOST_VARIANTS:
+            raise ValueError(
+                f"{count:,} combinations of levels; a part has at most {MOST_VARIANTS:,} variants"
+            )
         return axes
 
     def variants(self) -> Iterator[tuple[str, dict[str, str], tuple[Overrides, ...]]]:
@@ -292,8 +299,8 @@ class Ablation(Settings):
         problems = Problems(self.file)
         for part_name, part in self.parts.items():
             _check_part(self, part_name, part, problems)
-        ids = [claim.id for part in self.parts.values() for claim in part.claims]
-        for twice in sorted({name for name in ids if ids.count(name) > 1}):
+        ids = Counter(claim.id for part in self.parts.values() for claim in part.claims)
+        for twice in sorted(name for name, count in ids.items() if count > 1):
             problems.add("claims", f"two claims have the id {twice!r}; ids must differ")
         problems.complain()
 
@@ -381,6 +388,8 @@ def _variants(
     ]
     found = []
     for name, levels, overrides in part.variants():
+        if problems.are_plenty:
+            break
         above = [
             (f"{here}.axes.{axis}.{level}", _sections(setting))
             for (axis, level), setting in zip(levels.items(), overrides, strict=True)
@@ -392,9 +401,9 @@ def _variants(
         try:
             settings = _merge(name, dataset, part.measures, layers)
         except ValidationError as error:
-            for key, reason in sentence(error, RunSettings):
-                place = f"{here} ({key})" if key else here
-                problems.add(_blame(key, layers) or place, reason)
+            for each in sentence(error, RunSettings):
+                place = f"{here} ({each.key})" if each.key else here
+                problems.add(_blame(each.key, layers) or place, each.reason, each.name, each.valid)
             continue
         found.append(Variant(name=name, dataset=dataset, part=part_name, levels=levels, settings=settings))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bottleneck_lab.config.ablation import Ablation
-from bottleneck_lab.config.problems import nearest, sentence
+from bottleneck_lab.config.problems import brief, complain, nearest, sentence
 from bottleneck_lab.errors import LabError
 
 if sys.version_info >= (3, 11):
@@ -44,7 +45,7 @@ def load(name: str) -> Ablation:
     path = Path(name)
     if path.suffix == ".toml" or len(path.parts) > 1:
         return read(path)
-    raise LabError(f"There is no ablation {name!r}; {nearest(name, known)}")
+    raise LabError(f"There is no ablation {brief(name)}; {nearest(name, known)}")
 
 
 def read(path: Path) -> Ablation:
@@ -56,11 +57,14 @@ def read(path: Path) -> Ablation:
     if path.stem in ("", ".", ".."):
         raise LabError(f"{path}: an ablation is named by its file, and {path.stem!r} is no name; rename it")
     try:
-        with path.open("rb") as stream:
-            content = tomllib.load(stream)
+        text = path.read_bytes().decode()
     except OSError as error:
         raise LabError(f"{path}: cannot be read ({error.strerror}); give the path of a .toml file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise LabError(f"{path}: is not valid TOML: {error}") from error
+    try:
+        content = parse(text, f"{path}")
+    except tomllib.TOMLDecodeError as error:
         raise LabError(f"{path}: is not valid TOML: {error}") from error
     if own := [key for key in ("name", "file") if key in content]:
         raise LabError(f"{path}: {own[0]}: unknown key; an ablation is named by its file")
@@ -68,10 +72,62 @@ def read(path: Path) -> Ablation:
         whole = json.dumps({**content, "name": path.stem, "file": str(path)}, default=str)
         ablation = Ablation.model_validate_json(whole)
     except ValidationError as error:
-        lines = (f"{path}: {key}: {reason}" for key, reason in sentence(error, Ablation))
-        raise LabError("\n".join(dict.fromkeys(lines))) from error
+        complain(str(path), sentence(error, Ablation))
+        raise  # not reached: every mistake is a problem
     ablation.check()
     return ablation
+
+
+def parse(text: str, where: str) -> dict[str, Any]:
+    """The content of a text in TOML, with nothing in it that no setting could be.
+
+    Raises:
+        TOMLDecodeError: another language.
+        LabError: a value nested too deep, or an integer beyond those of TOML, with `where` and its key.
+    """
+    try:
+        content = _content(text)
+    except RecursionError:
+        deep = _MANY_BRACKETS.search(text)
+        lines = text[: deep.end() if deep else 0].split("\n")
+        key = lines[-1].partition("=")[0].strip()
+        raise LabError(f"{where}: line {len(lines)}: {brief(key)}: {_TOO_DEEP}") from None
+    _refuse_extremes(content, where)
+    return content
+
+
+def _content(text: str) -> dict[str, Any]:
+    content: dict[str, Any]
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except (
+        ValueError
+    ):  # Python reads no integer of so many digits; what is too large in its place has its key
+        content = tomllib.loads(_MANY_DIGITS.sub(str(10 * _LARGEST), text))
+    return content
+
+
+_LARGEST = 2**63 - 1  # of TOML's integers
+_MANY_DIGITS = re.compile(r"[0-9][0-9_]{1000,}")
+_MANY_BRACKETS = re.compile(r"(?:[\[{][^\[\]{}]{0,100}){32}")
+_DEEPEST = 32
+_TOO_DEEP = f"nested too deep; settings are at most {_DEEPEST} deep"
+
+
+def _refuse_extremes(content: dict[str, Any], where: str) -> None:
+    """Refuse what no setting could be, and what could neither be written nor shown."""
+    left: list[tuple[tuple[str, ...], Any]] = [((), content)]
+    while left:
+        key, value = left.pop()
+        if isinstance(value, dict | list):
+            if len(key) > _DEEPEST:
+                raise LabError(f"{where}: {'.'.join(key[:4])}: {_TOO_DEEP}")
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            left += [((*key, str(name)), inner) for name, inner in items]
+        elif isinstance(value, int) and not -_LARGEST - 1 <= value <= _LARGEST:
+            raise LabError(f"{where}: {'.'.join(key)}: an integer too large; they end at {_LARGEST}")
 
 
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
@@ -94,13 +150,21 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
             branch = branch.setdefault(step, {})
             if not isinstance(branch, dict):
                 raise LabError(f"--set {setting}: {step} was given a value already")
-        branch[last] = parse_value(text.strip())
+        if isinstance(branch.get(last), dict):
+            raise LabError(f"--set {setting}: keys of {last} were given values already")
+        branch[last] = parse_value(text.strip(), f"--set {key}")
+    _refuse_extremes(tree, "--set")
     return tree
 
 
-def parse_value(text: str) -> Any:
-    """A value in TOML, or the bare words that it stands for where it is not."""
+def parse_value(text: str, where: str) -> Any:
+    """A value in TOML, or the bare words that it stands for where it is not.
+
+    Raises:
+        LabError: a value nested too deep, or an integer beyond those of TOML, with `where` it stands.
+    """
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        content = parse(f"value = {text}", where)
     except tomllib.TOMLDecodeError:
         return text
+    return content["value"] if len(content) == 1 else text  # more than a value in several lines

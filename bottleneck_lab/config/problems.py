@@ -5,24 +5,66 @@ from __future__ import annotations
 import difflib
 import re
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from bottleneck_lab.errors import LabError
 
+MOST_SAID = 20  # problems, of a thousand that may follow from one slip
+_MOST_NAMES = 30
+_LONGEST_NAME = 100  # characters that a likeness is looked for in
+_LONGEST_VALUE, _LONGEST_KEY, _LONGEST_REASON = 120, 300, 2000  # characters that are shown
+
+
+def brief(value: object) -> str:
+    """What was given, as Python writes it; of what is long, its beginning and its end."""
+    return _cut(repr(value), _LONGEST_VALUE)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 4 :]}"
+
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """A hint that names the closest valid name, or lists them all when none is close."""
+    """A hint that names the closest valid name, or lists them when none is close."""
     names = list(dict.fromkeys(valid))
-    close = difflib.get_close_matches(name, names, n=1)
+    close = difflib.get_close_matches(name, names, n=1) if len(name) <= _LONGEST_NAME else []
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"valid names: {', '.join(names)}" if names else ""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"valid names: {', '.join(names[:_MOST_NAMES])}{more}" if names else ""
 
 
 _TAGS = ("family", "dataset")  # fields that tell the members of a union apart; set by us, not by users
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with `key`; saying it looks for the one of the `valid` names nearest to `name`."""
+
+    key: str
+    reason: str
+    name: str | None = field(default=None, compare=False)
+    valid: Collection[str] = field(default=(), compare=False)
+
+    @property
+    def advice(self) -> str:
+        """The reason, and the nearest valid name."""
+        return self.reason if self.name is None else f"{self.reason}; {nearest(self.name, self.valid)}"
+
+
+def complain(where: str, problems: Iterable[Problem]) -> None:
+    """Raise LabError with the first of the problems, a line each, and how many others were found; if any."""
+    found = list(dict.fromkeys(problems))
+    said = ((_cut(each.key, _LONGEST_KEY), _cut(each.advice, _LONGEST_REASON)) for each in found[:MOST_SAID])
+    lines = [f"{where}: {key}: {advice}" for key, advice in said]
+    if len(found) > MOST_SAID:
+        lines.append(f"{where}: and at least {len(found) - MOST_SAID} more problems")
+    if lines:
+        raise LabError("\n".join(lines))
 
 
 class Problems:
@@ -30,40 +72,43 @@ class Problems:
 
     def __init__(self, where: str) -> None:
         self.where = where
-        self._found: dict[str, None] = {}
+        self._found: dict[Problem, None] = {}
 
-    def add(self, key: str, reason: str, name: str | None = None, valid: Iterable[str] = ()) -> None:
-        """Note that `key` is wrong; with `name`, add the nearest of the `valid` names."""
-        hint = f"; {nearest(name, valid)}" if name is not None else ""
-        self._found[f"{key}: {reason}{hint}"] = None
+    @property
+    def are_plenty(self) -> bool:
+        """Whether there are more than will be said: looking for further ones is not worth the time."""
+        return len(self._found) > MOST_SAID
+
+    def add(self, key: str, reason: str, name: str | None = None, valid: Collection[str] = ()) -> None:
+        """Note that `key` is wrong; with `name`, the nearest of the `valid` names will be said."""
+        self._found[Problem(key, reason, name, valid)] = None
 
     def complain(self) -> None:
         """Raise LabError with all that was found, if anything was."""
-        if self._found:
-            raise LabError("\n".join(f"{self.where}: {problem}" for problem in self._found))
+        complain(self.where, self._found)
 
 
-def sentence(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+def sentence(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
     """For each mistake that pydantic found: the key, dotted, and what is wrong with it."""
     mistakes = error.errors(include_url=False)
     places = [tuple(map(str, mistake["loc"])) for mistake in mistakes]
+    around = {place[:depth] for place in places for depth in range(len(place))}
     for mistake, loc in zip(mistakes, places, strict=True):
-        if any(place[: len(loc)] == loc and place != loc for place in places):
+        if loc in around:
             continue  # follows from the mistake inside it
         fields, key = _walk(model, loc)
         kind, given = mistake["type"], mistake["input"]
         if kind == "extra_forbidden":
-            reason = f"unknown key; {nearest(loc[-1], fields)}"
+            yield Problem(key, "unknown key", loc[-1], fields)
         elif kind == "literal_error":
             valid = re.findall(r"'([^']*)'", mistake["ctx"]["expected"])
-            reason = f"{given!r} is not known; {nearest(str(given), valid)}"
+            yield Problem(key, f"{brief(given)} is not known", str(given), valid)
         elif kind == "missing":
-            reason = "missing"
+            yield Problem(key, "missing")
         elif kind == "value_error":
-            reason = str(mistake["ctx"]["error"])
+            yield Problem(key, str(mistake["ctx"]["error"]))
         else:
-            reason = f"{mistake['msg'][0].lower()}{mistake['msg'][1:]}, not {given!r}"
-        yield key, reason
+            yield Problem(key, f"{mistake['msg'][0].lower()}{mistake['msg'][1:]}, not {brief(given)}")
 
 
 def _walk(model: type[BaseModel], loc: Sequence[str]) -> tuple[list[str], str]:

@@ -14,6 +14,7 @@ from bottleneck_lab.activations import KINDS, kind_of, schedules_of, values_of
 from bottleneck_lab.activations import Activation as Setting
 from bottleneck_lab.config.activations import read
 from bottleneck_lab.config.files import parse_value
+from bottleneck_lab.config.problems import brief
 from bottleneck_lab.errors import LabError
 
 FloatArray = NDArray[np.float64]
@@ -89,7 +90,7 @@ def setting_named(name: str) -> Setting:
     """
     given: Any = name
     if name.lstrip().startswith("{"):
-        given = parse_value(name)
+        given = parse_value(name, f"--activation {brief(name)}")
     try:
         return read(given)
     except ValueError as error:

@@ -62,7 +62,11 @@ def test_spaces_around_key_and_value_do_not_matter(path: list[str], word: str, s
 
 
 @settings(deadline=None)
-@given(st.dictionaries(keys, st.dictionaries(keys, st.integers(), min_size=1, max_size=3), max_size=3))
+@given(
+    st.dictionaries(
+        keys, st.dictionaries(keys, st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=3), max_size=3
+    )
+)
 def test_several_options_make_one_tree_in_whatever_order(tree: dict[str, dict[str, int]]) -> None:
     options = [f"{section}.{key}={value}" for section, pairs in tree.items() for key, value in pairs.items()]
     assert parse_overrides(options) == parse_overrides(options[::-1]) == tree

@@ -63,7 +63,8 @@ def _problems(
 ) -> list[tuple[str, str]]:
     """What `sentence` says; a flag or a name that this engine does not take needs other words."""
     found = []
-    for key, reason in sentence(error, model):
+    for problem in sentence(error, model):
+        key, reason = problem.key, problem.advice
         if key not in model.model_fields and (key in flags or not model.model_fields):
             reason = f"the engine {engine} does not take it"
         found.append((key, reason))
