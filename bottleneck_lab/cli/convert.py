@@ -60,8 +60,8 @@ def convert(
     if extend.image_set(dataset) is None:
         known = [name for name in extend.DATASETS.names if extend.image_set(name)]
         raise LabError(f"--dataset {dataset}: no data set of images; {nearest(dataset, known)}")
-    if network not in (None, *(known := get_args(layouts.Network))):
-        raise LabError(f"--network {network}: {nearest(str(network), known)}")
+    if network not in (None, *get_args(layouts.Network)):
+        raise LabError(f"--network {network}: {nearest(str(network), get_args(layouts.Network))}")
     if resolution is None and network != "cifar":
         resolution = 224
     try:
