@@ -282,6 +282,7 @@ def _forget(plan: Plan, jobs: Sequence[Job], place: Workplace) -> None:
         raise LabError("--fresh: another process is at work on these runs; stop it first")
     for each in plan.runs():
         shutil.rmtree(place.results / "runs" / each.id, ignore_errors=True)
+        place.trunks.forget(each)
     for job in jobs:
         place.forget(job)
 

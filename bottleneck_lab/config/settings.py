@@ -235,6 +235,13 @@ class TrainSettings(Settings):
         """After how many epochs weights begin to be averaged; after all of them if they never are."""
         return self.epochs * (1 - self.average_share)
 
+    @property
+    def shared_epochs(self) -> int:
+        """How many of the first epochs a longer training has as well: whole ones before `wsd` cools down."""
+        if self.schedule != "wsd":
+            return 0
+        return int(min(self.cooldown_begins, self.average_begins) + 1e-9)
+
 
 def _kind_of_data(value: Any) -> str | None:
     """Which settings describe a data set, by its name."""
@@ -300,6 +307,16 @@ class RunSettings(Settings):
         It is that of the settings, and of the files that added what they name: other code is another run.
         """
         return fingerprint(self.model_dump_json() + "".join(sorted(self.added_files().values())))
+
+    @property
+    def trunk(self) -> str:
+        """What runs have in common of which one has all the `shared_epochs` of the other: a hash, as of `id`.
+
+        A run's first `shared_epochs` depend on nothing else, and not on how long it is or how it ends.
+        """
+        ends = {"epochs", "cooldown_share", "average_share"}
+        content = self.model_dump_json(exclude={"variant": True, "train": ends})
+        return fingerprint(content + "".join(sorted(self.added_files().values())))
 
     def added_files(self) -> dict[str, str]:
         """The files that add something these settings name, each with its SHA-256."""

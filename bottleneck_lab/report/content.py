@@ -539,7 +539,7 @@ def _cost(runs: Sequence[Run]) -> str:
     return f"{count} took {fmt.duration(wall)} in all ({fmt.duration(cpu)} of CPU time)."
 
 
-_PER_RUN = ("checksums", "wall_seconds", "cpu_seconds", "trained_together")
+_PER_RUN = ("checksums", "wall_seconds", "cpu_seconds", "trained_together", "trunk", "trunk_epochs")
 
 
 def _method(results: Results, summary: dict[str, Any]) -> Iterator[Block]:

@@ -11,7 +11,7 @@ import torch
 from bottleneck_lab.config import ImageSettings, PointSettings, RunSettings
 from bottleneck_lab.data.images import ImageData, Images
 from bottleneck_lab.models import cost_of
-from bottleneck_lab.runs.jobs import Job
+from bottleneck_lab.runs.jobs import Job, new_epochs
 from bottleneck_lab.runs.plan import Plan
 from bottleneck_lab.training import Checkpoint, find_device, toy_group, train
 from bottleneck_lab.training.device import Precision, settle_process
@@ -49,7 +49,8 @@ def _seconds_of_jobs(jobs: Sequence[Job], results: Path, device: torch.device) -
             key = (toy_group(first), len(runs))
         if key not in timed:
             timed[key] = _seconds_of_epoch(runs, device)
-        seconds.append(timed[key] * first.train.epochs)
+        images = isinstance(first.data, ImageSettings)
+        seconds.append(timed[key] * (sum(new_epochs(runs)) if images else first.train.epochs))
     return seconds
 
 

@@ -1,4 +1,4 @@
-"""Jobs: what is trained at one go. A run on images is a job; toy runs of one shape share one."""
+"""Jobs: what one worker trains. Toy runs of one shape share one, and so do image runs that share a trunk."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SEEDS_TOGETHER = (
 
 @dataclass(frozen=True)
 class Job:
-    """Runs that are trained together, and how much work that is.
+    """Runs that are trained by one worker, and how much work that is.
 
     Args:
         id: named after its runs, so that two processes with the same plan have the same jobs.
         group: the same for all jobs that could have a run in common, so that one lock keeps them apart.
-        runs: one on images, or toy networks of one shape.
+        runs: toy networks of one shape; or one on images, or several that begin alike, the shortest first.
         run_ids: theirs when the job was named.
         work: multiply-accumulates of all forward passes over training data.
     """
@@ -35,6 +35,17 @@ class Job:
     runs: tuple[RunSettings, ...]
     run_ids: tuple[str, ...]
     work: float
+
+    @property
+    def batches(self) -> tuple[tuple[RunSettings, ...], ...]:
+        """What is trained at one go, one after the other: toy networks all together, others one by one."""
+        return tuple((run,) for run in self.runs) if _on_images(self.runs[0]) else (self.runs,)
+
+    def share(self, batch: int, epoch: int) -> float:
+        """How much of the job is done, 0 to 1, when that one of its batches has trained so many epochs."""
+        new = new_epochs([runs[0] for runs in self.batches])
+        own = epoch - (self.batches[batch][0].train.epochs - new[batch])
+        return (sum(new[:batch]) + max(own, 0)) / sum(new)
 
     def unfinished(self, results: Path) -> list[RunSettings]:
         """The runs that have yet to be trained, or to be tried again."""
@@ -61,21 +72,42 @@ def plan_jobs(runs: Sequence[RunSettings]) -> list[Job]:
     groups: dict[str, dict[str, RunSettings]] = {}
     for run in runs:
         name = run.id
-        images = isinstance(run.data, ImageSettings)
-        key = name if images else fingerprint(f"{toy_group(run)} {run.seed // SEEDS_TOGETHER}")
-        groups.setdefault(key, {})[name] = run
+        groups.setdefault(_group(run, name), {})[name] = run
     jobs = [_job(key, group) for key, group in groups.items()]
     return sorted(jobs, key=lambda job: -job.work)
 
 
+def _group(run: RunSettings, name: str) -> str:
+    if not _on_images(run):
+        return fingerprint(f"{toy_group(run)} {run.seed // SEEDS_TOGETHER}")
+    return run.trunk if run.train.shared_epochs else name
+
+
+def _on_images(run: RunSettings) -> bool:
+    return isinstance(run.data, ImageSettings)
+
+
 def _job(group: str, runs: Mapping[str, RunSettings]) -> Job:
-    first = next(iter(runs.values()))
-    name = fingerprint(" ".join(runs))
-    return Job(name, group, tuple(runs.values()), tuple(runs), len(runs) * work_of(first))
+    row = dict(sorted(runs.items(), key=lambda item: item[1].train.epochs if _on_images(item[1]) else 0))
+    return Job(
+        fingerprint(" ".join(row)), group, tuple(row.values()), tuple(row), work_of(tuple(row.values()))
+    )
 
 
-def work_of(run: RunSettings) -> float:
-    """Multiply-accumulates of a run's forward passes over its training data."""
-    madds = cost_of(run).madds
-    examples = run.data.train_count if isinstance(run.data, ImageSettings) else run.data.points
-    return float(madds * run.train.epochs * examples)
+def new_epochs(runs: Sequence[RunSettings]) -> list[int]:
+    """How many epochs each run on images trains itself if those before it in the row leave it their trunk."""
+    new, longest = [], 0
+    for run in runs:
+        shared = run.train.shared_epochs
+        new.append(run.train.epochs - (longest if longest <= shared else 0))
+        longest = max(longest, shared)
+    return new
+
+
+def work_of(runs: Sequence[RunSettings]) -> float:
+    """Multiply-accumulates of the forward passes over training data of runs that make a job."""
+    first = runs[0]
+    madds = cost_of(first).madds
+    if isinstance(first.data, ImageSettings):
+        return float(madds * first.data.train_count * sum(new_epochs(runs)))
+    return float(len(runs) * madds * first.data.points * first.train.epochs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ import filelock
 import torch
 
 from bottleneck_lab.config import RunSettings
-from bottleneck_lab.config.settings import DataSettings
+from bottleneck_lab.config.settings import DataSettings, fingerprint
 from bottleneck_lab.data.checksums import checksums
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import under_way
 from bottleneck_lab.runs.folder import FINAL, RunFolder
 from bottleneck_lab.runs.jobs import Job
 from bottleneck_lab.runs.provenance import data_difference, environment
-from bottleneck_lab.training import Checkpoint, Outcome, Record, find_device, train
+from bottleneck_lab.training import Checkpoint, Outcome, Record, Trunks, find_device, train
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,15 @@ class Workplace:
     engine: str = "local"
     checksums: Mapping[DataSettings, Mapping[str, str]] = field(default_factory=dict)
 
-    def checkpoint(self, job: Job) -> Path:
-        """The file of a job that is under way."""
-        return self.results / "checkpoints" / f"{job.id}.pt"
+    def checkpoint(self, job: Job, batch: int = 0) -> Path:
+        """The file of a batch that is under way; that of a run on images is the same in every job."""
+        name = job.id if len(job.batches) == 1 else fingerprint(job.run_ids[batch])
+        return self.results / "checkpoints" / f"{name}.pt"
+
+    @property
+    def trunks(self) -> Trunks:
+        """The beginnings of trainings that others can go on from."""
+        return Trunks(self.results / "trunks")
 
     def lock(self, job: Job) -> filelock.FileLock:
         """Who holds this is at work on the job. A process that dies lets go of it."""
@@ -57,12 +63,13 @@ class Workplace:
         return not under_way.is_held(under_way.lock_path(self.results, job.group))
 
     def companions(self, job: Job) -> list[RunSettings]:
-        """The runs to train together: those of an earlier beginning if there is one, else the unfinished.
+        """The runs to train: those of an earlier beginning if there is one, else the unfinished.
 
         A batch is gone on with, or begun anew, in the company it was begun in, so that it ends in the same
         bits.
         """
-        if (saved := Checkpoint(self.checkpoint(job)).load()) is not None:
+        alone = len(job.batches) == 1
+        if alone and (saved := Checkpoint(self.checkpoint(job)).load()) is not None:
             begun = saved["runs"]
         elif (taken := under_way.read(self.results, job.id)) is not None:
             begun = taken.runs
@@ -72,7 +79,8 @@ class Workplace:
 
     def forget(self, job: Job) -> None:
         """Drop what is kept of a job while it is under way."""
-        Checkpoint(self.checkpoint(job)).drop()
+        for batch in range(len(job.batches)):
+            Checkpoint(self.checkpoint(job, batch)).drop()
         under_way.drop(self.results, job.id)
 
 
@@ -99,9 +107,23 @@ def do(
 
 
 def _train(job: Job, place: Workplace, progress: Callable[[float, Record], None]) -> None:
-    checkpoint = Checkpoint(place.checkpoint(job))
-    runs = place.companions(job)
-    under_way.here(job.id, job.group, tuple(run.id for run in runs), place.engine).write(place.results)
+    companions = place.companions(job)
+    begun = [run.id for run in companions]
+    under_way.here(job.id, job.group, tuple(begun), place.engine).write(place.results)
+    for batch, runs in enumerate(job.batches):
+        left = [run for run in companions if run in runs]
+        if any(RunFolder(place.results, run.id).status() not in FINAL for run in left):
+            _train_batch(job, batch, left, place, progress)
+
+
+def _train_batch(
+    job: Job,
+    batch: int,
+    runs: Sequence[RunSettings],
+    place: Workplace,
+    progress: Callable[[float, Record], None],
+) -> None:
+    checkpoint = Checkpoint(place.checkpoint(job, batch))
     folders = [RunFolder(place.results, run.id) for run in runs]
     open_folders = [folder.status() not in FINAL for folder in folders]  # what is finished is not touched
     epochs = runs[0].train.epochs
@@ -110,7 +132,7 @@ def _train(job: Job, place: Workplace, progress: Callable[[float, Record], None]
         if open_folders[index]:
             folders[index].keep_records(records)
         if index == 0 or records[-1]["epoch"] == epochs:
-            progress(records[-1]["epoch"] / epochs, records[-1])
+            progress(job.share(batch, records[-1]["epoch"]), records[-1])
 
     try:
         for run, folder, is_open in zip(runs, folders, open_folders, strict=True):
@@ -119,7 +141,9 @@ def _train(job: Job, place: Workplace, progress: Callable[[float, Record], None]
         device = find_device(place.device)
         data = place.data.get(runs[0].dataset)
         _check_data(runs[0].data, data, place)
-        outcomes = train(runs, folder=data, device=device, checkpoint=checkpoint, progress=keep)
+        outcomes = train(
+            runs, folder=data, device=device, checkpoint=checkpoint, progress=keep, trunks=place.trunks
+        )
         for run, folder, outcome in zip(runs, folders, outcomes, strict=True):
             if folder.status() not in FINAL:
                 folder.finish(run, outcome, _environment(run, outcome, len(runs), device, data))
@@ -150,11 +174,13 @@ def _check_data(settings: DataSettings, folder: Path | None, place: Workplace) -
 def _environment(
     run: RunSettings, outcome: Outcome, together: int, device: torch.device, data: Path | None
 ) -> dict[str, Any]:
+    own = outcome.records[outcome.continued :]  # those before took the time of another run
     return {
         **environment(str(device)),
         "included": run.added_files(),
         "trained_together": together,
         "checksums": checksums(run.data, data),
-        "wall_seconds": round(sum(record["seconds"] for record in outcome.records), 3),
-        "cpu_seconds": round(sum(record["cpu_seconds"] for record in outcome.records), 3),
+        **({"trunk": run.trunk, "trunk_epochs": outcome.continued} if outcome.continued else {}),
+        "wall_seconds": round(sum(record["seconds"] for record in own), 3),
+        "cpu_seconds": round(sum(record["cpu_seconds"] for record in own), 3),
     }

@@ -14,8 +14,9 @@ from bottleneck_lab.training.device import find_device
 from bottleneck_lab.training.images import train_on_images
 from bottleneck_lab.training.outcome import Outcome, Progress, Record
 from bottleneck_lab.training.toy import toy_group, train_toys
+from bottleneck_lab.training.trunks import Trunks
 
-__all__ = ["Checkpoint", "Outcome", "Progress", "Record", "find_device", "toy_group", "train"]
+__all__ = ["Checkpoint", "Outcome", "Progress", "Record", "Trunks", "find_device", "toy_group", "train"]
 
 
 def train(
@@ -25,6 +26,7 @@ def train(
     device: torch.device,
     checkpoint: Checkpoint,
     progress: Progress = lambda index, records: None,
+    trunks: Trunks | None = None,
 ) -> list[Outcome]:
     """Train runs that belong together: one run on images, or toy networks of one shape.
 
@@ -34,7 +36,9 @@ def train(
         device: to train on.
         checkpoint: where unfinished training is kept, and gone on from.
         progress: told of every evaluated epoch.
+        trunks: where a run on images may find the beginning of its training, and leave that for others.
     """
     if isinstance(runs[0].data, ImageSettings):
-        return [train_on_images(runs[0], load_images(runs[0].data, folder), device, checkpoint, progress)]
+        data = load_images(runs[0].data, folder)
+        return [train_on_images(runs[0], data, device, checkpoint, progress, trunks or Trunks(None))]
     return train_toys(runs, device, checkpoint, progress)

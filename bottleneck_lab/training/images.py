@@ -22,6 +22,7 @@ from bottleneck_lab.training.checkpoint import Checkpoint
 from bottleneck_lab.training.device import Precision
 from bottleneck_lab.training.optimiser import learning_rate, optimiser, set_learning_rate
 from bottleneck_lab.training.outcome import Outcome, Progress, Record, Stopwatch, finite
+from bottleneck_lab.training.trunks import Trunks
 
 EVALUATION_BATCH = 250  # small enough for the tensors to stay in a CPU's cache
 
@@ -40,8 +41,9 @@ def train_on_images(
     device: torch.device,
     checkpoint: Checkpoint,
     progress: Progress = lambda index, records: None,
+    trunks: Trunks | None = None,
 ) -> Outcome:
-    """Train the network of `run` to its last epoch, going on from `checkpoint` where there is one.
+    """Train the network of `run` to its last epoch, going on from `checkpoint` or else from its trunk.
 
     All chance is drawn from streams named by seed and epoch, so that a run which was interrupted ends with
     the same bits as one which was not, and every variant of a seed sees the same images in the same order.
@@ -57,16 +59,18 @@ def train_on_images(
     optimizer = optimiser(network, settings)
     precision = Precision(settings, device)
     records: list[Record] = []
-    if saved := checkpoint.load():
+    trunks = trunks or Trunks(None)
+    if saved := checkpoint.load() or trunks.find(run, device):
         network.load_state_dict(saved["network"])
         optimizer.load_state_dict(saved["optimizer"])
         precision.scaler.load_state_dict(saved["scaler"])
-        if average is not None:
+        if average is not None and saved["average"] is not None:
             average.load_state_dict(saved["average"])
         records = saved["records"]
     else:
         _ready(network, run, "measures", 0)
         measures.take(run.measures, network, data)  # a measure that fails should do so before the training
+    continued: int = saved.get("continued", 0) if saved else 0
 
     predictions = None
     watch = Stopwatch()
@@ -94,18 +98,19 @@ def train_on_images(
         records.append(record)
         progress(0, records)
         if not finite(record):
-            return Outcome("diverged", records, None, None, None, network.state_dict())
-        checkpoint.save(
-            {
-                "runs": [run.id],
-                "records": records,
-                "network": network.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "scaler": precision.scaler.state_dict(),
-                "average": None if average is None else average.state_dict(),
-            },
-            now=last,
-        )
+            return Outcome("diverged", records, None, None, None, network.state_dict(), continued)
+        state = {
+            "runs": [run.id],
+            "records": records,
+            "network": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "scaler": precision.scaler.state_dict(),
+            "average": None,
+        }
+        trunks.keep(run, device, state)
+        if average is not None and average.n_averaged:
+            state["average"] = average.state_dict()
+        checkpoint.save({**state, "continued": continued}, now=last)
 
     result = network if average is None else average.module
     if predictions is None:  # resumed after its last epoch
@@ -116,7 +121,7 @@ def train_on_images(
         _ready(result, run, "test", settings.epochs)
         test = accuracy(evaluate(result, data, data.test, precision)[0], data.test)
     classes, correct = predictions.astype(np.uint8), correctness(predictions, data.held_out)
-    return Outcome("done", records, classes, correct, test, result.state_dict())
+    return Outcome("done", records, classes, correct, test, result.state_dict(), continued)
 
 
 def _ready(network: nn.Module, run: RunSettings, purpose: str, epoch: int) -> None:

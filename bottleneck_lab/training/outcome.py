@@ -36,6 +36,7 @@ class Outcome:
             sets, can compare networks example by example.
         test_accuracy: on the official test part, evaluated once at the end; None where it is not at hand.
         weights: the network's final state by name.
+        continued: how many of the first epochs another run had trained, and this one went on from.
     """
 
     status: Literal["done", "diverged"]
@@ -44,6 +45,7 @@ class Outcome:
     correct: np.ndarray[Any, np.dtype[np.bool_]] | None
     test_accuracy: float | None
     weights: dict[str, Tensor]
+    continued: int = 0
 
 
 class Stopwatch:

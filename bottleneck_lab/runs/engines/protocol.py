@@ -37,15 +37,13 @@ class Records:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._epochs = job.runs[0].train.epochs
-        self._told = 0
+        self._told = 0.0
 
-    def tell(self, record: Record, tell: Listener) -> None:
-        """Tell a record, if it is of a later epoch than those that were told."""
-        epoch = record["epoch"]
-        if epoch > self._told:
-            self._told = epoch
-            tell(Event(self._job, epoch / self._epochs, record))
+    def tell(self, share: float, record: Record, tell: Listener) -> None:
+        """Tell a record and what share of the job is done then, if that is more than was told."""
+        if share > self._told:
+            self._told = share
+            tell(Event(self._job, share, record))
 
 
 class Options(Settings):

@@ -243,7 +243,7 @@ class RayEngine(Engine):
                         dataclasses.replace(taken, host=host, pid=pid).write(self.place.results)
                     tell(Event(task.job, share))
                 else:
-                    task.records.tell(record, tell)
+                    task.records.tell(share, record, tell)
 
     def receive(self, job: Job, ref: Any) -> None:
         """Write what a task has left into the folders of the job's runs, or why it has left nothing.

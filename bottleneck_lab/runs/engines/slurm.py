@@ -119,7 +119,7 @@ class Task(protocol.Task):
         self.running = False
         self.missing_since: float | None = None
         self.records = Records(job)
-        self.records_size = 0
+        self.records_sizes: list[int] = []
 
     def result(self) -> bool:
         """What the worker has said; its folders are there already."""
@@ -282,12 +282,14 @@ class SlurmEngine(Engine):
         if not task.running:
             task.running = True
             tell(Event(task.job, 0.0))
-        folder = RunFolder(self.place.results, task.job.runs[0].id)
-        if (size := folder.records_size()) == task.records_size:
+        folders = [RunFolder(self.place.results, runs[0].id) for runs in task.job.batches]
+        sizes = [folder.records_size() for folder in folders]
+        if sizes == task.records_sizes:
             return
-        task.records_size = size
-        for record in folder.records():
-            task.records.tell(record, tell)
+        task.records_sizes = sizes
+        for batch, folder in enumerate(folders):
+            for record in folder.records():
+                task.records.tell(task.job.share(batch, record["epoch"]), record, tell)
 
     def _is_over(self, task: Task) -> bool:
         """Whether Slurm has done with it; what it has left may take a while to be seen here."""
