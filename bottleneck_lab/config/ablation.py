@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from bottleneck_lab.config.base import DatasetName, MeasureName, Settings
+from bottleneck_lab.config.base import DatasetName, Later, MeasureName, Settings
+from bottleneck_lab.config.budget import Budget
 from bottleneck_lab.config.networks import NETWORKS
 from bottleneck_lab.config.problems import Problems, sentence
 from bottleneck_lab.config.settings import RunSettings
@@ -180,6 +181,7 @@ class Part(Overrides):
         heat_map: two axes, down and across, of a map of all variants' accuracies.
         measures: what is measured of every network besides its accuracy.
         paper: what the paper reports of these variants.
+        budget: the axis that is training length, and the two arms compared along it.
     """
 
     title: str
@@ -191,6 +193,7 @@ class Part(Overrides):
     heat_map: tuple[str, str] | None = None
     measures: tuple[MeasureName, ...] = ()
     paper: Paper | None = None
+    budget: Annotated[Budget | None, Later()] = None
 
     @field_validator("axes")
     @classmethod
@@ -342,6 +345,8 @@ def _check_part(ablation: Ablation, part_name: str, part: Part, problems: Proble
             problems.add(f"{here}.heat_map", f"{axis!r} is no axis", axis, part.axes)
     if part.heat_map is not None and sorted(part.axes) != sorted(part.heat_map):
         problems.add(f"{here}.heat_map", "a map shows two different axes, and needs a part with no others")
+    if part.budget is not None:
+        part.budget.check(f"{here}.budget", part.axes, problems)
     every = [SEPARATOR.join(levels) for levels in itertools.product(*part.axes.values())]
     for name in part.without:
         if name not in every:

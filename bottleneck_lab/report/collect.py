@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 
 from bottleneck_lab.config import Claim, Tier
 from bottleneck_lab.config.ablation import SEPARATOR, Paper
+from bottleneck_lab.config.budget import Budget
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.folder import Status
@@ -81,6 +82,7 @@ class _Part(BaseModel):
     heat_map: tuple[str, str] | None = None
     measures: list[str] = []
     paper: Paper | None = None
+    budget: Budget | None = None
     datasets: dict[str, Any] = {}
 
     def names(self) -> set[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from bottleneck_lab import __version__
 from bottleneck_lab.config import TIERS
 from bottleneck_lab.report import format as fmt
+from bottleneck_lab.report.budget import stretch_ends, stretch_text
 from bottleneck_lab.report.collect import Results, Run
 from bottleneck_lab.report.headline import headline_claims
 from bottleneck_lab.report.summary import ORIGIN
@@ -154,6 +155,8 @@ def content_of(
     sections = [Section("answer", "Answer", tuple(_answer(results, summary)))]
     for place, dataset in enumerate(summary["datasets"]):
         sections.append(_outcome(results, summary, dataset, f"table-{place + 1}"))
+    for place, found in enumerate(summary.get("budgets", ())):
+        sections.append(_budget(found, f"budget-{place + 1}"))
     sections.append(Section("claims", "All claims", tuple(_claims(results, summary))))
     for dataset in summary["datasets"]:
         if pictures[dataset]:
@@ -485,6 +488,48 @@ def _beside_paper(results: Results) -> Iterator[Section]:
         blocks.append(Table(f"paper-{place + 1}", caption, columns, rows))
     if blocks:
         yield Section("paper", "Beside the paper", tuple(blocks))
+
+
+def _budget(found: dict[str, Any], table_id: str) -> Section:
+    fast, slow = found["fast"], found["slow"]
+    columns = (
+        "epochs",
+        "seeds",
+        f"{fast} - {slow}, points",
+        "95 % over seeds",
+        "time stretch",
+        "95 % over pairs",
+    )
+    rows = tuple(
+        (
+            Cell(f"{row['epochs']:g}", row["epochs"]),
+            Cell(str(row["n_seeds"]), row["n_seeds"]),
+            Cell(fmt.points(row["gap"]), row["gap"]),
+            Cell(fmt.interval(row["ends"]) if row["ends"] else fmt.DASH),
+            Cell(stretch_text(row["stretch"], "estimate"), row["stretch"] and row["stretch"]["estimate"]),
+            Cell(stretch_ends(row["stretch"])),
+        )
+        for row in found["lengths"]
+    )
+    blocks: list[Block] = [
+        Table(
+            table_id,
+            f"{fast} and {slow} after trainings of every length on {found['dataset']}",
+            tuple(Column(name, True) for name in columns),
+            rows,
+        ),
+        Text(
+            (
+                f"The time stretch is the factor by which {fast} may train shorter for the held-out loss "
+                f"that {slow} ends with; between two lengths the loss is linear in their logarithm. The "
+                "intervals of gaps are not corrected for being many. What no length tells is a bound.",
+            )
+        ),
+    ]
+    if found["rules"]:
+        blocks.append(Bullets(tuple((line,) for line in found["rules"]["said"])))
+        blocks.append(Text((Strong(found["rules"]["verdict"]),)))
+    return Section(f"budget-{found['dataset']}", f"Training length: {found['dataset']}", tuple(blocks))
 
 
 def _collapse(pictures: Sequence[Picture]) -> tuple[Block, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from bottleneck_lab.report.budget_figure import budget_figure
 from bottleneck_lab.report.collect import Results
 from bottleneck_lab.report.cost_curves import accuracy_against_madds
 from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
@@ -31,6 +32,7 @@ def figures_of(results: Results, summary: dict[str, Any], dataset: str) -> Itera
     facet = results.plan["ablation"]["parts"][part]["facet"]
     drawn = {
         "accuracy": (accuracy_against_facet(results, summary, dataset), f"Accuracy on {dataset} by {facet}"),
+        "budget": (budget_figure(results, summary, dataset), f"Gap and time stretch on {dataset} by length"),
         "heatmap": (accuracy_map(results, summary, dataset), f"Map of accuracy on {dataset}"),
         "madds": (accuracy_against_madds(results, summary, dataset), f"Accuracy on {dataset} by MAdds"),
         "curves": (accuracy_curves(results, dataset), f"Accuracy on {dataset} by epoch"),

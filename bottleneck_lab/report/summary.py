@@ -11,6 +11,7 @@ from typing import Any
 
 from bottleneck_lab import extend
 from bottleneck_lab.report import format as fmt
+from bottleneck_lab.report.budget import budgets_of
 from bottleneck_lab.report.collect import Results, Run
 from bottleneck_lab.report.examples import Answers, interval_over_examples
 from bottleneck_lab.runs.folder import FINAL
@@ -40,6 +41,9 @@ def summarise(results: Results) -> dict[str, Any]:
     `complete` says that nothing of an entry may change any more: every run it rests on has ended for good, as
     `FINAL` has it. A claim rests on the runs of all claims, since Holm's correction does; `estimate_complete`
     says it of its estimate and intervals alone. `missing` names the runs that are not done,
+    `budgets` has, for every data set whose part compares two arms along training length, what
+    `report.budget` finds; it is absent where there is none.
+
     `strays` the damaged and foreign files that were left out (paths in the folder); `other_plans` counts the
     runs in it that are of an earlier plan, of other seeds or settings.
     """
@@ -57,6 +61,7 @@ def summarise(results: Results) -> dict[str, Any]:
         "origins": _origins(results),
         "variants": variants_of(results),
         "claims": _claims(results),
+        **({"budgets": budgets} if (budgets := budgets_of(results)) else {}),
     }
 
 

@@ -1,0 +1,86 @@
+"""The gap between two arms, and the time stretch between them, against the length of training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bottleneck_lab.report.collect import Results
+from bottleneck_lab.report.style import COLOURS, styled
+
+
+def budget_figure(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
+    """To the left the gap in accuracy by epochs with 95 % intervals over seeds; to the right the stretch.
+
+    Behind the stretch, with a scale of its own above, that of the paper's curves, where the part has them.
+    Stretches that are mere bounds are left out. None for a part without a budget, and before there is a gap.
+    """
+    found = next((each for each in summary.get("budgets", ()) if each["dataset"] == dataset), None)
+    if found is None or all(row["gap"] is None for row in found["lengths"]):
+        return None
+    with styled():
+        figure, (gap, stretch) = plt.subplots(1, 2, figsize=(6.6, 3.0), layout="constrained")
+        rows = [row for row in found["lengths"] if row["gap"] is not None]
+        ends = [row["ends"] or {"ci_low": row["gap"], "ci_high": row["gap"]} for row in rows]
+        _points(
+            gap,
+            [row["epochs"] for row in rows],
+            [100 * row["gap"] for row in rows],
+            [(100 * end["ci_low"], 100 * end["ci_high"]) for end in ends],
+        )
+        gap.axhline(0, color=COLOURS[-1], linewidth=0.8)
+        gap.set_ylabel(f"{found['fast']} - {found['slow']}\n(points of held-out accuracy)")
+        told = [row for row in rows if _is_told(row["stretch"])]
+        if found["paper"] is not None:
+            _behind(stretch, found["paper"])
+        _points(
+            stretch,
+            [row["epochs"] for row in told],
+            [row["stretch"]["estimate"] for row in told],
+            [(_or(row["stretch"], "low"), _or(row["stretch"], "high")) for row in told],
+        )
+        stretch.axhline(1, color=COLOURS[-1], linewidth=0.8)
+        stretch.set_ylabel(f"time stretch\n(epochs of {found['slow']} for one of {found['fast']})")
+        epochs = [row["epochs"] for row in found["lengths"]]
+        for panel in (gap, stretch):
+            panel.set_xscale("log", base=2)
+            panel.set_xlim(epochs[0] / 1.2, epochs[-1] * 1.2)
+            panel.set_xticks(epochs, [f"{tick:g}" for tick in epochs])
+            panel.minorticks_off()
+            panel.set_xlabel("epochs")
+        plt.close(figure)
+    return figure
+
+
+def _is_told(stretch: dict[str, Any] | None) -> bool:
+    return stretch is not None and stretch["least"] < stretch["estimate"] < stretch["most"]
+
+
+def _or(stretch: dict[str, Any], end: str) -> float:
+    """An end of the interval; the estimate where there is none."""
+    return float(stretch["estimate"] if stretch[end] is None else stretch[end])
+
+
+def _points(panel: Axes, x: list[float], y: list[float], ends: list[tuple[float, float]]) -> None:
+    """Estimates with their intervals, which a percentile interval need not lie in the middle of."""
+    if not x:
+        return
+    low, high = np.array(ends).T
+    panel.vlines(x, low, high, color=COLOURS[0], linewidth=1.4)
+    panel.plot(x, y, "o-", color=COLOURS[0])
+
+
+def _behind(panel: Axes, paper: dict[str, Any]) -> None:
+    above = panel.twiny()
+    above.plot(*np.array(paper["stretch"]).T, "s--", color="0.55", label=f"the paper, {paper['data']}")
+    above.set_xlabel(f"{paper['unit']} (the paper)", color="0.4", fontsize=8)
+    above.tick_params(colors="0.4")
+    above.spines["top"].set_visible(True)
+    above.grid(visible=False)
+    above.set_zorder(panel.get_zorder() - 1)
+    panel.patch.set_visible(False)
+    above.legend(fontsize=8, loc="upper left")

@@ -1,0 +1,120 @@
+"""Two arms along training length, of runs made by hand: gaps, time stretches, and what rules make of them."""
+
+import math
+
+import pytest
+
+from bottleneck_lab.config import load
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.budget import stretch_ends, stretch_text
+from bottleneck_lab.report.budget_figure import budget_figure
+from bottleneck_lab.report.collect import collect
+from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.write import write_report
+
+TEXT = """
+question = "What is left of the gap?"
+source = "Fig. 6a"
+reported = "half"
+against = "nothing"
+
+[parts.images]
+title = "Images"
+model.network = "mobilenet_v2_digits"
+train = { batch_size = 32, learning_rate = 0.1 }
+datasets.digits.tiers.smoke = { seeds = 4 }
+axes.projection.linear = { model.projection_activation = "linear" }
+axes.projection.relu6 = { model.projection_activation = "relu6" }
+axes.budget."8 epochs" = { train.epochs = 8 }
+axes.budget."16 epochs" = { train.epochs = 16 }
+axes.budget."32 epochs" = { train.epochs = 32 }
+axes.budget."64 epochs" = { train.epochs = 64 }
+
+[parts.images.budget]
+axis = "budget"
+arms = "projection"
+fast = "linear"
+slow = "relu6"
+rules = { early = "16 epochs", before = "32 epochs", late = "64 epochs" }
+"""
+
+
+def slower_by(factor, gap):
+    """Results of a ReLU6 that needs `factor` times the epochs, and is less accurate by `gap(epochs)`."""
+
+    def result(run):
+        slow, epochs = run.variant.startswith("relu6"), run.train.epochs
+        noise = 0.001 * run.seed  # the same for both of a pair
+        loss = 3 - 0.4 * math.log2(epochs / (factor if slow else 1)) + noise
+        return {"accuracy": 0.7 + noise - slow * (gap(epochs) + noise / 10), "loss": loss, "epochs": epochs}
+
+    return result
+
+
+def budget_of(leave_runs, factor, gap):
+    results = collect(leave_runs(slower_by(factor, gap), text=TEXT))
+    [found] = summarise(results)["budgets"]
+    return found
+
+
+def test_a_gap_that_halves_at_one_time_stretch_is_a_matter_of_speed(leave_runs):
+    found = budget_of(leave_runs, 1.5, lambda epochs: 0.64 / epochs)
+    assert [row["gap"] for row in found["lengths"]] == pytest.approx(
+        [0.08015, 0.04015, 0.02015, 0.01015], abs=1e-5
+    )
+    assert [stretch_text(row["stretch"], "estimate") for row in found["lengths"]] == ["≥ 1.00", *["1.50"] * 3]
+    assert stretch_ends(found["lengths"][2]["stretch"]) == "[1.50, 1.50]"
+    assert found["rules"]["verdict"] == "By the rules written before: speed."
+
+
+def test_a_gap_of_some_points_that_no_longer_shrinks_is_a_loss_that_stays(leave_runs):
+    found = budget_of(leave_runs, 1.5, lambda epochs: 0.02)
+    assert found["rules"]["verdict"] == "By the rules written before: a loss stays."
+
+
+def test_a_gap_that_shrinks_but_not_by_half_leaves_the_question_open(leave_runs):
+    found = budget_of(leave_runs, 1.5, lambda epochs: 0.08 - 0.01 * math.log2(epochs))
+    assert found["rules"]["verdict"] == "By the rules written before: open."
+
+
+def test_the_figure_and_the_report_say_it(leave_runs):
+    folder = leave_runs(slower_by(1.5, lambda epochs: 0.64 / epochs), text=TEXT)
+    write_report(folder)
+    assert (folder / "budget-digits.png").exists()
+    assert "By the rules written before: speed." in (folder / "report.md").read_text()
+    results = collect(folder)
+    gap, stretch = budget_figure(results, summarise(results), "digits").axes
+    assert list(gap.lines[0].get_xdata()) == [8, 16, 32, 64]
+    assert list(stretch.lines[0].get_xdata()) == [16, 32, 64]  # at the shortest length there is only a bound
+    assert list(stretch.lines[0].get_ydata()) == pytest.approx([1.5] * 3)
+
+
+def test_before_any_run_is_finished_nothing_is_said(leave_runs):
+    results = collect(leave_runs(lambda run: {"status": "failed"}, text=TEXT))
+    [found] = summarise(results)["budgets"]
+    assert found["rules"] is None
+    assert {row["gap"] for row in found["lengths"]} == {None}
+    assert budget_figure(results, summarise(results), "digits") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('fast = "linear"', 'fast = "linaer"', "budget.fast: 'linaer' is no level of projection"),
+        ('slow = "relu6"', 'slow = "linear"', "budget.slow: must be another arm than the fast one"),
+        ('axis = "budget"', 'axis = "width"', "budget.axis: 'width' is no axis"),
+        ('arms = "projection"', 'arms = "budget"', "budget.arms: must be another axis"),
+        ('late = "64 epochs"', 'late = "64"', "budget.rules.late: '64' is no level of budget"),
+        (
+            "{ train.epochs = 8 }",
+            "{ train.evaluate_every = 8 }",
+            "budget.axis: '8 epochs' sets no train.epochs",
+        ),
+    ],
+)
+def test_a_budget_that_does_not_fit_its_axes_is_refused_with_the_key(tmp_path, old, new, complaint):
+    path = tmp_path / "grid.toml"
+    path.write_text(TEXT.replace(old, new))
+    with pytest.raises(LabError) as refused:
+        load(str(path))
+    assert f"parts.images.{complaint}" in str(refused.value)
