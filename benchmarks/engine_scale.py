@@ -189,7 +189,7 @@ def cluster(scratch: Path):
 
 
 def resident_megabytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     return pages * resource.getpagesize() / 1e6
 
 
@@ -216,7 +216,7 @@ def resume(scratch: Path, runs: int) -> None:
 def stat(pid: int | str) -> list[str]:
     """The fields of a process after its name; none if it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return []
 

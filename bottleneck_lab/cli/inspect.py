@@ -126,7 +126,7 @@ def _where(taken: UnderWay) -> str:
 def _last_lines(log: Path) -> None:
     """The end of what a run that failed has left as its log."""
     try:
-        lines = log.read_text(errors="replace").rstrip().splitlines()[-LOG_LINES:]
+        lines = log.read_text("utf-8", errors="replace").rstrip().splitlines()[-LOG_LINES:]
     except OSError:
         return
     for line in lines:

@@ -72,7 +72,7 @@ def booleans(content: bytes) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
 def read_text(path: Path) -> str | None:
     """The content of a text file; None where there is none, or it cannot be read."""
     try:
-        return path.read_text()
+        return path.read_text("utf-8")
     except (OSError, ValueError):
         return None
 
@@ -80,7 +80,7 @@ def read_text(path: Path) -> str | None:
 def read_json(path: Path) -> Any:
     """The content of a JSON file; None where there is none, or it cannot be read."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
 
@@ -88,7 +88,7 @@ def read_json(path: Path) -> Any:
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """The lines of a JSON lines file; none where there is no file, or it cannot be read."""
     try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     except (OSError, ValueError, RecursionError):
         return []
 

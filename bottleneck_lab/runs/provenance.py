@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -57,16 +58,27 @@ def _commit() -> str | None:
         return None
 
 
+def _leads_git_elsewhere(variable: str) -> bool:
+    """Whether git would look at another repository, index or store of objects than the folder's own."""
+    return variable.startswith("GIT_") and not variable.startswith(("GIT_CONFIG", "GIT_EXEC_PATH"))
+
+
 def _git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True, timeout=10
+        ["git", "-C", str(folder), *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=True,
+        timeout=10,
+        env={name: value for name, value in os.environ.items() if not _leads_git_elsewhere(name)},
     )
     return done.stdout.strip()
 
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return platform.processor()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")

@@ -120,7 +120,13 @@ def states() -> dict[str, str]:
     everything = {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=ANSWER_SECONDS, env=everything
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=True,
+            timeout=ANSWER_SECONDS,
+            env=everything,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise LabError(f"Slurm does not answer: {error}") from error

@@ -1,6 +1,9 @@
 """`make-figures` and `verify-figures` as a user types them, on what `bench` and `collapse` leave."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +79,26 @@ def test_what_cannot_be_written_is_said_in_a_sentence(figures, digits_results):
     done = invoke("publish", digits_results, "--to", figures / "taken" / "results")
     assert isinstance(done.exception, LabError)
     assert "cannot be written to" in str(done.exception)
+
+
+@pytest.fixture
+def without_utf8():
+    """The environment of a process whose locale knows ASCII only, and that warns of files in its encoding."""
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "utf-8"}
+    return {**os.environ, **plain, "PYTHONWARNDEFAULTENCODING": "1"}
+
+
+@pytest.mark.parametrize("name", ["depthwise_separable"])
+def test_figures_match_their_data_whatever_the_locale(tmp_path, without_utf8, name):
+    shutil.copytree(FIGURES / name, tmp_path / "figures" / name)
+    program = "from bottleneck_lab.cli import make_figures_main; make_figures_main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, name, "--check", "--figures", str(tmp_path / "figures")],
+        env=without_utf8,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "all figures match their data"), done.stderr
+    warned = [line for line in done.stderr.splitlines() if "EncodingWarning" in line]
+    assert not [line for line in warned if "bottleneck_lab" in line]

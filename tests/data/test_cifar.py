@@ -418,7 +418,7 @@ def test_a_failure_lists_the_sources_and_says_what_to_do(
 
 def test_a_cache_that_cannot_be_written_is_named(offered: tuple[CifarLayout, Files], cache: Path) -> None:
     layout, _ = offered
-    cache.write_text("a file where the folder should be")
+    cache.write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(LabError, match="BOTTLENECK_LAB_CACHE") as failure:
         fetch(layout)
     assert str(cache) in str(failure.value)

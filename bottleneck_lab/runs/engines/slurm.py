@@ -379,13 +379,18 @@ class Work:
 
 def _end(number: str) -> str:
     """The last state of a job, as far as Slurm still knows it."""
-    done = subprocess.run(["scontrol", "--oneliner", "show", "job", number], capture_output=True, text=True)
+    done = subprocess.run(
+        ["scontrol", "--oneliner", "show", "job", number],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     found = re.search(r"JobState=(\S+)", done.stdout)
     return found.group(1) if found else "it is gone"
 
 
 def _tail(path: Path) -> str:
     try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-LOG_LINES:])
+        return "\n".join(path.read_text("utf-8", errors="replace").splitlines()[-LOG_LINES:])
     except OSError:
         return ""
