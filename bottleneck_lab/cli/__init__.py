@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 import typer
@@ -72,6 +73,7 @@ def _guarded(command: typer.Typer) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without box characters shows `?`
+    os.environ["MPLBACKEND"] = "agg"  # to files; notebooks hand their own to their children
     try:
         command()
     except LabError as error:

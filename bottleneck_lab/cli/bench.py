@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from bottleneck_lab.cli.options import make_folder
+from bottleneck_lab.cli.options import check_drawing, make_folder
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def networks(
     settings = [_settings(name, width) for name in names.split(",") for width in chosen_widths]
     if out is not None:
         make_folder(out)
+        check_drawing()
     _settle()
 
     from bottleneck_lab.models.benchmark import measure_networks
@@ -95,6 +96,7 @@ def split(
         raise LabError(f"--network {network}: only networks of inverted residual blocks can be split")
     if out is not None:
         make_folder(out)
+        check_drawing()
     _settle()
 
     from bottleneck_lab.models.benchmark import measure_split

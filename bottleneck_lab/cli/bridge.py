@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bottleneck_lab import extend
-from bottleneck_lab.cli.options import DataDir, Include, make_folder
+from bottleneck_lab.cli.options import DataDir, Include, check_drawing, make_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,6 +50,7 @@ def bridge(
     extend.include_all(include or [])
     if out is not None:
         make_folder(out)
+        check_drawing()
     stderr = Console(stderr=True)
     with Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         task = progress.add_task("runs", total=None)

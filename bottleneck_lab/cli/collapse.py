@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bottleneck_lab import extend
-from bottleneck_lab.cli.options import Include, make_folder
+from bottleneck_lab.cli.options import Include, check_drawing, make_folder
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def collapse(
     chosen = _default_dims(data.shape[1], embedding) if dims is None else _parse_dims(dims)
     if out is not None:
         make_folder(out)
+        check_drawing()
     stderr = Console(stderr=True)
     with Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         task = progress.add_task("matrices", total=len(set(chosen)) * trials)

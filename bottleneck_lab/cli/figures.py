@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bottleneck_lab.cli.options import writing
+from bottleneck_lab.cli.options import check_drawing, writing
 from bottleneck_lab.errors import LabError
 
 Names = Annotated[list[str] | None, typer.Argument(help="Folders in it, by name (default: all).")]
@@ -31,6 +31,7 @@ def publish(
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.report import published
 
+    check_drawing()
     target = to or Path("figures") / results_folder.resolve().parent.name
     with writing(target):
         published.publish(results_folder, target, unfinished=unfinished)
@@ -55,6 +56,7 @@ def make_figures(
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.runs import files
 
+    check_drawing()
     folders = _chosen(results or figures, names or [])
     all_published = not (results or names)  # pages are about all that is published, or not made at all
     if check:

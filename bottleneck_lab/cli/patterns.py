@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bottleneck_lab import extend
-from bottleneck_lab.cli.options import DataDir, Include, make_folder
+from bottleneck_lab.cli.options import DataDir, Include, check_drawing, make_folder
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def patterns(
     run = open_run(run_folder, data_dir, find_device())
     if out is not None:
         make_folder(out)
+        check_drawing()
     held_out = run.data.held_out
     total = len(held_out) if images is None else min(images, len(held_out))
     counts: Counts = {}

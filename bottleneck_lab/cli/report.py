@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bottleneck_lab.cli.options import writing
+from bottleneck_lab.cli.options import check_drawing, writing
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def report(
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.report.index import write_index
 
+    check_drawing()
     folders = _folders(results_folder)
     refused: dict[Path, str] = {}
     seen: dict[Path, set[tuple[str, int, int]]] = {}

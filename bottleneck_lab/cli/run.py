@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bottleneck_lab import extend
-from bottleneck_lab.cli.options import DataDir, Include, Out, parse_seeds, writing
+from bottleneck_lab.cli.options import DataDir, Include, Out, check_drawing, parse_seeds, writing
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ def run(
         fresh=fresh,
         dry_run=dry_run,
     )
+    if not dry_run:
+        check_drawing()
     ended = {ablation.name: _run(ablation, asked[ablation.name] or [], order) for ablation in chosen}
     if all_:
         from bottleneck_lab.cli.text import say

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -25,7 +24,7 @@ from bottleneck_lab.report.lines import (
     panel_grid,
     spread,
 )
-from bottleneck_lab.report.style import COLOURS, MARKERS, styled
+from bottleneck_lab.report.style import COLOURS, MARKERS, styled, subplots
 
 _APART = 0.012  # of the logarithmic axis, from one line to the next
 
@@ -75,13 +74,12 @@ def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: s
             panels[0].legend(fontsize=7)
         else:
             legend(figure, panels)
-        plt.close(figure)
     return figure
 
 
 def _beside_paper(paper: dict[str, Any], dataset: str) -> tuple[Figure, list[Axes]]:
     """A figure with the paper's points to the right, and the panel for ours."""
-    figure, (ours, theirs) = plt.subplots(1, 2, figsize=(6.6, 3.6), layout="constrained")
+    figure, (ours, theirs) = subplots(1, 2, figsize=(6.6, 3.6))
     for place, (name, points) in enumerate(paper["madds"].items()):
         madds, top1 = np.array(points).T
         marker, colour = MARKERS[place % len(MARKERS)], COLOURS[place % len(COLOURS)]

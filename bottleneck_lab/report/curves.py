@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -25,7 +24,7 @@ from bottleneck_lab.report.lines import (
     panel_grid,
     spread,
 )
-from bottleneck_lab.report.style import styled
+from bottleneck_lab.report.style import styled, subplots
 from bottleneck_lab.stats import accuracy_band
 
 
@@ -56,7 +55,6 @@ def accuracy_curves(results: Results, dataset: str) -> Figure:
         figure.supxlabel("full-batch steps" if toy else "epochs", fontsize=9)
         figure.supylabel("held-out accuracy (%)", fontsize=9)
         legend(figure, panels)
-        plt.close(figure)
     return figure
 
 
@@ -76,7 +74,7 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
     for variant in sorted(variants, key=lambda v: at[v["name"]]):
         groups.setdefault(others(variant, facet), []).append(variant)
     with styled():
-        figure, panel = plt.subplots(figsize=(5.4, 3.6), layout="constrained")
+        figure, panel = subplots(figsize=(5.4, 3.6))
         for names in dict.fromkeys(others(v, facet) for v in variants):
             own = groups[names]
             lent = _matched_to(own, variants, facet)
@@ -106,7 +104,6 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
             legend(figure, [panel])
         elif any(groups):
             panel.legend(fontsize=8)
-        plt.close(figure)
     return figure
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from bottleneck_lab.report.collect import Results
 from bottleneck_lab.report.format import half_width
-from bottleneck_lab.report.style import styled
+from bottleneck_lab.report.style import styled, subplots
 
 
 def accuracy_map(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
@@ -34,7 +33,7 @@ def accuracy_map(results: Results, summary: dict[str, Any], dataset: str) -> Fig
             texts[cell] = half_width(variant).replace("±", "\n±")
     with styled():
         size = 1.9 + 0.72 * len(across), 1.1 + 0.46 * len(down)
-        figure, panel = plt.subplots(figsize=size, layout="constrained")
+        figure, panel = subplots(figsize=size)
         image = panel.imshow(means, cmap="viridis", aspect="auto")
         for (row, column), text in texts.items():
             red, green, blue, _ = image.to_rgba(means[row, column])
@@ -48,5 +47,4 @@ def accuracy_map(results: Results, summary: dict[str, Any], dataset: str) -> Fig
         panel.tick_params(length=0)
         panel.grid(visible=False)
         figure.colorbar(image, label="held-out accuracy (%)")
-        plt.close(figure)
     return figure

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from bottleneck_lab.report.style import COLOURS, LINES, MARKERS
+from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, subplots
 
 BAND = 0.18
 MOST_LINES = 8  # that an eye follows in one panel
@@ -107,9 +106,7 @@ def panel_grid(levels: Sequence[str], alone: tuple[float, float], height: float)
     columns = min(3, len(levels))
     rows = -(-len(levels) // columns)
     size = alone if len(levels) == 1 else (6.6, height * rows + 0.7)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
-    )
+    figure, axes = subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
     panels = list(axes.flat)
     for panel in panels[len(levels) :]:
         panel.set_visible(False)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.report.collect import Results
 from bottleneck_lab.report.lines import legend, levels_of, look, mean_line, others, panel_axis
-from bottleneck_lab.report.style import styled
+from bottleneck_lab.report.style import styled, subplots
 from bottleneck_lab.stats import mean_band
 
 _MOST_COLUMNS = 5
@@ -34,9 +33,8 @@ def measure_curves(results: Results, summary: dict[str, Any], dataset: str) -> F
     levels = levels_of(variants, axis)
     size = (max(5.4, 0.9 + 1.9 * len(levels)), 0.8 + 1.7 * len(names))
     with styled():
-        figure, panels = plt.subplots(
+        figure, panels = subplots(
             len(names), len(levels), figsize=size, sharex=True, sharey="row", squeeze=False,
-            layout="constrained",
         )  # fmt: skip
         for row, name in enumerate(names):
             share = known[name]["share"]
@@ -58,5 +56,4 @@ def measure_curves(results: Results, summary: dict[str, Any], dataset: str) -> F
         panels[0, 0].xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         figure.supxlabel("epochs", fontsize=9)
         legend(figure, panels.flat)
-        plt.close(figure)
     return figure

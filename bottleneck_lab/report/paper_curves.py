@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.report.collect import Results
 from bottleneck_lab.report.lines import Look, Values, legend, look, mean_line
-from bottleneck_lab.report.style import COLOURS, styled
+from bottleneck_lab.report.style import COLOURS, styled, subplots
 from bottleneck_lab.stats import accuracy_band, mean_band, paired_contrast
 
 Points = list[tuple[float, float]]  # how far training was, and a percentage or percentage points
@@ -36,9 +35,7 @@ def curves_beside_paper(results: Results, dataset: str) -> Figure | None:
     if reference not in names or len(names) < 2:
         return None
     with styled():
-        figure, ((ours, theirs), (our_loss, their_loss)) = plt.subplots(
-            2, 2, figsize=(6.6, 4.8), sharex="col", layout="constrained"
-        )
+        figure, ((ours, theirs), (our_loss, their_loss)) = subplots(2, 2, figsize=(6.6, 4.8), sharex="col")
         their_loss.sharey(our_loss)
         for variant in variants:
             name, drawn = variant["name"], look(variant, variants)
@@ -55,7 +52,6 @@ def curves_beside_paper(results: Results, dataset: str) -> Figure | None:
         ours.set_ylabel("held-out accuracy (%)", fontsize=8)
         our_loss.set_ylabel(f"points below\n{reference}", fontsize=8)
         legend(figure, [ours])
-        plt.close(figure)
     return figure
 
 

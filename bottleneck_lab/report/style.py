@@ -50,6 +50,14 @@ def styled() -> Iterator[None]:
         yield
 
 
+def subplots(
+    rows: int = 1, columns: int = 1, *, figsize: tuple[float, float], **more: Any
+) -> tuple[Figure, Any]:
+    """A figure with its panels, as pyplot makes it, but without a backend: the user may have set any."""
+    figure = Figure(figsize=figsize, layout="constrained")
+    return figure, figure.subplots(rows, columns, **more)
+
+
 _METADATA: dict[str, dict[str, Any]] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
 _DRAWN_WITH = "Drawn with"  # under this a PNG keeps the SHA-256 of its SVG
 
