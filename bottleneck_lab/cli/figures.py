@@ -51,7 +51,8 @@ def make_figures(
 ) -> None:
     """Draw figures again, and write reports again, from the data beside them, without training.
 
-    Exit codes: 0 done, or all figures match; 1 some do not match; 2 wrong usage or damaged data.
+    Exit codes: 0 done, or all figures match; 1 some do not match, or their data are damaged; 2 wrong usage,
+    or nothing to draw from.
     """
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.runs import files
@@ -87,7 +88,7 @@ def verify_figures(names: Names = None, figures: Figures = Path("figures")) -> N
     """Compute every published number and verdict again from the records.
 
     What was measured of weights, or of a machine's time and memory, cannot be computed again: it is named.
-    Exit codes: 0 all are borne out, 1 some are not, 2 wrong usage or damaged records.
+    Exit codes: 0 all are borne out, 1 some are not, or their records are damaged; 2 wrong usage.
     """
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.report.published_files import NOT_COMPUTED_AGAIN
@@ -144,13 +145,21 @@ def _draw(folder: Path) -> list[str]:
 def _stale(folder: Path) -> list[str]:
     from bottleneck_lab.report import published
 
-    return published.stale_figures(folder)
+    return _or_why_not(published.stale_figures, folder)
 
 
 def _false(folder: Path) -> list[str]:
     from bottleneck_lab.report import published
 
-    return published.false_numbers(folder)
+    return _or_why_not(published.false_numbers, folder)
+
+
+def _or_why_not(look: Callable[[Path], list[str]], folder: Path) -> list[str]:
+    """What is found in a folder, or why it cannot be looked through; then the others still are."""
+    try:
+        return look(folder)
+    except LabError as error:
+        return str(error).splitlines()
 
 
 def _each(do: Callable[[Path], list[str]], folders: Sequence[Path]) -> list[list[str]]:

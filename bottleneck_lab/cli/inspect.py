@@ -74,7 +74,7 @@ def status(
     from bottleneck_lab.cli.text import left_out, say
     from bottleneck_lab.config.problems import nearest
     from bottleneck_lab.errors import LabError
-    from bottleneck_lab.report.collect import collect
+    from bottleneck_lab.report.collect import Stray, collect
     from bottleneck_lab.report.format import counts, trouble
     from bottleneck_lab.runs import slurm_queue, under_way
 
@@ -89,10 +89,10 @@ def status(
     for path in plans:
         try:
             results = collect(path.parent)
+            alive = [taken for taken in under_way.read_all(path.parent) if taken.is_alive(path.parent)]
         except LabError as error:
             say(str(error), style="bold yellow")
             continue
-        alive = [taken for taken in under_way.read_all(path.parent) if taken.is_alive(path.parent)]
         at_work = {run: taken for taken in alive for run in taken.runs}
         queued = {run for note in slurm_queue.in_slurm(path.parent) for run in note.runs}
         said = [_state(run, at_work, queued) for run in results.runs]
@@ -105,7 +105,11 @@ def status(
             say(f"  {trouble(run)}")
             if run.status == "failed":
                 _last_lines(path.parent / "runs" / run.run / "error.txt")
-        left_out(results.strays, results.other_plans)
+        notes = [*under_way.unreadable(path.parent), *slurm_queue.unreadable(path.parent)]
+        no_notes = [
+            Stray(note.relative_to(path.parent).as_posix(), "says nothing of a job") for note in notes
+        ]
+        left_out([*results.strays, *no_notes], results.other_plans)
 
 
 def _state(run: Run, at_work: Mapping[str, UnderWay], in_slurm: Collection[str]) -> str:

@@ -9,12 +9,14 @@ checked for the sizes and labels of its files.
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
 import shutil
 import tarfile
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -195,6 +197,11 @@ def fetch(
             f"Another process is still downloading {layout.title} to {cache} after {deadline_s:g} s. "
             "Wait for it, or allow more time."
         ) from None
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        archive.unlink(missing_ok=True)
+        raise LabError(
+            f"{layout.title}: what was downloaded cannot be unpacked ({error}), and is removed; try again"
+        ) from error
     except OSError as error:
         raise LabError(
             f"{layout.title} cannot be kept in {cache}: {error.strerror or error}. "
@@ -278,15 +285,14 @@ def _damaged(layout: CifarLayout, path: Path, reason: str) -> LabError:
 
 
 def _recorded_checksums(folder: Path) -> dict[str, str]:
-    """Return the checksums that `fetch` has left beside the files, or none."""
-    path = folder / _CHECKSUMS
-    if not path.is_file():
-        return {}
+    """Return the checksums that `fetch` has left beside the files; none where they cannot be read."""
     try:
-        recorded: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise LabError(f"The checksums in {path} cannot be read: {error}. Remove the file.") from error
-    return recorded
+        recorded = json.loads((folder / _CHECKSUMS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(recorded, dict):
+        return {}
+    return {name: checksum for name, checksum in recorded.items() if isinstance(checksum, str)}
 
 
 def _is_whole(layout: CifarLayout, folder: Path) -> bool:

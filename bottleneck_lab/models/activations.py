@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from bottleneck_lab import extend
 from bottleneck_lab.activations import KINDS, Activation, kind_of, schedules_of, values_of
+from bottleneck_lab.config.problems import brief, nearest
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.seeds import stream
 
@@ -45,6 +46,10 @@ def made_of(module: nn.Module) -> Activation | None:
 
 
 def _added(name: str, parameters: dict[str, float]) -> nn.Module:
+    if name not in extend.ACTIVATIONS:
+        raise LabError(
+            f"the activation {brief(name)} is not known; {nearest(name, extend.ACTIVATIONS.names)}"
+        )
     try:
         made = extend.ACTIVATIONS[name](**parameters)
     except Exception as error:

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from bottleneck_lab.config import Activation
+from bottleneck_lab.config.problems import brief, nearest
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.models.activations import activation
 
 
@@ -81,7 +83,7 @@ class InvertedResidual(nn.Module):
         self.inner = inner_width(inputs, expansion)
         same_shape = stride == 1 and inputs == outputs
         self.has_shortcut = shortcut and same_shape and self.inner > 0
-        before = projection_place == "before_add"
+        before = is_before_add(projection_place)
 
         self.expansion: nn.Module = nn.Identity()
         self.depthwise: nn.Module = nn.Identity()
@@ -153,7 +155,7 @@ class Sandglass(nn.Module):
         self.inputs, self.inner, self.outputs = inputs, bottleneck, outputs
         self.stride, self.kernel = stride, kernel
         self.has_shortcut = shortcut and stride == 1 and inputs == outputs
-        before = projection_place == "before_add"
+        before = is_before_add(projection_place)
         self.depthwise = ConvNorm(
             inputs, inputs, kernel, depthwise=True, then=depthwise_activation or inner_activation
         )
@@ -173,3 +175,15 @@ class Sandglass(nn.Module):
 def inner_width(inputs: int, expansion: float) -> int:
     """Inner channels of a block: t times its input's, at least 1, or 0 when t is 0 (Sec. 3.4)."""
     return max(1, round(expansion * inputs)) if expansion > 0 else 0
+
+
+def is_before_add(place: str) -> bool:
+    """Whether the projection's activation stands before the shortcut is added, by the name of its place.
+
+    Raises:
+        LabError: no such place.
+    """
+    places = ("before_add", "after_add")
+    if place not in places:
+        raise LabError(f"projection_place = {brief(place)}: no such place; {nearest(place, places)}")
+    return place == "before_add"

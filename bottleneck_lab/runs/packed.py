@@ -72,6 +72,8 @@ def runs_of(folder: Path) -> Place:
         entries = archive.infolist()
         if any(not _is_of_a_run(entry.filename) for entry in entries):
             raise LabError(f"{source}: holds other files than those of runs; publish the results again")
+        if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
+            raise LabError(f"{source}: is packed in another way than by `publish`; publish the results again")
         if sum(entry.file_size for entry in entries) > MOST_BYTES:
             raise LabError(f"{source}: holds more than {MOST_BYTES // 2**20} MiB; it is not unpacked")
         for entry in entries:

@@ -56,6 +56,11 @@ def read_all(results: Path) -> Iterator[Queued]:
             yield found
 
 
+def unreadable(results: Path) -> list[Path]:
+    """The files among the notes that are none."""
+    return [path for path in sorted((results / "queue").glob("*.json")) if _read(path) is None]
+
+
 def drop(results: Path, job: str) -> None:
     """Remove the note of a job."""
     _path(results, job).unlink(missing_ok=True)
@@ -151,8 +156,4 @@ def _path(results: Path, job: str) -> Path:
 
 
 def _read(path: Path) -> Queued | None:
-    found = files.read_json(path)
-    try:
-        return Queued(**{**found, "runs": tuple(found["runs"])})
-    except (TypeError, KeyError):
-        return None
+    return files.read_as(Queued, path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import filelock
 
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
 
 
@@ -59,6 +60,11 @@ def read_all(results: Path) -> Iterator[UnderWay]:
             yield found
 
 
+def unreadable(results: Path) -> list[Path]:
+    """The files among those of jobs under way that do not say who has taken one."""
+    return [path for path in sorted((results / "checkpoints").glob("*.json")) if _read(path) is None]
+
+
 def drop(results: Path, job: str) -> None:
     """Forget who has taken a job."""
     _path(results, job).unlink(missing_ok=True)
@@ -70,9 +76,15 @@ def lock_path(results: Path, group: str) -> Path:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds a lock just now; one that must not be opened is as good as held."""
-    if not path.exists():
+    """Whether somebody holds a lock just now; one that must not be opened is as good as held.
+
+    Raises:
+        LabError: there is something else in its place, a folder say.
+    """
+    if not os.path.lexists(path):
         return False
+    if not path.is_file() and (path.is_dir() or path.is_symlink()):
+        raise LabError(f"{path}: is no lock, and stands in the place of one; remove it")
     try:
         with filelock.FileLock(path).acquire(blocking=False):
             return False
@@ -85,8 +97,4 @@ def _path(results: Path, job: str) -> Path:
 
 
 def _read(path: Path) -> UnderWay | None:
-    found = files.read_json(path)
-    try:
-        return UnderWay(**{**found, "runs": tuple(found["runs"])})
-    except (TypeError, KeyError):
-        return None
+    return files.read_as(UnderWay, path)

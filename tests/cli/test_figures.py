@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,29 @@ def test_figures_match_their_data_whatever_the_locale(tmp_path, without_utf8, na
     assert (done.returncode, done.stdout.strip()) == (0, "all figures match their data"), done.stderr
     warned = [line for line in done.stderr.splitlines() if "EncodingWarning" in line]
     assert not [line for line in warned if "bottleneck_lab" in line]
+
+
+def damage(runs):
+    """Pack runs by LZMA, which `publish` does not, and spoil them."""
+    with zipfile.ZipFile(runs) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(runs, "w", zipfile.ZIP_LZMA) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+        places = [entry.header_offset + 60 + len(entry.filename) for entry in archive.infolist()]
+    spoilt = bytearray(runs.read_bytes())
+    for place in places:
+        spoilt[place] ^= 0xFF
+    runs.write_bytes(spoilt)
+
+
+@pytest.mark.parametrize("command", [("verify-figures",), ("make-figures", "--check")])
+def test_one_folder_that_is_damaged_is_named_and_the_others_are_looked_through(figures, command):
+    shutil.copytree(FIGURES / "residual_placement", figures / "residual_placement")
+    damage(figures / "residual_placement" / "runs.zip")
+    (figures / "memory_split" / "split.svg").unlink()
+    done = invoke(*command, "--figures", figures)
+    said = " ".join(done.output.split())
+    assert done.exit_code == 1
+    assert "runs.zip: is packed in another way than by `publish`; publish the results again" in said
+    assert ("split.svg: is missing" in said) == (command[0] == "make-figures")

@@ -2,12 +2,14 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from bottleneck_lab.cli import app
 from bottleneck_lab.config import load
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
@@ -66,3 +68,30 @@ def test_a_run_that_failed_is_shown_with_its_reason_and_the_end_of_its_log(plan,
     assert "MemoryError: no room" in shown
     assert shown.endswith("    | second\n    | third\n    | fourth\n")
     assert json.loads((results / "runs" / run.id / "result.json").read_text())["status"] == "failed"
+
+
+def test_notes_that_say_nothing_of_a_job_are_left_out_and_named(plan, tmp_path):
+    results = tmp_path / "mini" / "smoke"
+    plan.write(results)
+    job, *_ = plan_jobs(plan.runs())
+    Queued(job.id, job.run_ids, 12, "killed").write(results)
+    UnderWay(job.id, job.group, "all of them", "ray", 7).write(results)
+    shown = status(tmp_path)
+    assert "6 not started" in shown
+    for folder in ("queue", "checkpoints"):
+        assert f"left out: {folder}/{job.id}.json: says nothing of a job" in shown
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda lock: lock.symlink_to(lock)], ids=["folder", "loop"])
+def test_what_stands_in_the_place_of_a_lock_is_named_and_other_folders_are_shown(plan, tmp_path, make):
+    for name in ("first", "second"):
+        plan.write(tmp_path / name / "smoke")
+    job, *_ = plan_jobs(plan.runs())
+    UnderWay(job.id, job.group, (job.runs[0].id,), "ray").write(tmp_path / "first" / "smoke")
+    lock = tmp_path / "first" / "smoke" / "checkpoints" / f"{job.group}.lock"
+    make(lock)
+    shown = " ".join(status(tmp_path).split())
+    assert f"{lock.name}: is no lock" in shown
+    assert "second/smoke: 6 not started" in shown
+    with pytest.raises(LabError, match="is no lock, and stands in the place of one; remove it"):
+        Workplace(tmp_path / "first" / "smoke").is_free(job)

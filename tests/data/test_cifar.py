@@ -1,5 +1,6 @@
 """CIFAR in the binary layout, on miniatures: the official layouts with a few random images in each file."""
 
+import gzip
 import hashlib
 import io
 import os
@@ -277,13 +278,28 @@ def test_one_wrong_bit_of_cifar100_is_found_only_where_we_unpacked_it_ourselves(
         verify(layout, fetched)
 
 
-def test_checksums_that_cannot_be_read_are_an_error_that_names_their_file(
-    mini: tuple[CifarLayout, Files], tmp_path: Path
+@pytest.mark.parametrize("content", [b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"train.bin": 3}'])
+def test_checksums_that_cannot_be_read_are_as_good_as_none(
+    mini: tuple[CifarLayout, Files], tmp_path: Path, content: bytes
 ) -> None:
     layout, files = mini
-    folder = write(files | {"bottleneck-lab-md5.json": b"{"}, tmp_path / "data")
-    with pytest.raises(LabError, match=r"bottleneck-lab-md5\.json cannot be read"):
-        verify(layout, folder)
+    folder = write(files, tmp_path / "data")
+    checked = verify(layout, folder)
+    (folder / "bottleneck-lab-md5.json").write_bytes(content)
+    assert verify(layout, folder) == checked
+
+
+@pytest.mark.parametrize("content", [b"no archive", b"\x1f\x8b" + b"z" * 100, b""])
+def test_what_has_the_right_checksum_and_is_no_archive_is_refused_and_removed(
+    server: Server, cache: Path, content: bytes
+) -> None:
+    layout = server.offer(CIFAR100, {})
+    (server.folder / layout.archive).write_bytes(content or gzip.compress(b"")[:-4])
+    content = (server.folder / layout.archive).read_bytes()
+    layout = replace(layout, archive_md5=hashlib.md5(content).hexdigest(), archive_bytes=len(content))
+    with pytest.raises(LabError, match="CIFAR-100: what was downloaded cannot be unpacked"):
+        fetch(layout)
+    assert not (cache / f"{layout.archive}.part").exists()
 
 
 # Finding

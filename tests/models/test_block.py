@@ -1,6 +1,7 @@
 """The blocks against Table 1 of Sandler et al. 2018 and Fig. 3 of Zhou et al. 2020, written out plainly."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import InvertedResidual, Sandglass, madds, parameters
 from bottleneck_lab.models.block import ConvNorm
 
@@ -270,3 +272,14 @@ def test_a_sandglass_is_wide_at_its_ends_and_thin_between_them(stride: int) -> N
         "depthwise_out": (wide_out, h // stride, w // stride),
         "output": (wide_out, h // stride, w // stride),
     }
+
+
+@pytest.mark.parametrize("block", [InvertedResidual, partial(Sandglass, 8)])
+def test_a_name_that_no_knob_has_is_answered_with_the_nearest_one(block: Callable[..., Any]) -> None:
+    for knob, name, nearest in (
+        ("projection_activation", "relu7", "relu"),
+        ("inner_activation", "sliu", "silu"),
+        ("projection_place", "after_ad", "after_add"),
+    ):
+        with pytest.raises(LabError, match=f"did you mean '{nearest}"):
+            block(4, 8, **{knob: name})
