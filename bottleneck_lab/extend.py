@@ -171,8 +171,20 @@ MEASURES = {
     "lost_int8": Measure("accuracy lost with 8 bits", True),
     "lost_int6": Measure("accuracy lost with 6 bits", True),
     "lost_int4": Measure("accuracy lost with 4 bits", True),
+    "clipped": Measure("bottleneck pre-activations where the activation is flat", True),
+    "readable": Measure("variance of pre-activations that a linear map reads from activations", True),
+    "readable_by_next": Measure("the same, of what the next layer makes of them", True),
+    "effective_rank": Measure("effective rank of bottlenecks", False),
+    "dimension": Measure("TwoNN dimension of bottlenecks", False),
+    "gradient_growth": Measure("growth of gradients a block (log of second moments)", False),
     "epochs_to_fit": Measure("epochs to a training loss of 0.01", False),
 }
+
+# What toy networks can be measured by as well.
+TOY_MEASURES = (
+    "below_zero", "above_six", "clipped", "readable", "readable_by_next", "effective_rank", "dimension",
+    "gradient_growth",
+)  # fmt: skip
 
 ACTIVATIONS: Registry[Callable[..., Any]] = Registry("an activation", KINDS)
 BLOCKS: Registry[Callable[..., Any]] = Registry("a block", ("inverted_residual",))

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from bottleneck_lab.config.base import DatasetName, Later, MeasureName, Settings
 from bottleneck_lab.config.budget import Budget
 from bottleneck_lab.config.networks import NETWORKS
+from bottleneck_lab.config.predictions import PredictionRule, Predictions, check_predictions
 from bottleneck_lab.config.problems import Problems, sentence
 from bottleneck_lab.config.settings import RunSettings
 
@@ -44,6 +45,12 @@ class Overrides(Settings):
         """The part for `model`, `data` or `train`."""
         found: dict[str, Any] = getattr(self, name)
         return found
+
+
+class Level(Overrides):
+    """One level of an axis; `about` says in a line what it is for."""
+
+    about: Annotated[str, Later()] = ""
 
 
 class TierSettings(Overrides):
@@ -182,11 +189,14 @@ class Part(Overrides):
         measures: what is measured of every network besides its accuracy.
         paper: what the paper reports of these variants.
         budget: the axis that is training length, and the two arms compared along it.
+        hypotheses: what each hypothesis says, in a sentence.
+        predictions: what each predicts of variants.
+        prediction_rule: how that is held against what is measured.
     """
 
     title: str
     datasets: dict[DatasetName, DatasetSettings] = Field(min_length=1)
-    axes: dict[str, dict[str, Overrides]] = Field(min_length=1, max_length=MOST_AXES)
+    axes: dict[str, dict[str, Level]] = Field(min_length=1, max_length=MOST_AXES)
     without: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     facet: str | None = None
@@ -194,10 +204,13 @@ class Part(Overrides):
     measures: tuple[MeasureName, ...] = ()
     paper: Paper | None = None
     budget: Annotated[Budget | None, Later()] = None
+    hypotheses: Annotated[dict[str, str], Later()] = Field(default_factory=dict)
+    predictions: Annotated[Predictions, Later()] = Field(default_factory=dict)
+    prediction_rule: Annotated[PredictionRule | None, Later()] = None
 
     @field_validator("axes")
     @classmethod
-    def _have_levels(cls, axes: dict[str, dict[str, Overrides]]) -> dict[str, dict[str, Overrides]]:
+    def _have_levels(cls, axes: dict[str, dict[str, Level]]) -> dict[str, dict[str, Level]]:
         if empty := [name for name, levels in axes.items() if not levels]:
             raise ValueError(f"an axis without levels leaves no variants: {', '.join(empty)}")
         if (count := math.prod(map(len, axes.values()))) > MOST_VARIANTS:
@@ -336,6 +349,7 @@ def _check_part(ablation: Ablation, part_name: str, part: Part, problems: Proble
         one, other, name = namesakes
         problems.add(f"{here}.axes", f"{one} and {other} would both be called {name!r}; rename a level")
     names = [name for name, _, _ in part.variants()]
+    check_predictions(here, part.predictions, part.prediction_rule, part.hypotheses, names, problems)
     if not names:
         problems.add(f"{here}.without", "leaves no variants")
     if part.facet is not None and part.facet not in part.axes:

@@ -291,8 +291,8 @@ class RunSettings(Settings):
             raise ValueError('kernel = "fused": toy networks are trained as one batch of matrices already')
         if toy and self.train.average_share:
             raise ValueError("average_share is for image networks only")
-        if toy and self.measures:
-            raise ValueError("measures are taken of image networks only")
+        if toy and (others := [name for name in self.measures if name not in extend.TOY_MEASURES]):
+            raise ValueError(f"the measure {others[0]!r} is taken of image networks only")
         return self
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bottleneck_lab import extend
 from bottleneck_lab.data.images import ImageData
@@ -16,6 +16,8 @@ from bottleneck_lab.global_state import ChangedError, left_alone
 from bottleneck_lab.measures.clipping import share_above_six, share_below_zero
 from bottleneck_lab.measures.fitting import epochs_to_fit
 from bottleneck_lab.measures.low_precision import lost_bfloat16, lost_bits
+from bottleneck_lab.measures.thin import PROFILES, of_images, of_toys, over_blocks
+from bottleneck_lab.models import ToyNetworks
 
 Take = Callable[[nn.Module, ImageData], float]
 
@@ -31,14 +33,59 @@ TAKE: dict[str, Take] = {
 OF_TRAINING: dict[str, Callable[[Sequence[Mapping[str, Any]]], float]] = {"epochs_to_fit": epochs_to_fit}
 
 
-def take(names: Iterable[str], network: nn.Module, data: ImageData) -> dict[str, float]:
+Blocks = dict[str, list[float]]
+"""By measure, a value for each block of a network that has a thin tensor, first to last."""
+
+
+def take(
+    names: Iterable[str], network: nn.Module, data: ImageData, blocks: Blocks | None = None
+) -> dict[str, float]:
     """The measures of that name of a network, which is left in evaluation mode and otherwise as it was.
+
+    `blocks` is what `take_by_block` has found of the same network, where that is known already.
 
     Raises:
         LabError: a measure that cannot be taken of this network; an added one that fails, or returns no
             finite number.
     """
-    return {name: _take(name, network, data) for name in names if name not in OF_TRAINING}
+    names = [name for name in names if name not in OF_TRAINING]
+    found = take_by_block(names, network, data) if blocks is None else blocks
+    return {
+        name: over_blocks(name, found[name]) if name in found else _take(name, network, data)
+        for name in names
+    }
+
+
+def take_by_block(names: Iterable[str], network: nn.Module, data: ImageData) -> Blocks:
+    """Those of the measures that have a value for each block.
+
+    Raises:
+        LabError: a network without thin tensors.
+    """
+    wanted = [name for name in names if name in PROFILES and name not in TAKE]
+    network.eval()
+    seen = of_images(network, data) if wanted else []
+    return {name: PROFILES[name](seen)[0] for name in wanted}
+
+
+def take_of_toys(
+    names: Sequence[str], networks: ToyNetworks, points: Tensor, classes: Tensor
+) -> list[tuple[dict[str, float], Blocks]]:
+    """The measures of each network of a batch, on points `[networks, points, dimensions]` of known classes.
+
+    A network without blocks (expansion 0) has none.
+    """
+    if not names or not len(networks.blocks):
+        return [({}, {}) for _ in range(len(points))]
+    seen = of_toys(networks, points, classes)
+    profiles = {name: PROFILES[name](seen) for name in names}
+    return [
+        (
+            {name: over_blocks(name, of[place]) for name, of in profiles.items()},
+            {name: of[place] for name, of in profiles.items()},
+        )
+        for place in range(len(points))
+    ]
 
 
 def take_of_training(names: Iterable[str], records: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -119,6 +119,7 @@ class ToyNetworks(nn.Module):
         if len({toy_shape(s) for s in settings}) > 1:
             raise ValueError("networks of different shapes cannot share a batch")
         self.settings = first
+        self.projection_places = [s.projection_place for s in settings]
         blocks = first.blocks if first.expansion > 0 else 0  # without inner layer a block is the identity
         self.stem = BatchedLinear(count, dimensions, first.channels)
         self.blocks = nn.ModuleList(ToyBlocks(settings) for _ in range(blocks))

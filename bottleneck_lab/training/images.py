@@ -89,7 +89,9 @@ def train_on_images(
             record["unaveraged"] = {"loss": loss, "accuracy": accuracy(others, data.held_out)}
         if run.measures and finite(record) and settings.measured_after(epoch + 1):
             _ready(result, run, "measures", epoch + 1)
-            record["measures"] = measures.take(run.measures, result, data)
+            blocks = measures.take_by_block(run.measures, result, data)
+            record["measures"] = measures.take(run.measures, result, data, blocks)
+            record |= {"blocks": blocks} if blocks else {}
             record["measures"] |= measures.take_of_training(run.measures, [*records, record])
         seconds, cpu = watch.read()
         record["train_seconds"] = round(train_seconds, 3)

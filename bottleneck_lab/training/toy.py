@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bottleneck_lab import measures
 from bottleneck_lab.config import PointSettings, RunSettings, ToyNetworkSettings
 from bottleneck_lab.data.points import draw_points
 from bottleneck_lab.global_state import seed_everything
@@ -22,9 +23,9 @@ from bottleneck_lab.training.outcome import Outcome, Progress, Record, Stopwatch
 
 
 def toy_group(run: RunSettings) -> tuple[object, ...]:
-    """Runs with equal groups can share a batch: same shape of network, same data settings, same training."""
+    """Runs with equal groups can share a batch: same shape, data, training and measures."""
     assert isinstance(run.model, ToyNetworkSettings)
-    return toy_shape(run.model), run.data, run.train
+    return toy_shape(run.model), run.data, run.train, run.measures
 
 
 def build(runs: Sequence[RunSettings], device: torch.device) -> ToyNetworks:
@@ -76,11 +77,15 @@ def train_toys(
         losses.sum().backward()
         optimizer.step()
         last = epoch + 1 == settings.epochs
-        if not last and (epoch + 1) % settings.evaluate_every:
+        measured = bool(runs[0].measures) and settings.measured_after(epoch + 1)
+        if not (last or measured) and (epoch + 1) % settings.evaluate_every:
             continue
         give_chance(networks, seeds, "held out", epoch + 1)
         changing.go_to((epoch + 1) / settings.epochs)
         held_losses, predictions = _evaluate(networks, held_points, held_arms)
+        if measured:
+            give_chance(networks, seeds, "measures", epoch + 1)
+            taken = measures.take_of_toys(runs[0].measures, networks, held_points, held_arms)
         right = (predictions == held_arms).float().mean(1)
         seconds, cpu_seconds = (passed / len(runs) for passed in watch.read())
         columns = torch.stack([losses.detach(), held_losses, right]).cpu().double().T.tolist()
@@ -96,6 +101,8 @@ def train_toys(
                 "seconds": round(seconds, 4),
                 "cpu_seconds": round(cpu_seconds, 4),
             }
+            if measured:
+                record |= dict(zip(("measures", "blocks"), taken[index], strict=True))
             records[index].append(record)
             progress(index, records[index])
         checkpoint.save(

@@ -101,9 +101,9 @@ def test_a_misspelt_measure_is_answered_with_the_nearest_one(refusal: Refusal) -
     assert line.endswith("'below_zeros' is not known; did you mean 'below_zero'?")
 
 
-def test_toy_networks_take_no_measures(refusal: Refusal) -> None:
-    lines = refusal(says(SPIRAL, 'measures = ["below_zero"]'))
-    assert all("measures are taken of image networks only" in line for line in lines)
+def test_toy_networks_take_no_measure_of_low_precision(refusal: Refusal) -> None:
+    lines = refusal(says(SPIRAL, 'measures = ["lost_int8"]'))
+    assert all("the measure 'lost_int8' is taken of image networks only" in line for line in lines)
 
 
 CLAIM = 'kind = "equivalence"'
