@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bottleneck_lab.config import Ablation, Tier
+    from bottleneck_lab.config.tuning import Tuned
     from bottleneck_lab.data.cifar import CifarLayout
-    from bottleneck_lab.runs.engines.protocol import Options
+    from bottleneck_lab.runs.engines.protocol import Engine, Options
     from bottleneck_lab.runs.jobs import Job
     from bottleneck_lab.runs.plan import Data, Plan
     from bottleneck_lab.runs.tracking import Tracking
@@ -172,8 +173,9 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
     device = order.device if away else str(find_device(order.device))
     fetch = _no_fetch if order.dry_run else fetch_with_progress
     data = choose_data(ablation, asked, order.data_dir, order.tier, fetch)
-    plan = make_plan(ablation, order.tier, data, order.seeds, order.overrides)
     results = order.out / ablation.name / order.tier
+    tuned = _tuned(ablation, data, Workplace(results, device, data.folders, extend.included()), order)
+    plan = make_plan(ablation, order.tier, data, order.seeds, order.overrides, tuned)
     jobs = plan_jobs(plan.runs())
     count = order.workers
     if not away:
@@ -197,6 +199,34 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
         print(f"Interrupted. What is finished is kept; to go on: {_same_command(data)}", file=sys.stderr)
         raise typer.Exit(130)
     return failed, answer
+
+
+def _tuned(ablation: Ablation, data: Data, place: Workplace, order: _Order) -> list[Tuned]:
+    """What is chosen for the arms before anything is compared."""
+    from bottleneck_lab.cli.tuning import tune_all
+    from bottleneck_lab.runs import engines
+
+    def start(place: Workplace, jobs: int) -> Engine:
+        count = order.workers
+        if order.engine == "local":
+            count = min(count or _default_workers(place.device, order.options.per_gpu), jobs)
+        return engines.start(order.engine, place, count, order.options)
+
+    try:
+        with writing(place.results, _KEPT):
+            return tune_all(
+                ablation,
+                order.tier,
+                data,
+                order.overrides,
+                place,
+                start,
+                fresh=order.fresh,
+                dry_run=order.dry_run,
+            )
+    except KeyboardInterrupt:
+        print(f"Interrupted. What is finished is kept; to go on: {_same_command(data)}", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 def _unfinished(jobs: Sequence[Job], results: Path) -> list[Job]:

@@ -16,7 +16,8 @@ from bottleneck_lab.config.budget import Budget
 from bottleneck_lab.config.networks import NETWORKS
 from bottleneck_lab.config.predictions import PredictionRule, Predictions, check_predictions
 from bottleneck_lab.config.problems import Problems, sentence
-from bottleneck_lab.config.settings import RunSettings
+from bottleneck_lab.config.settings import ImageSettings, RunSettings
+from bottleneck_lab.config.tuning import TierTuning, Tuned, Tuning
 
 Tier = Literal["smoke", "quick", "laptop", "paper"]
 
@@ -57,6 +58,7 @@ class TierSettings(Overrides):
     """What one tier spends on a data set: the number of seeds and the settings that make it cheap or dear."""
 
     seeds: int = Field(ge=1, le=10_000)
+    tuning: Annotated[TierTuning | None, Later()] = None
 
 
 class DatasetSettings(Overrides):
@@ -192,6 +194,7 @@ class Part(Overrides):
         hypotheses: what each hypothesis says, in a sentence.
         predictions: what each predicts of variants.
         prediction_rule: how that is held against what is measured.
+        tuning: how a setting is chosen for each arm before that.
     """
 
     title: str
@@ -207,6 +210,7 @@ class Part(Overrides):
     hypotheses: Annotated[dict[str, str], Later()] = Field(default_factory=dict)
     predictions: Annotated[Predictions, Later()] = Field(default_factory=dict)
     prediction_rule: Annotated[PredictionRule | None, Later()] = None
+    tuning: Annotated[Tuning | None, Later()] = None
 
     @field_validator("axes")
     @classmethod
@@ -274,11 +278,16 @@ class Ablation(Settings):
         return part.datasets[dataset].tiers[tier].seeds
 
     def variants(
-        self, tier: Tier, datasets: Sequence[DatasetName], overrides: Mapping[str, Any] | None = None
+        self,
+        tier: Tier,
+        datasets: Sequence[DatasetName],
+        overrides: Mapping[str, Any] | None = None,
+        tuned: Iterable[Tuned] = (),
     ) -> list[Variant]:
         """Every variant on the given data sets with a tier's settings, validated.
 
         `overrides` is what `--set` says: {"train": {"epochs": 3}}, or {"images": {"train": ...}} for a part.
+        `tuned` is what was chosen for their arms.
 
         Raises:
             LabError: naming file, key and reason of every impossible setting, all at once.
@@ -298,13 +307,41 @@ class Ablation(Settings):
                 problems.add(f"--tier {tier}", f"{dataset} has no such tier", tier, tiers)
                 continue
             extra = [layer for name, layer in chosen if name in (None, part_name)]
-            variants += _variants(self.parts[part_name], part_name, dataset, tier, extra, problems)
+            choice = next((each for each in tuned if each.dataset == dataset), None)
+            variants += _variants(self.parts[part_name], part_name, dataset, tier, extra, problems, choice)
         problems.complain()
         if overrides:
             _all_differ(variants, problems)
             _every_override_used(sections, variants, problems)
         problems.complain()
         return variants
+
+    def trials(
+        self,
+        tier: Tier,
+        dataset: DatasetName,
+        grid: Sequence[float],
+        overrides: Mapping[str, Any] | None = None,
+    ) -> list[Variant]:
+        """What is trained to choose a setting: every arm with every value of `grid`.
+
+        Raises:
+            LabError: naming file, key and reason of every impossible setting, all at once.
+        """
+        problems = Problems(self.file)
+        name = self.part_of(dataset) or ""
+        chosen, _ = _split_overrides(self, overrides or {}, problems)
+        extra = [layer for part, layer in chosen if part in (None, name)]
+        variants = _trials(self.parts[name], name, dataset, tier, grid, extra, problems)
+        problems.complain()
+        return variants
+
+    def tuning_seeds(self, tier: Tier, dataset: DatasetName) -> tuple[int, ...]:
+        """The seeds that a setting is chosen with."""
+        part = self.parts[self.part_of(dataset) or ""]
+        own = part.datasets[dataset].tiers[tier].tuning
+        assert part.tuning is not None
+        return part.tuning.seeds if own is None or own.seeds is None else own.seeds
 
     def check(self) -> None:
         """Refuse a file that could not run: impossible settings in any tier, claims about nothing.
@@ -361,6 +398,9 @@ def _check_part(ablation: Ablation, part_name: str, part: Part, problems: Proble
         problems.add(f"{here}.heat_map", "a map shows two different axes, and needs a part with no others")
     if part.budget is not None:
         part.budget.check(f"{here}.budget", part.axes, problems)
+    if part.tuning is not None:
+        part.tuning.check(f"{here}.tuning", part.axes, problems)
+        _check_tuning(ablation, part_name, part, problems)
     every = [SEPARATOR.join(levels) for levels in itertools.product(*part.axes.values())]
     for name in part.without:
         if name not in every:
@@ -395,7 +435,13 @@ Layer = tuple[str, Mapping[str, Mapping[str, Any]]]
 
 
 def _variants(
-    part: Part, part_name: str, dataset: DatasetName, tier: Tier, extra: list[Layer], problems: Problems
+    part: Part,
+    part_name: str,
+    dataset: DatasetName,
+    tier: Tier,
+    extra: list[Layer],
+    problems: Problems,
+    tuned: Tuned | None = None,
 ) -> list[Variant]:
     """The variants of one part on one data set; what is impossible is added to `problems`."""
     here = f"parts.{part_name}"
@@ -413,7 +459,7 @@ def _variants(
             (f"{here}.axes.{axis}.{level}", _sections(setting))
             for (axis, level), setting in zip(levels.items(), overrides, strict=True)
         ]
-        layers = [*below, *above, *extra]
+        layers = [*below, *above, *([_chosen(tuned, levels)] if tuned else []), *extra]
         _refuse_tags(layers, problems)
         if not _names_a_network(here, layers, problems):
             continue
@@ -426,6 +472,55 @@ def _variants(
             continue
         found.append(Variant(name=name, dataset=dataset, part=part_name, levels=levels, settings=settings))
     return found
+
+
+def _chosen(tuned: Tuned, levels: Mapping[str, str]) -> Layer:
+    """What was chosen for the arm of a variant, as a layer."""
+    section, _, key = tuned.setting.partition(".")
+    return "tuning", {section: {key: tuned.chosen[levels[tuned.arms]]}}
+
+
+def _trials(
+    part: Part,
+    part_name: str,
+    dataset: DatasetName,
+    tier: Tier,
+    grid: Sequence[float],
+    extra: list[Layer],
+    problems: Problems,
+) -> list[Variant]:
+    """The arms with every value of a grid, as variants of a part whose axes are these two."""
+    tuning, here = part.tuning, f"parts.{part_name}"
+    assert tuning is not None
+    section, _, key = tuning.setting.partition(".")
+    values = {f"{value:g}": Overrides.model_validate({section: {key: value}}) for value in grid}
+    axes = {tuning.arms: part.axes[tuning.arms], tuning.setting: values}
+    stage = part.model_copy(update={"axes": axes, "without": (), "measures": ()})
+    own = part.datasets[dataset].tiers[tier].tuning or TierTuning()
+    layers: list[Layer] = [
+        (f"{here}.tuning", {"data": tuning.data, "train": tuning.train}),
+        (f"{here}.datasets.{dataset}.tiers.{tier}.tuning", {"data": own.data, "train": own.train}),
+    ]
+    return _variants(stage, part_name, dataset, tier, [*extra, *layers], problems)
+
+
+def _check_tuning(ablation: Ablation, part_name: str, part: Part, problems: Problems) -> None:
+    """Trials that are possible, on images and seeds of their own, in every tier."""
+    assert part.tuning is not None
+    if part.tuning.arms not in part.axes:
+        return
+    here = f"parts.{part_name}"
+    for dataset, on in part.datasets.items():
+        for tier in on.tiers:
+            place = f"{here}.datasets.{dataset}.tiers.{tier}"
+            for trial in _trials(part, part_name, dataset, tier, part.tuning.grid, [], problems)[:1]:
+                data = trial.settings.data
+                if not isinstance(data, ImageSettings) or not data.tuning_images:
+                    problems.add(
+                        f"{place}.tuning", "data.tuning_images is not set: there is nothing to choose on"
+                    )
+            if used := set(ablation.tuning_seeds(tier, dataset)) & set(range(ablation.seeds(tier, dataset))):
+                problems.add(f"{place}.tuning.seeds", f"{min(used)} is a seed of the comparison, too")
 
 
 def _network(layers: list[Layer]) -> str | None:

@@ -110,6 +110,30 @@ class _Sections(BaseModel):
     train: dict[str, Any]
 
 
+class _Tuned(BaseModel):
+    hash: str
+    part: str
+    dataset: str
+    setting: str
+    arms: str
+    shared: float
+    grid: list[float]
+    images: int
+    classes: int
+    chosen: dict[str, float]
+    at_edge: list[str]
+    trials: list[_Trial]
+
+
+class _Trial(BaseModel):
+    arm: str
+    value: float
+    seed: int
+    run: str
+    accuracy: float | None
+    loss: float | None
+
+
 class _Plan(BaseModel):
     """What a report needs of `plan.json`. Settings are not looked into: other versions may have others."""
 
@@ -119,6 +143,7 @@ class _Plan(BaseModel):
     notices: list[str]
     overrides: dict[str, Any] = {}
     variants: list[_Variant]
+    tuning: list[_Tuned] = []
 
     @model_validator(mode="after")
     def _fits_together(self) -> _Plan:

@@ -9,12 +9,15 @@ from typing import Any
 
 from bottleneck_lab import __version__
 from bottleneck_lab.config import TIERS
+from bottleneck_lab.config.tuning import Tuned
 from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.budget import stretch_ends, stretch_text
 from bottleneck_lab.report.collect import Results, Run
 from bottleneck_lab.report.headline import headline_claims
 from bottleneck_lab.report.summary import ORIGIN
+from bottleneck_lab.report.tuning_figure import tuned_of
 from bottleneck_lab.stats import Interval, mean_interval, paired_contrast
+from bottleneck_lab.stats.best_of import expected_best
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,8 @@ def content_of(
     sections = [Section("answer", "Answer", tuple(_answer(results, summary)))]
     for place, dataset in enumerate(summary["datasets"]):
         sections.append(_outcome(results, summary, dataset, f"table-{place + 1}"))
+    for place, record in enumerate(results.plan["tuning"]):
+        sections.append(_tuning(record, f"tuning-{place + 1}"))
     for place, found in enumerate(summary.get("budgets", ())):
         sections.append(_budget(found, f"budget-{place + 1}"))
     sections.append(Section("claims", "All claims", tuple(_claims(results, summary))))
@@ -488,6 +493,82 @@ def _beside_paper(results: Results) -> Iterator[Section]:
         blocks.append(Table(f"paper-{place + 1}", caption, columns, rows))
     if blocks:
         yield Section("paper", "Beside the paper", tuple(blocks))
+
+
+def _tuning(record: dict[str, Any], table_id: str) -> Section:
+    tuned = tuned_of(record)
+    arms, trials = tuned.chosen, len(tuned.trials) // len(tuned.chosen)
+    own = {arm: tuned.mean(arm, value) for arm, value in arms.items()}
+    grid = tuple(
+        (
+            Cell(arm),
+            *(
+                Cell(fmt.percent(mean) + (" (chosen)" if value == arms[arm] else ""), mean)
+                for value in tuned.grid
+                for mean in [tuned.mean(arm, value)]
+            ),
+        )
+        for arm in arms
+    )
+    counts = sorted({1, 2, 3, trials} & set(range(1, trials + 1)))
+    best = tuple(
+        (
+            Cell(arm),
+            Cell(f"{arms[arm]:g}", arms[arm]),
+            Cell(fmt.percent(own[arm]), own[arm]),
+            *(_shared_cell(tuned, arm),),
+            *(
+                Cell(fmt.percent(found), found)
+                for count in counts
+                for found in [expected_best(tuned.scores(arm), count)]
+            ),
+        )
+        for arm in arms
+    )
+    seeds = sorted({trial.seed for trial in tuned.trials})
+    edge = f" The best value of {' and '.join(tuned.at_edge)} lies at the edge." if tuned.at_edge else ""
+    return Section(
+        f"tuning-{tuned.dataset}",
+        f"Tuning: {tuned.dataset}",
+        (
+            Text(
+                (
+                    f"{tuned.setting} was chosen for each {tuned.arms} by mean accuracy on {tuned.images:,} "
+                    "images of the training part, which these trials did not train on, with seeds that "
+                    f"nothing else uses ({fmt.seeds(seeds)}).{edge} Every arm had {trials} trials. "
+                    "Accuracies here are of these short trials, and those of chosen values are too good, as "
+                    "the best of several are. This record is ",
+                    Code(record["hash"]),
+                    ".",
+                )
+            ),
+            Table(
+                table_id,
+                f"Mean accuracy on the tuning images, by {tuned.setting}",
+                (Column(tuned.arms), *(Column(f"{value:g}", True) for value in tuned.grid)),
+                grid,
+            ),
+            Table(
+                f"{table_id}-best",
+                f"At own values and at the shared one ({tuned.shared:g}), and the expected best of n trials",
+                (
+                    Column(tuned.arms),
+                    Column("chosen", True),
+                    Column("at its own", True),
+                    Column("at the shared", True),
+                    *(Column(f"best of {count}", True) for count in counts),
+                ),
+                best,
+            ),
+        ),
+    )
+
+
+def _shared_cell(tuned: Tuned, arm: str) -> Cell:
+    if tuned.shared not in tuned.grid:
+        return Cell(fmt.DASH)
+    mean = tuned.mean(arm, tuned.shared)
+    return Cell(fmt.percent(mean), mean)
 
 
 def _budget(found: dict[str, Any], table_id: str) -> Section:

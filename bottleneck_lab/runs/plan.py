@@ -13,6 +13,7 @@ from typing import Any
 from bottleneck_lab import extend
 from bottleneck_lab.config import Ablation, DatasetName, RunSettings, Tier, Variant
 from bottleneck_lab.config.settings import DataSettings
+from bottleneck_lab.config.tuning import Tuned
 from bottleneck_lab.data import cifar
 from bottleneck_lab.data.checksums import check_repeatable, checksums
 from bottleneck_lab.errors import LabError
@@ -119,6 +120,7 @@ class Plan:
         seeds: for each data set.
         overrides: what `--set` changed in the settings.
         checksums: what every run's data must turn out to be, wherever it is trained.
+        tuned: what was chosen for the arms before.
     """
 
     ablation: Ablation
@@ -128,6 +130,7 @@ class Plan:
     seeds: Mapping[DatasetName, tuple[int, ...]]
     overrides: dict[str, Any]
     checksums: Mapping[DataSettings, dict[str, str]] = field(default_factory=dict)
+    tuned: tuple[Tuned, ...] = ()
 
     def runs(self) -> list[RunSettings]:
         """Every run, variant by variant."""
@@ -143,6 +146,7 @@ class Plan:
             description = json.loads(variant.model_dump_json())
             data = {"checksums": self.checksums.get(variant.settings.data, {})}
             variants.append({**description, **cost, **data, "runs": runs})
+        tuning = [{"hash": tuned.hash, **json.loads(tuned.model_dump_json())} for tuned in self.tuned]
         files.write_json(
             results / "plan.json",
             {
@@ -152,6 +156,7 @@ class Plan:
                 "notices": list(self.data.notices),
                 "overrides": self.overrides,
                 "variants": variants,
+                **({"tuning": tuning} if tuning else {}),
             },
         )
 
@@ -174,19 +179,29 @@ def _uncounted(variants: Sequence[Variant]) -> Iterator[str]:
 
 
 def make_plan(
-    ablation: Ablation, tier: Tier, data: Data, seeds: Sequence[int] | None, overrides: dict[str, Any]
+    ablation: Ablation,
+    tier: Tier,
+    data: Data,
+    seeds: Sequence[int] | None,
+    overrides: dict[str, Any],
+    tuned: Sequence[Tuned] = (),
 ) -> Plan:
     """All runs of an ablation on `data`; `seeds` replaces every tier's own number of seeds.
 
     Raises:
-        LabError: settings that `overrides` makes impossible; an added data set that returns nonsense, or
-            something else each time.
+        LabError: seeds that a setting was chosen with; settings that `overrides` makes impossible; an added
+            data set that returns nonsense, or something else each time.
     """
-    variants = tuple(ablation.variants(tier, data.names, overrides))
+    used = {trial.seed for each in tuned for trial in each.trials} & set(seeds or ())
+    if used:
+        raise LabError(
+            f"--seeds: settings are chosen with the seed {min(used)}, which must not judge them, too"
+        )
+    variants = tuple(ablation.variants(tier, data.names, overrides, tuned))
     data = dataclasses.replace(data, notices=(*data.notices, *_uncounted(variants)))
     found = {
         settings: _look_into(settings, data.folders.get(settings.dataset))
         for settings in dict.fromkeys(variant.settings.data for variant in variants)
     }
     chosen = {name: tuple(seeds or range(ablation.seeds(tier, name))) for name in data.names}
-    return Plan(ablation, tier, data, variants, chosen, overrides, found)
+    return Plan(ablation, tier, data, variants, chosen, overrides, found, tuple(tuned))

@@ -1,0 +1,57 @@
+"""How a setting was chosen for each arm: accuracy by value, and the expected best of a number of trials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bottleneck_lab.config.tuning import Tuned
+from bottleneck_lab.report.collect import Results
+from bottleneck_lab.report.lines import legend
+from bottleneck_lab.report.style import COLOURS, MARKERS, styled
+from bottleneck_lab.stats.best_of import expected_best
+
+
+def tuned_of(record: dict[str, Any]) -> Tuned:
+    """The record of a choice, as a plan holds it."""
+    fields = {key: value for key, value in record.items() if key != "hash"}
+    return Tuned.model_validate(fields, strict=False)
+
+
+def tuning_figure(results: Results, dataset: str) -> Figure | None:
+    """To the left every trial and their means by value, the chosen ones filled; to the right the best of n.
+
+    None where nothing was chosen on this data set.
+    """
+    record = next((each for each in results.plan["tuning"] if each["dataset"] == dataset), None)
+    if record is None:
+        return None
+    tuned = tuned_of(record)
+    with styled():
+        figure, (curve, best) = plt.subplots(1, 2, figsize=(6.6, 3.0), sharey=True, layout="constrained")
+        for place, (arm, chosen) in enumerate(tuned.chosen.items()):
+            colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+            means = [100 * tuned.mean(arm, value) for value in tuned.grid]
+            curve.plot(tuned.grid, means, marker=marker, color=colour, fillstyle="none", label=arm)
+            curve.plot(chosen, 100 * tuned.mean(arm, chosen), marker, color=colour, markersize=6)
+            for value in tuned.grid:
+                scores = [100 * score for score in tuned.scores(arm, value)]
+                curve.plot([value] * len(scores), scores, ".", color=colour, alpha=0.5, markersize=3)
+            every = tuned.scores(arm)
+            counts = range(1, len(every) + 1)
+            expected = [100 * expected_best(every, count) for count in counts]
+            best.plot(counts, expected, marker=marker, color=colour, label=arm)
+        curve.axvline(tuned.shared, color=COLOURS[-1], linewidth=0.8, linestyle=":")
+        curve.set_xscale("log", base=2)
+        curve.set_xticks(tuned.grid, [f"{value:g}" for value in tuned.grid], fontsize=7, rotation=45)
+        curve.minorticks_off()
+        curve.set_xlabel(f"{tuned.setting} (dotted: shared)")
+        curve.set_ylabel("accuracy on tuning images (%)")
+        best.set_xlabel("trials, of which the best is expected")
+        best.xaxis.set_major_locator(MaxNLocator(integer=True))
+        legend(figure, [curve])
+        plt.close(figure)
+    return figure
