@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -74,6 +77,7 @@ def _guarded(command: typer.Typer) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without box characters shows `?`
     os.environ["MPLBACKEND"] = "agg"  # to files; notebooks hand their own to their children
+    warnings.showwarning = _shown_as_sentence(warnings.showwarning)
     try:
         command()
     except LabError as error:
@@ -82,3 +86,15 @@ def _guarded(command: typer.Typer) -> None:
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         sys.exit(0)
+
+
+def _shown_as_sentence(otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """Our own warnings as a line without the place in the code, which helps nobody."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if category.__module__.startswith("bottleneck_lab."):
+            print(f"note: {message}", file=sys.stderr)
+        else:
+            otherwise(message, category, *place, **more)
+
+    return show

@@ -88,8 +88,13 @@ def _report(folder: Path) -> tuple[str, bool]:
     """Make a report; what to say of it, and whether runs may still be going on."""
     from bottleneck_lab.report.write import write_report
 
-    with writing(folder):
-        path, summary = write_report(folder)
+    try:
+        with writing(folder):
+            path, summary = write_report(folder)
+    except LabError:
+        raise
+    except Exception as error:  # whatever it is, the other folders are to have their reports
+        raise LabError(f"{folder}: its report cannot be made ({type(error).__name__}: {error})") from error
     counts = {name: count for name, count in summary["runs"].items() if name != "planned"}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
     goes_on = any(counts.get(status) for status in ("unfinished", "not started"))

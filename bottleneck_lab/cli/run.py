@@ -126,12 +126,22 @@ def run(
     )
     if not dry_run:
         check_drawing()
-    ended = {ablation.name: _run(ablation, asked[ablation.name] or [], order) for ablation in chosen}
+    ended, refused = {}, []
+    for ablation in chosen:
+        try:
+            ended[ablation.name] = _run(ablation, asked[ablation.name] or [], order)
+        except LabError as error:
+            if not all_:
+                raise
+            print(f"{ablation.name}: {error}", file=sys.stderr)
+            refused.append(ablation.name)
     if all_:
         from bottleneck_lab.cli.text import say
 
         for each, (_, answer) in ended.items():
             say(f"{each}: {answer}")
+    if refused:
+        raise LabError(f"{' and '.join(refused)} could not be run, as said above")
     if any(failed for failed, _ in ended.values()):
         raise typer.Exit(1)
 

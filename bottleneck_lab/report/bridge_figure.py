@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from bottleneck_lab.report.lettering import in_legend
 from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, styled
 
 _FAINT = 0.35
@@ -73,7 +74,7 @@ def _draw_depth(grid: Any, rows: list[dict[str, Any]], look: Look, variant: str)
     colour, line, marker = look
     depth = [row["block"] for row in rows]
     style: dict[str, Any] = {"color": colour, "linestyle": line, "marker": marker}
-    grid[0][0].plot(depth, [row["lost"] for row in rows], label=variant, **style)
+    grid[0][0].plot(depth, [row["lost"] for row in rows], label=in_legend([variant]), **style)
     expanded = [row for row in rows if row["expansion_lost"] is not None]
     grid[0][0].plot(
         [row["block"] for row in expanded],

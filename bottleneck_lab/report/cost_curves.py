@@ -12,6 +12,7 @@ from matplotlib.ticker import EngFormatter, LogLocator
 from numpy.typing import ArrayLike
 
 from bottleneck_lab.report.collect import Results
+from bottleneck_lab.report.lettering import in_legend
 from bottleneck_lab.report.lines import (
     MATCHED_WITHIN,
     Look,
@@ -83,7 +84,7 @@ def _beside_paper(paper: dict[str, Any], dataset: str) -> tuple[Figure, list[Axe
     for place, (name, points) in enumerate(paper["madds"].items()):
         madds, top1 = np.array(points).T
         marker, colour = MARKERS[place % len(MARKERS)], COLOURS[place % len(COLOURS)]
-        theirs.plot(1e6 * madds, top1, marker=marker, color=colour, label=name)
+        theirs.plot(1e6 * madds, top1, marker=marker, color=colour, label=in_legend([name]))
     every = [madds for points in paper["madds"].values() for madds, _ in points]
     _scale(theirs, max(every) / min(every), narrow=True)
     theirs.legend(fontsize=7)
@@ -145,7 +146,7 @@ def _draw(panel: Axes, line: list[Variant], aside: ArrayLike, look: Look, names:
         color=look.colour,
         elinewidth=0.8,
         capsize=2,
-        label=", ".join(names),
+        label=in_legend(names),
     )
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.report.collect import Results
+from bottleneck_lab.report.lettering import in_legend
 from bottleneck_lab.report.lines import (
     MATCHED_WITHIN,
     MOST_LINES,
@@ -83,7 +84,7 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
             colour, line, marker, band = look(own[0], variants, facet)
             means = np.array([v["mean"] for v in group]) * 100
             whole = [place for place, v in enumerate(group) if v in own]
-            panel.plot(x, means, line, color=colour, marker=marker, markevery=whole, label=", ".join(names))
+            panel.plot(x, means, line, color=colour, marker=marker, markevery=whole, label=in_legend(names))
             for v in lent:
                 panel.plot(
                     at[v["name"]], 100 * v["mean"], marker, color=colour, fillstyle="none", markersize=7

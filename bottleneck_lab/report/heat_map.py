@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from bottleneck_lab.report.collect import Results
 from bottleneck_lab.report.format import half_width
+from bottleneck_lab.report.lettering import plain
 from bottleneck_lab.report.style import styled, subplots
 
 
@@ -40,8 +41,8 @@ def accuracy_map(results: Results, summary: dict[str, Any], dataset: str) -> Fig
             dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5  # luma, Rec. 709
             ink = "white" if dark else "black"
             panel.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
-        panel.set_xticks(range(len(across)), across)
-        panel.set_yticks(range(len(down)), down)
+        panel.set_xticks(range(len(across)), list(map(plain, across)))
+        panel.set_yticks(range(len(down)), list(map(plain, down)))
         panel.set_xlabel(axes[1].replace("_", " "))
         panel.set_ylabel(axes[0].replace("_", " "))
         panel.tick_params(length=0)

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from bottleneck_lab.report.lettering import in_legend
 from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, subplots
 
 BAND = 0.18
@@ -130,7 +131,7 @@ def mean_line(
     x = sorted(values)
     mean, low, high = scale * band([values[place] for place in x])
     marker = "o" if len(x) == 1 else ""
-    panel.plot(x, mean, look.line, color=look.colour, label=label, marker=marker)
+    panel.plot(x, mean, look.line, color=look.colour, label=in_legend([label]), marker=marker)
     if np.isfinite(low).all():
         panel.fill_between(x, low, high, color=look.colour, alpha=look.band, linewidth=0)
 

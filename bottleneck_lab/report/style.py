@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from bottleneck_lab.report.lettering import OWN_FONT, spell_out
 from bottleneck_lab.runs import files
 
 # Okabe & Ito 2008: colours that stay apart for the colour-blind; yellow is left out (too faint on white).
@@ -30,7 +32,7 @@ _STYLE: dict[str, Any] = {
     "axes.titley": 1.0,  # where they are anyway: no axis here has ticks above it, so none need be looked for
     "figure.constrained_layout.use": True,
     "figure.dpi": 150,
-    "font.sans-serif": ["DejaVu Sans"],  # which comes with matplotlib: no search for others
+    "font.sans-serif": [OWN_FONT],  # no search for others
     "font.size": 9,
     "grid.alpha": 0.25,
     "legend.frameon": False,
@@ -44,7 +46,8 @@ _STYLE: dict[str, Any] = {
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw inside this, so that all figures look alike whatever the user's own matplotlibrc says."""
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+")  # of which LetteringWarning has told, once
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]
         yield
@@ -103,6 +106,7 @@ def is_drawn_with(png: Path, svg: bytes) -> bool:
 @contextmanager
 def _laid_out(figure: Figure) -> Iterator[None]:
     """Everything in its place: `savefig` would draw the whole figure in vain for this, for each format."""
+    spell_out(figure)
     engine = figure.get_layout_engine()
     FigureCanvasAgg(figure)  # measures text, and keeps what it measures with
     if engine is not None:

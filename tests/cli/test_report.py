@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from bottleneck_lab.cli import app
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report import write
 
 LAB = [sys.executable, "-u", "-c", "from bottleneck_lab.cli import main; main()"]
 
@@ -46,6 +47,24 @@ def test_a_plan_that_cannot_be_read_keeps_no_other_report_from_being_made(digits
     shutil.copytree(digits_results, tmp_path / "b" / "smoke")
     (tmp_path / "a" / "smoke").mkdir(parents=True)
     (tmp_path / "a" / "smoke" / "plan.json").write_text('{"abl')
+    with pytest.raises(LabError, match="1 of 2 reports could not be made"):
+        report(tmp_path)
+    assert (tmp_path / "b" / "smoke" / "report.md").exists()
+
+
+def test_a_report_that_stumbles_over_anything_keeps_no_other_from_being_made(
+    digits_results, tmp_path, monkeypatch
+):
+    whole = write.write_report
+
+    def stumbling(folder):
+        if folder.parent.name == "a":
+            raise RuntimeError("whatever it is")
+        return whole(folder)
+
+    monkeypatch.setattr(write, "write_report", stumbling)
+    for name in "ab":
+        shutil.copytree(digits_results, tmp_path / name / "smoke")
     with pytest.raises(LabError, match="1 of 2 reports could not be made"):
         report(tmp_path)
     assert (tmp_path / "b" / "smoke" / "report.md").exists()
