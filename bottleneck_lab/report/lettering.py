@@ -33,6 +33,7 @@ def spell_out(figure: Figure) -> None:
     Letters that no font has are boxes in a PNG, while an SVG leaves them to those who look at it; a warning
     names them.
     """
+    texts = figure.findobj(Text)  # which makes the ticks that are lacking
     ticks = {
         id(label)
         for axes in figure.axes
@@ -41,7 +42,7 @@ def spell_out(figure: Figure) -> None:
         for label in (tick.label1, tick.label2)
     }  # whose formulae are matplotlib's own
     lacking: set[str] = set()
-    for text in figure.findobj(Text):
+    for text in texts:
         assert isinstance(text, Text)
         if id(text) in ticks:
             continue
