@@ -12,8 +12,8 @@ files), by `$BOTTLENECK_LAB_INCLUDE`, or by an entry point of an installed packa
         return nn.Mish()
 
 From then on `mish` is a name like any other: in ablation files, in `--set`, in reports. A run that uses it
-depends on the file that added it, and is another run when that file changes (files that it imports in turn
-are not looked at).
+depends on the file that added it and on those beside it that it imports, and is another run when one of
+them changes.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from bottleneck_lab.activations import KINDS
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.global_state import chance_left_alone, left_alone
+from bottleneck_lab.siblings import siblings_of
 
 GROUP = "bottleneck_lab"  # of entry points
 VARIABLE = "BOTTLENECK_LAB_INCLUDE"  # files and folders, separated like those of PATH
@@ -312,7 +314,9 @@ def files_behind(names: Iterable[tuple[Registry[Any], str]]) -> dict[str, str]:
     }
 
 
-_included: dict[Path, None] = {}
+_included: dict[Path, ModuleType] = {}
+_beside: dict[Path, ModuleType] = {}  # what lies beside included files and was imported by them
+_files_beside: dict[Path, dict[str, Path]] = {}  # which these are, by their path in the folder, for each file
 _entry_points_loaded = False
 
 
@@ -320,7 +324,8 @@ def include(paths: Sequence[Path], named_by: str = "--include") -> None:
     """Run the files (those in a folder, where it is one) that add to the lab; each once in a process.
 
     Args:
-        paths: files and folders; of a folder, its Python files that do not begin with an underscore.
+        paths: files and folders; of a folder, its Python files but for those that begin with an underscore or
+            a dot. What lies beside a file it can import, at its beginning, and then depends on it as well.
         named_by: the option or variable that names them, for sentences.
 
     Raises:
@@ -330,9 +335,8 @@ def include(paths: Sequence[Path], named_by: str = "--include") -> None:
     """
     for path in paths:
         for file in _files(path, named_by):
-            if file not in _included:
-                _run(file)
-                _included[file] = None
+            if file not in _included and file not in _beside:
+                _included[file] = _run(file)
 
 
 def include_all(paths: Sequence[Path]) -> None:
@@ -359,18 +363,42 @@ def included() -> tuple[Path, ...]:
     return tuple(_included)
 
 
+def files_of(file: Path) -> dict[str, Path]:
+    """An included file and those beside it that it has imported, each by its path in the folder."""
+    return {file.name: file, **_files_beside[file]}
+
+
 def _files(path: Path, named_by: str) -> list[Path]:
-    if path.is_dir():
-        found = sorted(file for file in path.glob("*.py") if not file.name.startswith("_"))
-        if not found:
-            raise LabError(f"{named_by} {path}: the folder holds no Python files")
-        return [file.resolve() for file in found]
-    if not path.is_file():
-        raise LabError(f"{named_by} {path}: no such file or folder")
-    return [path.resolve()]
+    try:
+        if path.is_dir():
+            found = sorted(file for file in path.iterdir() if _may_add(file))
+            if not found:
+                raise LabError(f"{named_by} {path}: the folder holds no Python files")
+            return [file.resolve() for file in found]
+        if not path.is_file():
+            raise LabError(f"{named_by} {path}: no such file or folder")
+        return [path.resolve()]
+    except (OSError, RuntimeError) as error:  # links that lead in a circle are a RuntimeError
+        raise LabError(f"{named_by} {path}: cannot be read ({getattr(error, 'strerror', error)})") from error
 
 
-def _run(file: Path) -> None:
+def _may_add(file: Path) -> bool:
+    return file.suffix == ".py" and not file.name.startswith(("_", ".")) and file.is_file()
+
+
+def _digests_with(file: Path, before: Sequence[dict[str, Addition[Any]]], beside: dict[str, Path]) -> None:
+    """Let what was added depend on the files beside it, too, where any was imported."""
+    contents = "".join(
+        f"{name} {hashlib.sha256(beside[name].read_bytes()).hexdigest()}" for name in sorted(beside)
+    )
+    for registry, old in zip(REGISTRIES, before, strict=True):
+        for name, added in registry.added.items():
+            if name not in old:
+                digest = hashlib.sha256((added.digest + contents).encode()).hexdigest()
+                registry.added[name] = Addition(added.value, str(file), digest)
+
+
+def _run(file: Path) -> ModuleType:
     digest = hashlib.sha256(str(file).encode()).hexdigest()[:8]
     name = f"bottleneck_lab_included_{digest}"
     spec = importlib.util.spec_from_file_location(name, file)
@@ -380,8 +408,16 @@ def _run(file: Path) -> None:
     before = [dict(registry.added) for registry in REGISTRIES]
     sys.modules[name] = module  # so that what it defines can be looked up, by inspect and by pickle
     try:
-        with chance_left_alone(), left_alone():
+        with chance_left_alone(), left_alone(), siblings_of(file, {**_beside, **_included}) as beside:
             spec.loader.exec_module(module)
+        if any(path in _beside or path in _included for path in beside.found.values()):
+            for other in _included:  # what such a module has imported in turn is not looked up again
+                if other.parent == file.parent:
+                    beside.found.update(_files_beside[other])
+        if beside.found:
+            _digests_with(file, before, beside.found)
+        _files_beside[file] = beside.found
+        _beside.update({path: made for path, made in beside.modules.items() if path not in _included})
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         for registry, added in zip(REGISTRIES, before, strict=True):
@@ -389,6 +425,7 @@ def _run(file: Path) -> None:
         line = _line(file, error)
         where = f"{file}, line {line}" if line else f"{file}"
         raise LabError(f"{where}: {_said(error)}") from error
+    return module
 
 
 def _line(file: Path, error: BaseException) -> int | None:

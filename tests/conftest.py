@@ -98,6 +98,7 @@ def _nothing_added_outlives_its_test(monkeypatch):
         for registry in extend.REGISTRIES:
             patch.setattr(registry, "added", dict(registry.added))
         patch.setattr(extend, "_included", dict(extend._included))
+        patch.setattr(extend, "_beside", dict(extend._beside))
         patch.setattr(extend, "_entry_points_loaded", extend._entry_points_loaded)
         yield
         used = any(registry.added for registry in extend.REGISTRIES)

@@ -295,3 +295,75 @@ def test_an_installed_package_that_cannot_be_loaded_is_named(installed, text, sa
     sentence = refusal()
     assert "the installed package 'an_installed_package' (entry point 'mine') cannot be loaded" in sentence
     assert said in sentence
+
+
+# What lies beside a file
+
+COMMON = "SLOPE = 0.2\n"
+ACTS = """
+from torch import nn
+from bottleneck_lab import extend
+from {sibling} import SLOPE
+extend.activation("{name}")(lambda: nn.LeakyReLU(SLOPE))
+"""
+
+
+def test_a_file_imports_what_lies_beside_it_and_leaves_the_name_to_others(write):
+    write(COMMON, "_common.py")
+    write("(", "._mine.py")
+    acts = write(ACTS.format(sibling="_common", name="lrelu2"), "acts.py")
+    extend.include([acts.parent])
+    assert extend.included() == (acts,)
+    assert extend.ACTIVATIONS["lrelu2"]().negative_slope == 0.2
+    assert "_common" not in sys.modules
+
+
+def test_two_folders_may_have_a_file_of_one_name(write):
+    for folder, slope in (("one", 0.2), ("two", 0.3)):
+        write(f"SLOPE = {slope}\n", f"{folder}/shared_slope.py")
+        extend.include([write(ACTS.format(sibling="shared_slope", name=folder), f"{folder}/acts.py")])
+    assert [extend.ACTIVATIONS[name]().negative_slope for name in ("one", "two")] == [0.2, 0.3]
+
+
+def test_an_addition_is_another_one_when_a_file_beside_it_changes(write):
+    digests = []
+    for folder, slope in (("one", 0.2), ("two", 0.2), ("three", 0.3)):
+        write(f"SLOPE = {slope}\n", f"{folder}/_common.py")
+        extend.include([write(ACTS.format(sibling="_common", name="lrelu"), f"{folder}/acts.py")])
+        digests.append(extend.ACTIVATIONS.added.pop("lrelu").digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_what_needs_no_file_beside_it_is_known_by_its_own_content_alone(write):
+    write(COMMON, "_common.py")
+    file = write()
+    extend.include([file])
+    assert extend.ACTIVATIONS.added["mish"].digest == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("names", [("acts.py", "base.py"), ("base.py", "zacts.py")])
+def test_a_file_that_another_one_imports_adds_only_once(write, names):
+    acts = next(name for name in names if "acts" in name)
+    write(f"{COMMON}{MISH}", "base.py")
+    folder = write(ACTS.format(sibling="base", name="lrelu2"), acts).parent
+    extend.include([folder])
+    assert {"mish", "lrelu2"} <= extend.ACTIVATIONS.added.keys()
+    assert set(extend.files_of(extend.included()[0])) <= set(names)
+
+
+def test_what_is_imported_at_second_hand_counts_for_every_file(write):
+    digests = []
+    for folder, slope in (("one", 0.2), ("two", 0.3)):
+        write(f"SLOPE = {slope}\n", f"{folder}/_deep.py")
+        write("from _deep import SLOPE\n", f"{folder}/_common.py")
+        for name in ("first", "second"):
+            file = write(ACTS.format(sibling="_common", name=name), f"{folder}/{name}.py")
+            extend.include([file])
+        digests.append([extend.ACTIVATIONS.added.pop(name).digest for name in ("first", "second")])
+    assert all(one != other for one, other in zip(*digests, strict=True))
+
+
+def test_a_name_of_the_standard_library_stays_that(write):
+    write("raise RuntimeError", "colorsys.py")
+    extend.include([write(f"import colorsys\n{MISH}\ncolorsys.rgb_to_hsv(0, 0, 0)\n")])
+    assert "mish" in extend.ACTIVATIONS

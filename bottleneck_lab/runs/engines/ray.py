@@ -149,7 +149,10 @@ class RayEngine(Engine):
             _Site(
                 kind,
                 {name: str(folder) for name, folder in place.data.items()},
-                {str(path): path.read_bytes() for path in place.include},
+                {
+                    str(path): {name: file.read_bytes() for name, file in extend.files_of(path).items()}
+                    for path in place.include
+                },
                 place.checksums,
             )
         )
@@ -310,14 +313,14 @@ class _Site:
     Args:
         device: name of the device, without a number.
         data: the folder of each data set on the machine of the command; it may be there on the node, too.
-        include: the content of each included file.
+        include: for each included file the content of it and of those beside it that it imports.
         checksums: what data turned out to be when the runs were planned.
         version: of this package, which must be the same on every node.
     """
 
     device: str
     data: Mapping[str, str]
-    include: Mapping[str, bytes]
+    include: Mapping[str, Mapping[str, bytes]]
     checksums: Mapping[DataSettings, Mapping[str, str]]
     version: str = bottleneck_lab.__version__
 
@@ -379,19 +382,21 @@ def _check(job: Job, site: _Site) -> None:
             f"has bottleneck_lab {bottleneck_lab.__version__}, and this command is of {site.version}; "
             "install the same on every node"
         )
-    extend.include_all([_unpacked(Path(path), content) for path, content in site.include.items()])
+    extend.include_all([_unpacked(Path(path), contents) for path, contents in site.include.items()])
     job.check_as_planned()
 
 
-def _unpacked(path: Path, content: bytes) -> Path:
-    """A file of the command's machine, here; equal contents have equal places."""
-    folder = (
-        Path(tempfile.gettempdir()) / f"bottleneck-lab-included-{hashlib.sha256(content).hexdigest()[:16]}"
-    )
-    here = folder / path.name
-    if not here.exists() or here.read_bytes() != content:
-        files.write_bytes(here, content)
-    return here
+def _unpacked(path: Path, contents: Mapping[str, bytes]) -> Path:
+    """A file of the command's machine, here, with those beside it; equal contents have equal places."""
+    digest = hashlib.sha256()
+    for name, content in sorted(contents.items()):
+        digest.update(f"{name} {len(content)} ".encode() + content)
+    folder = Path(tempfile.gettempdir()) / f"bottleneck-lab-included-{digest.hexdigest()[:16]}"
+    for name, content in contents.items():
+        here = folder / name
+        if not here.exists() or here.read_bytes() != content:
+            files.write_bytes(here, content)
+    return folder / path.name
 
 
 def _folder(job: Job, site: _Site) -> dict[str, Path]:
