@@ -25,7 +25,9 @@ from bottleneck_lab.cli.paper import paper
 from bottleneck_lab.cli.patterns import patterns
 from bottleneck_lab.cli.report import report
 from bottleneck_lab.cli.run import run
+from bottleneck_lab.cli.verify import verify
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.runs import ctrl_c
 
 _LOOKS = {"pretty_exceptions_enable": False, "add_completion": False, "rich_markup_mode": None}
 
@@ -46,6 +48,7 @@ app.command("bridge", short_help="Set collapse beside accuracy, layer by layer."
 app.command("publish", short_help="Pack finished results with their numbers and figures.")(publish)
 app.command("make-figures", short_help="Draw figures again, without training.")(make_figures)
 app.command("verify-figures", short_help="Compute published numbers again.")(verify_figures)
+app.command("verify", short_help="Name what differs from what runs have left.")(verify)
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 
@@ -76,6 +79,7 @@ def _guarded(command: typer.Typer) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without box characters shows `?`
+    ctrl_c.end_at_the_second()
     os.environ["MPLBACKEND"] = "agg"  # to files; notebooks hand their own to their children
     warnings.showwarning = _shown_as_sentence(warnings.showwarning)
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Annotated
@@ -51,6 +52,8 @@ def make_figures(
 ) -> None:
     """Draw figures again, and write reports again, from the data beside them, without training.
 
+    --check leaves the numbers themselves to `verify-figures`; `bottleneck-lab verify` does both.
+
     Exit codes: 0 done, or all figures match; 1 some do not match, or their data are damaged; 2 wrong usage,
     or nothing to draw from.
     """
@@ -62,10 +65,10 @@ def make_figures(
     all_published = not (results or names)  # pages are about all that is published, or not made at all
     if check:
         problems = _each(_stale, folders)
-        pages = _pages(figures, folders) if all_published else {}
-        stale = [path for path, text in pages.items() if text != files.read_text(path)]
-        problems.append([f"{path}: no longer matches its data" for path in stale])
-        _report(problems, "all figures match their data")
+        _report(
+            [*problems, _stale_pages(figures, folders) if all_published else []],
+            "all figures match their data",
+        )
         return
     with writing(results or figures):
         for folder, stems in zip(folders, _each(_draw, folders), strict=True):
@@ -84,10 +87,29 @@ def _pages(figures: Path, folders: Sequence[Path]) -> dict[Path, str]:
     return pages if text is None else {**pages, figures / README: text}
 
 
+def _stale_pages(figures: Path, folders: Sequence[Path]) -> list[str]:
+    from bottleneck_lab.runs import files
+
+    stale = [path for path, text in _pages(figures, folders).items() if text != files.read_text(path)]
+    return [f"{path}: no longer matches its data" for path in stale]
+
+
+def differing(figures: Path, leaving_out: Collection[Path]) -> list[str]:
+    """What `make-figures --check` and `verify-figures` find wrong; of pages about all, if there are."""
+    from bottleneck_lab.report.ledger import LEDGER
+
+    folders = [folder for folder in _chosen(figures, []) if folder not in leaving_out]
+    found = [*_each(_false, folders), *_each(_stale, folders)]
+    if (figures / LEDGER).exists():
+        found.append(_stale_pages(figures, folders))
+    return list(dict.fromkeys(problem for of_folder in found for problem in of_folder))
+
+
 def verify_figures(names: Names = None, figures: Figures = Path("figures")) -> None:
     """Compute every published number and verdict again from the records.
 
     What was measured of weights, or of a machine's time and memory, cannot be computed again: it is named.
+    Figures and reports are `make-figures --check`'s to check; `bottleneck-lab verify` does both.
     Exit codes: 0 all are borne out, 1 some are not, or their records are damaged; 2 wrong usage.
     """
     from bottleneck_lab.cli.text import say
@@ -170,9 +192,20 @@ def _each(do: Callable[[Path], list[str]], folders: Sequence[Path]) -> list[list
     context = multiprocessing.get_context("forkserver" if forks else "spawn")
     if forks:  # so that what is slow to import is imported once
         context.set_forkserver_preload(["bottleneck_lab.report.published", "matplotlib.backends.backend_svg"])
-    with ProcessPoolExecutor(mp_context=context) as pool:
+    with ProcessPoolExecutor(mp_context=context, initializer=_be_deaf) as pool:
         done = {folder: pool.submit(do, folder) for folder in sorted(folders, key=_size, reverse=True)}
-        return [done[folder].result() for folder in folders]
+        try:
+            return [done[folder].result() for folder in folders]
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.kill()  # files are written whole
+            raise
+
+
+def _be_deaf() -> None:
+    """Leave Ctrl-C to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _size(folder: Path) -> int:

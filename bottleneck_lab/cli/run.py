@@ -174,6 +174,7 @@ def _asked(ablation: Ablation, datasets: list[str], skip: bool) -> list[str] | N
 def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool, str]:
     """Plan, train and report one ablation; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.cli.data import fetch_with_progress
+    from bottleneck_lab.runs import files
     from bottleneck_lab.runs.jobs import plan_jobs
     from bottleneck_lab.runs.plan import choose_data, make_plan
     from bottleneck_lab.runs.work import Workplace
@@ -195,6 +196,7 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
         _print_costs(plan)
         _print_estimate(_unfinished(jobs, results), plan, results, device, None if away else count)
         return False, "not run"
+    files.sweep(results)
     _write_plan(plan, results)
     if order.fresh:
         _forget(plan, jobs, Workplace(results))

@@ -20,6 +20,7 @@ from bottleneck_lab.config.ablation import SEPARATOR, Paper
 from bottleneck_lab.config.budget import Budget
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
+from bottleneck_lab.runs.checksums import altered
 from bottleneck_lab.runs.folder import Status
 from bottleneck_lab.runs.packed import Place, runs_of
 from bottleneck_lab.runs.provenance import data_difference
@@ -184,6 +185,7 @@ class Results:
     _place: Place = field(repr=False)  # of the runs
     _environments: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     _found: set[Stray] = field(default_factory=set, repr=False)
+    _altered: frozenset[str] = field(default=frozenset(), repr=False)  # files that are not as a run left them
 
     def planned(self, variant: str, dataset: str) -> list[Run]:
         """The runs of one variant on one data set, whatever has become of them."""
@@ -232,6 +234,8 @@ class Results:
         return {epoch: numbers for epoch, _, numbers in self._history(run) if numbers}
 
     def _history(self, run: Run) -> list[_Epoch]:
+        if f"{run.run}/metrics.jsonl" in self._altered:
+            return []
         records, why = _json_lines(self._place / run.run / "metrics.jsonl")
         history, others = _epochs(records)
         if others:
@@ -245,7 +249,8 @@ class Results:
 
         None where it has not said so, or says what does not agree with its accuracy.
         """
-        if run.accuracy is None or (content := self._bytes(name := f"{run.run}/correct.npy")) is None:
+        name = f"{run.run}/correct.npy"
+        if run.accuracy is None or name in self._altered or (content := self._bytes(name)) is None:
             return None
         found = files.booleans(content)
         if found is None or found.size == 0:
@@ -290,15 +295,19 @@ def collect(folder: Path) -> Results:
             environment = _object(place, f"{run_id}/environment.json", strays)
             times[run_id] = [environment.pop(name, None) for name in ("wall_seconds", "cpu_seconds")]
             environments[run_id] = distinct.setdefault(json.dumps(environment), environment)
+    not_as_left: set[str] = set()
     usual = _usual_checksums(plan, environments)
     runs = []
     for variant in plan["variants"]:
         planned = variant["checksums"] or usual[variant["dataset"]]
         for seed, run_id in variant["runs"].items():
-            run = _run(place, variant, seed, run_id, times[run_id], strays)
+            run, spoilt = _run(place, variant, seed, run_id, times[run_id], strays)
+            not_as_left |= spoilt
+            if f"{run_id}/environment.json" in spoilt:
+                environments[run_id] = {}
             runs.append(_on_planned_data(run, planned, environments[run_id], strays))
     others = _others(place, plan, {run.run for run in runs}, strays)
-    return Results(folder, plan, tuple(runs), others, place, environments, strays)
+    return Results(folder, plan, tuple(runs), others, place, environments, strays, frozenset(not_as_left))
 
 
 def _plan(folder: Path) -> dict[str, Any]:
@@ -322,7 +331,8 @@ def _plan(folder: Path) -> dict[str, Any]:
 
 def _run(
     place: Place, variant: dict[str, Any], seed: int, run_id: str, seconds: list[Any], strays: set[Stray]
-) -> Run:
+) -> tuple[Run, set[str]]:
+    """A run, and its files that are not as it has left them, as far as that shows at a glance."""
     name = f"{run_id}/result.json"
     result = _object(place, name, strays)
     if result and "status" not in result:
@@ -339,7 +349,9 @@ def _run(
         strays.add(_stray(name, f"has {problem}"))
     else:
         status = result["status"]
-    return Run(
+    spoilt = _altered(place, run_id, result)
+    strays |= {_stray(file, why) for file, why in spoilt.items()}
+    run = Run(
         variant=variant["name"],
         dataset=variant["dataset"],
         seed=seed,
@@ -354,6 +366,14 @@ def _run(
         reason=None if reason is None else str(reason),
         measures=_numbers(result.get("measures")) if status == "done" else {},
     )
+    return run, set(spoilt)
+
+
+def _altered(place: Place, run_id: str, result: dict[str, Any]) -> dict[str, str]:
+    """The files of a run that are not as it has left them, and why; packed ones have sums of their own."""
+    if not isinstance(place, Path):
+        return {}
+    return {f"{run_id}/{file}": why for file, why in altered(place / run_id, result, thorough=False)}
 
 
 def _usual_checksums(

@@ -13,6 +13,7 @@ from bottleneck_lab.config import ImageSettings, RunSettings, TrainSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models.layouts import Converted
 from bottleneck_lab.runs import files
+from bottleneck_lab.runs.checksums import KEY, checksums
 from bottleneck_lab.runs.provenance import environment
 
 SETTLING_BATCH = 32  # images that give the initial network's batch norms their statistics, at a time
@@ -54,6 +55,7 @@ def write_converted(folder: Path, converted: Converted, source: Path, images: Im
     files.write_json(
         folder / "result.json",
         {
+            KEY: checksums(folder),
             "variant": run.variant,
             "dataset": run.dataset,
             "seed": run.seed,

@@ -1,11 +1,40 @@
-"""Ctrl-C, held back for a moment."""
+"""Ctrl-C: held back for a moment, or meant when it comes a second time."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from types import FrameType
+
+INTERRUPTED = 130  # exit code, as of a shell
+SECONDS_TO_END = 2.0
+
+
+def end_at_the_second() -> None:
+    """Let the first Ctrl-C be a KeyboardInterrupt, and one some seconds later end this process at once.
+
+    In between the command is ended in order, which further ones must not interrupt. At once, nothing is lost
+    either: files are written whole, and workers do not outlive their parent. A process that is deaf to Ctrl-C
+    stays so.
+    """
+    heard: float | None = None
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        if heard is not None:
+            if time.monotonic() - heard < SECONDS_TO_END:
+                return
+            os.write(2, b"\nInterrupted again, and ended at once. What is finished is kept.\n")
+            os._exit(INTERRUPTED)
+        heard = time.monotonic()
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, hear)
 
 
 @contextlib.contextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import platform
 import re
+import time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,9 +21,48 @@ T = TypeVar("T")
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that whoever reads it, now or after a crash of this process, finds all or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    part = path.with_name(f".{path.name}.{_machine()}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except BaseException:  # a full disk, say, which what is half written would keep full
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+
+
+def sweep(results: Path) -> None:
+    """Remove what processes of this machine that were killed have half written in a results folder.
+
+    Of another machine's processes nobody knows here: what they began a day ago is removed.
+    """
+    of_here = re.compile(rf"\..*\.{re.escape(_machine())}\.(\d{{1,9}})\.part", re.DOTALL)
+    for pattern in (".*.part", "runs/*/.*.part", "checkpoints/.*.part", "queue/.*.part"):
+        for part in results.glob(pattern):
+            writer = of_here.fullmatch(part.name)
+            with contextlib.suppress(OSError):
+                if _lives(int(writer[1])) if writer else time.time() - part.stat().st_mtime < _DAY_SECONDS:
+                    continue
+                part.unlink()
+
+
+_DAY_SECONDS = 86_400
+
+
+def _machine() -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "-", platform.node())[:40]
+
+
+def _lives(process: int) -> bool:
+    if os.name == "nt":  # where asking would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bottleneck_lab.runs import files
+from bottleneck_lab.runs.checksums import KEY, checksums
 
 if TYPE_CHECKING:
     from bottleneck_lab.config import RunSettings
@@ -24,7 +25,8 @@ class RunFolder:
     `config.json`, `metrics.jsonl`, `environment.json`, `weights.pt`, and for every held-out example the class
     in `predictions.npy` and whether it is right in `correct.npy`.
 
-    `result.json` is written last: a run that has one with status `done` or `diverged` is finished.
+    `result.json` is written last, with the checksums of the others: a run that has one with status `done` or
+    `diverged` is finished.
     """
 
     def __init__(self, results: Path, run_id: str) -> None:
@@ -97,6 +99,7 @@ class RunFolder:
                 "train_loss": last["train_loss"],
                 "measures": last.get("measures", {}),
                 "test_accuracy": outcome.test_accuracy,
+                KEY: checksums(self.path),
             },
         )
 
@@ -115,6 +118,11 @@ class RunFolder:
                     {**json.loads(content), "included": run.added_files()}, indent=2
                 ).encode()
                 content += b"\n"
+            if name == "result.json":  # with the checksums of what has been written here
+                result = json.loads(content)
+                if KEY in result:
+                    result[KEY] = checksums(self.path)
+                content = json.dumps(result, indent=2).encode() + b"\n"
             files.write_bytes(self.path / Path(name).name, content)
 
     def fail(self, run: RunSettings, reason: str, details: str = "") -> None:

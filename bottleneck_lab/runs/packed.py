@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.runs.checksums import KEY
 
 PACKED = "runs.zip"
 KEPT = ("config.json", "correct.npy", "environment.json", "metrics.jsonl", "predictions.npy", "result.json")
@@ -34,6 +35,8 @@ def pack(folder: Path, run_ids: Iterable[str]) -> bytes:
                     content = path.read_bytes()
                     if name == "environment.json":
                         content = _anonymous(content)
+                    if name == "result.json":
+                        content = _without_checksums(content)
                     entry = zipfile.ZipInfo(f"runs/{run_id}/{name}", _LONG_AGO)
                     entry.compress_type = zipfile.ZIP_DEFLATED
                     archive.writestr(entry, content)
@@ -50,6 +53,18 @@ def _anonymous(content: bytes) -> bytes:
         if isinstance(included := environment.get("included"), dict):
             environment["included"] = {Path(name).name: digest for name, digest in included.items()}
     return (json.dumps(environment, indent=2) + "\n").encode()
+
+
+def _without_checksums(content: bytes) -> bytes:
+    """Of files some of which are not packed, or not as they were; the zip file has sums of its own."""
+    try:
+        result: Any = json.loads(content)
+    except ValueError:
+        return content
+    if not isinstance(result, dict) or KEY not in result:
+        return content
+    del result[KEY]
+    return (json.dumps(result, indent=2) + "\n").encode()
 
 
 Place = Path | zipfile.Path

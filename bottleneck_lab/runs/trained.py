@@ -18,6 +18,7 @@ from bottleneck_lab.data.images import ImageData, Images, load_images
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import MobileNetV2
 from bottleneck_lab.runs import files
+from bottleneck_lab.runs.checksums import why_altered
 from bottleneck_lab.runs.provenance import data_difference
 from bottleneck_lab.training.images import EVALUATION_BATCH, build
 
@@ -83,6 +84,8 @@ class TrainedRun:
 
     def _load(self, network: nn.Module) -> None:
         path = self.folder / "weights.pt"
+        if why := why_altered(path, files.read_json(self.folder / "result.json") or {}):
+            raise LabError(f"{path}: {why}")
         try:
             weights = torch.load(path, map_location=self.device, weights_only=True)
             network.load_state_dict(weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import pickle
@@ -48,15 +49,25 @@ class Checkpoint:
         stream = io.BytesIO()
         torch.save(state, stream)
         payload = stream.getvalue()
-        part = self.path.with_name(f"{self.path.name}.part")
-        part.write_bytes(hashlib.sha256(payload).digest() + payload)
-        part.replace(self.path)
+        part = self._part(self.path)
+        try:
+            part.write_bytes(hashlib.sha256(payload).digest() + payload)
+            part.replace(self.path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise
         self._written = time.monotonic()
+
+    @staticmethod
+    def _part(path: Path) -> Path:
+        return path.with_name(f"{path.name}.part")
 
     def drop(self) -> None:
         """Forget what was saved."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+            self._part(self.path).unlink(missing_ok=True)  # of one who was killed as it wrote
 
 
 def _split(content: bytes) -> tuple[bytes, bytes]:

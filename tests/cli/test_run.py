@@ -1,5 +1,6 @@
 """The commands as a user runs them: in processes of their own, by what they print and leave and return."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -287,3 +288,22 @@ def test_a_setting_that_fits_one_of_the_data_sets_is_not_refused_early(mini, tmp
     assert "CIFAR-10 is not in it" in done.stderr  # it got as far as looking for the images
     done = call(RUN, mini, "--dry-run", "--dataset", "digits", *more, cwd=tmp_path)
     assert "train_images = 8000: digits has only 1197" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_ctrl_c_three_times_within_a_second_is_one_interruption(mini, tmp_path):
+    process = subprocess.Popen(
+        [*RUN, *map(str, (mini, *LONG)), "--workers", "2"],
+        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # else deaf, in the background
+    )  # fmt: skip
+    wait_for(lambda: epochs_so_far(tmp_path) > 0)
+    for _ in range(3):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.1)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    (line,) = errors.strip().splitlines()
+    assert line.startswith("Interrupted")
+    wait_for(lambda: not group_alive(process.pid), 10)

@@ -1,9 +1,12 @@
+import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottleneck_lab.runs import files
+from bottleneck_lab.training import Checkpoint
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text()
@@ -75,3 +79,48 @@ def test_a_writer_that_is_killed_leaves_all_or_nothing(tmp_path):
         writer.wait()
         writer.stdout.close()
         assert files.read_json(path) == list(range(20_000))
+
+
+def test_what_cannot_be_written_whole_leaves_nothing_behind(tmp_path, monkeypatch):
+    def fill(path, content):
+        with path.open("wb") as stream:
+            stream.write(content[:3])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    files.write_bytes(tmp_path / "result.json", b"before")
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_bytes(tmp_path / "result.json", b"after")
+    with pytest.raises(OSError, match="No space left"):
+        Checkpoint(tmp_path / "job.pt").save({"runs": []}, now=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+    assert (tmp_path / "result.json").read_text() == "before"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_what_a_killed_process_has_half_written_is_swept_away_and_nothing_else(tmp_path):
+    program = """
+import os, signal, sys
+from pathlib import Path
+from bottleneck_lab.runs import files
+from bottleneck_lab.training import Checkpoint
+Path.replace = lambda *to: os.kill(os.getpid(), signal.SIGKILL)
+files.write_text(Path(sys.argv[1]), "half")
+"""
+    places = [
+        tmp_path / "plan.json",
+        tmp_path / "runs" / "0f" / "result.json",
+        tmp_path / "checkpoints" / "j.json",
+    ]
+    for place in places:
+        subprocess.run([sys.executable, "-c", program, place], check=False)
+    killed = sorted(tmp_path.rglob(".*.part"))
+    assert len(killed) == 3
+    living = killed[0].with_name(re.sub(r"\d+\.part$", f"{os.getpid()}.part", killed[0].name))
+    elsewhere = tmp_path / ".plan.json.node7.1.part"
+    yesterday = tmp_path / ".plan.json.node8.1.part"
+    for other in (living, elsewhere, yesterday, tmp_path / "mine.part"):
+        other.touch()
+    os.utime(yesterday, (0, 0))
+    files.sweep(tmp_path)
+    assert sorted(tmp_path.rglob("*.part")) == sorted([living, elsewhere, tmp_path / "mine.part"])
