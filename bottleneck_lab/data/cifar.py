@@ -25,6 +25,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bottleneck_lab.cache import cache_dir
 from bottleneck_lab.data.download import Progress, download, md5_of
 from bottleneck_lab.errors import LabError
 
@@ -123,15 +124,6 @@ class CifarImages:
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
-
-
-def cache_dir() -> Path:
-    """Return where downloads are kept: $BOTTLENECK_LAB_CACHE, or else the user's cache folder."""
-    if chosen := os.environ.get("BOTTLENECK_LAB_CACHE"):
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return platformdirs.user_cache_path("bottleneck-lab", appauthor=False)
 
 
 def find(layout: CifarLayout, data_dir: Path | None = None) -> Path | None:
