@@ -91,6 +91,12 @@ def _no_data_at_hand(monkeypatch, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
+def _eager(monkeypatch):
+    """Nothing is compiled or timed where a test does not ask for it."""
+    monkeypatch.setenv("BOTTLENECK_LAB_KERNEL", "eager")
+
+
+@pytest.fixture(autouse=True)
 def _nothing_added_outlives_its_test(monkeypatch):
     """What a test adds to the lab is gone after it, and what was remembered of it too."""
     monkeypatch.delenv(extend.VARIABLE, raising=False)
@@ -110,6 +116,20 @@ def _nothing_added_outlives_its_test(monkeypatch):
         models._cost.cache_clear()
         _of_added.cache_clear()
         load_images.cache_clear()
+
+
+@pytest.fixture
+def fused_kernel(monkeypatch, tmp_path_factory):
+    """The fused training kernel, compiled once for all tests; `auto` may choose it."""
+    from bottleneck_lab.models import fused
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    monkeypatch.setenv("BOTTLENECK_LAB_CACHE", str(shared / "fused-kernel"))
+    monkeypatch.delenv("BOTTLENECK_LAB_KERNEL")
+    if (reason := fused.why_not()) is not None:
+        pytest.skip(reason)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from bottleneck_lab.config import Activation
 from bottleneck_lab.config.problems import brief, nearest
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.models import fused
 from bottleneck_lab.models.activations import activation
 
 
@@ -25,6 +26,10 @@ class ConvNorm(nn.Sequential):
         then: name of the activation.
     """
 
+    conv: nn.Conv2d
+    norm: nn.BatchNorm2d | nn.Identity  # what is folded has none
+    activation: nn.Module
+
     def __init__(
         self,
         inputs: int,
@@ -40,6 +45,16 @@ class ConvNorm(nn.Sequential):
         conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
         norm = nn.BatchNorm2d(outputs)
         super().__init__(OrderedDict(conv=conv, norm=norm, activation=activation(then)))
+        self.fused = False  # see models/fused
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        if self.fused and self.training and (y := fused.conv_norm(self, x)) is not None:
+            return y
+        return super().forward(x)  # type: ignore[no-any-return]
+
+    def why_not_fused(self) -> str | None:
+        """Why the training kernel cannot compute this; None if it can."""
+        return fused.why_not_conv_norm(self)
 
 
 class InvertedResidual(nn.Module):
@@ -84,6 +99,7 @@ class InvertedResidual(nn.Module):
         same_shape = stride == 1 and inputs == outputs
         self.has_shortcut = shortcut and same_shape and self.inner > 0
         before = is_before_add(projection_place)
+        self.fused = False  # see models/fused
 
         self.expansion: nn.Module = nn.Identity()
         self.depthwise: nn.Module = nn.Identity()
@@ -107,10 +123,17 @@ class InvertedResidual(nn.Module):
         self.output = nn.Identity() if before else activation(projection_activation)
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        y = self.expansion(x)
-        y = self.depthwise(y)
-        y = self.projection(y)
+        if self.fused and self.training and (normed := fused.normed_projection(self, x)) is not None:
+            y = self.projection.activation(normed)  # type: ignore[operator]
+        else:
+            y = self.expansion(x)
+            y = self.depthwise(y)
+            y = self.projection(y)
         return self.output(x + y if self.has_shortcut else y)  # type: ignore[no-any-return]
+
+    def why_not_fused(self) -> str | None:
+        """Why the training kernel cannot compute this; None if it can."""
+        return fused.why_not_block(self)
 
 
 class Sandglass(nn.Module):

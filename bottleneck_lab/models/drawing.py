@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -137,7 +137,7 @@ def _shapes(network: nn.Module, images: Tensor) -> dict[str, str]:
 def _describe(layer: nn.Module) -> str:
     if not isinstance(layer, ConvNorm):
         return "channel shuffle"
-    conv = cast(nn.Conv2d, layer.conv)
+    conv = layer.conv
     kernel = f"{conv.kernel_size[0]}x{conv.kernel_size[1]}"
     kind = "depthwise" if conv.groups == conv.in_channels > 1 else "conv"
     if 1 < conv.groups < conv.in_channels:

@@ -93,7 +93,7 @@ class FoldedConv(RowwiseLayer):
     bias: Tensor
 
     def __init__(self, layer: ConvNorm) -> None:
-        conv: nn.Conv2d = layer.conv  # type: ignore[assignment]
+        conv = layer.conv
         super().__init__(conv.in_channels, conv.out_channels, conv.kernel_size[0], conv.stride[0])
         weight, bias = folded(layer)
         self.register_buffer("weight", weight.contiguous(memory_format=torch.channels_last))

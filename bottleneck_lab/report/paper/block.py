@@ -137,7 +137,7 @@ def _operator(layer: nn.Module) -> str:
     """A layer in the words of Table 1."""
     if not isinstance(layer, ConvNorm):
         return "none"
-    conv, then = cast(nn.Conv2d, layer.conv), _ACTIVATIONS[type(layer.activation)]
+    conv, then = layer.conv, _ACTIVATIONS[type(layer.activation)]
     kernel = f"{conv.kernel_size[0]}x{conv.kernel_size[1]}"
     kind = f"{kernel} dwise s={conv.stride[0]}" if conv.groups > 1 else f"{kernel} conv2d"
     return f"linear {kind}" if then == "linear" else f"{kind}, {then}"
@@ -157,7 +157,7 @@ def table_2() -> list[Row]:
 def _rows_of_table_2() -> Iterator[tuple[str, ...]]:
     network = cast(MobileNetV2, build("mobilenet_v2"))
     seen = shapes(network)
-    stem, head = (cast(nn.Conv2d, layer.conv) for layer in (network.stem, network.head))
+    stem, head = (layer.conv for layer in (network.stem, network.head))
     yield text(seen["stem"].input), "conv2d", "-", str(stem.out_channels), "1", str(stem.stride[0])
     for _, group in itertools.groupby(_blocks(network), key=lambda named: named[1].outputs):
         (name, block), *rest = group

@@ -6,8 +6,6 @@ import dataclasses
 import math
 from typing import cast
 
-from torch import nn
-
 from bottleneck_lab.models import MobileNetV2
 from bottleneck_lab.models.shufflenet import ShuffleNet
 from bottleneck_lab.report.paper.networks import TITLES, Network, bare, build, cost, shapes, weights
@@ -27,7 +25,7 @@ def sizes() -> list[Row]:
     """Numbers of layers, and the ranges of cost and size that Sec. 4 gives."""
     printed = published()["text"]
     network = cast(MobileNetV2, build("mobilenet_v2"))
-    stem = cast(nn.Conv2d, network.stem.conv)
+    stem = network.stem.conv
     grid = published()["figure_5"]["mobilenet_v2"]
     costs = [
         _cost_in_figure_5("mobilenet_v2", float(width), int(edge))
