@@ -174,6 +174,7 @@ def _asked(ablation: Ablation, datasets: list[str], skip: bool) -> list[str] | N
 def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool, str]:
     """Plan, train and report one ablation; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.cli.data import fetch_with_progress
+    from bottleneck_lab.cli.kernel import say_kernels
     from bottleneck_lab.runs import files
     from bottleneck_lab.runs.jobs import plan_jobs
     from bottleneck_lab.runs.plan import choose_data, make_plan
@@ -192,6 +193,8 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
     if not away:
         count = min(count or _default_workers(device, order.options.per_gpu), len(jobs))
     _announce(plan, data, results, device, count, order.engine)
+    if not away:
+        say_kernels(plan.runs(), device)
     if order.dry_run:
         _print_costs(plan)
         _print_estimate(_unfinished(jobs, results), plan, results, device, None if away else count)

@@ -16,6 +16,7 @@ from bottleneck_lab.runs.plan import Plan
 from bottleneck_lab.training import Checkpoint, find_device, toy_group, train
 from bottleneck_lab.training.device import Precision, settle_process
 from bottleneck_lab.training.images import augmentation_of, build, train_epoch
+from bottleneck_lab.training.kernel import choose_kernel
 from bottleneck_lab.training.optimiser import optimiser
 
 BATCHES = 3  # of images; timed, after as many that are not
@@ -89,6 +90,7 @@ def _seconds_of_image_epoch(run: RunSettings, settings: ImageSettings, device: t
     images = Images(pixels, torch.zeros(len(pixels), dtype=torch.int64))
     noise = ImageData(images, images, None, torch.zeros(channels), torch.ones(channels), {}).to(device)
     network = build(run, device)
+    choose_kernel(run, network, device)
     arguments = (optimiser(network, run.train), Precision(run.train, device), run, noise)
     augmentation = augmentation_of(run, noise)
     train_epoch(network, *arguments, augmentation, 0)

@@ -177,6 +177,7 @@ def _environment(
     own = outcome.records[outcome.continued :]  # those before took the time of another run
     return {
         **environment(str(device)),
+        "kernel": outcome.kernel,
         "included": run.added_files(),
         "trained_together": together,
         "checksums": checksums(run.data, data),

@@ -20,6 +20,7 @@ from bottleneck_lab.seeds import stream
 from bottleneck_lab.training.averaging import average_of, is_averaged
 from bottleneck_lab.training.checkpoint import Checkpoint
 from bottleneck_lab.training.device import Precision
+from bottleneck_lab.training.kernel import choose_kernel, resume_kernel
 from bottleneck_lab.training.optimiser import learning_rate, optimiser, set_learning_rate
 from bottleneck_lab.training.outcome import Outcome, Progress, Record, Stopwatch, finite
 from bottleneck_lab.training.trunks import Trunks
@@ -60,7 +61,12 @@ def train_on_images(
     precision = Precision(settings, device)
     records: list[Record] = []
     trunks = trunks or Trunks(None)
-    if saved := checkpoint.load() or trunks.find(run, device):
+    if saved := checkpoint.load():
+        kernel = resume_kernel(saved.get("kernel", "eager"), network)
+    else:
+        kernel = choose_kernel(run, network, device)
+        saved = trunks.find(run, device, kernel.name)
+    if saved:
         network.load_state_dict(saved["network"])
         optimizer.load_state_dict(saved["optimizer"])
         precision.scaler.load_state_dict(saved["scaler"])
@@ -100,9 +106,11 @@ def train_on_images(
         records.append(record)
         progress(0, records)
         if not finite(record):
-            return Outcome("diverged", records, None, None, None, network.state_dict(), continued)
+            weights = network.state_dict()
+            return Outcome("diverged", records, None, None, None, weights, continued, kernel.name)
         state = {
             "runs": [run.id],
+            "kernel": kernel.name,
             "records": records,
             "network": network.state_dict(),
             "optimizer": optimizer.state_dict(),
@@ -123,7 +131,7 @@ def train_on_images(
         _ready(result, run, "test", settings.epochs)
         test = accuracy(evaluate(result, data, data.test, precision)[0], data.test)
     classes, correct = predictions.astype(np.uint8), correctness(predictions, data.held_out)
-    return Outcome("done", records, classes, correct, test, result.state_dict(), continued)
+    return Outcome("done", records, classes, correct, test, result.state_dict(), continued, kernel.name)
 
 
 def _ready(network: nn.Module, run: RunSettings, purpose: str, epoch: int) -> None:

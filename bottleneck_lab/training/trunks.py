@@ -25,10 +25,10 @@ class Trunks:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def find(self, run: RunSettings, device: torch.device) -> dict[str, Any] | None:
+    def find(self, run: RunSettings, device: torch.device, kernel: str) -> dict[str, Any] | None:
         """The state that `run` can go on from, as a checkpoint of its own; None where there is none."""
         saved = self._file(run).load()
-        if saved is None or saved["made"] != _made(device):
+        if saved is None or saved["made"] != _made(device, kernel):
             return None
         epoch = saved["records"][-1]["epoch"]
         return {**saved, "continued": epoch} if epoch <= run.train.shared_epochs else None
@@ -38,9 +38,9 @@ class Trunks:
         epoch = state["records"][-1]["epoch"]
         if epoch != run.train.shared_epochs:
             return
-        saved = self._file(run).load()
-        if saved is None or saved["made"] != _made(device) or saved["records"][-1]["epoch"] < epoch:
-            self._file(run).save({**state, "made": _made(device)}, now=True)
+        saved, made = self._file(run).load(), _made(device, state["kernel"])
+        if saved is None or saved["made"] != made or saved["records"][-1]["epoch"] < epoch:
+            self._file(run).save({**state, "made": made}, now=True)
 
     def forget(self, run: RunSettings) -> None:
         """Drop what is kept for `run` and those that share its trunk."""
@@ -51,12 +51,13 @@ class Trunks:
         return Checkpoint(self._folder / f"{run.trunk}.pt" if shared and self._folder else None)
 
 
-def _made(device: torch.device) -> dict[str, str]:
+def _made(device: torch.device, kernel: str) -> dict[str, str]:
     """By what a state was computed: all that its last bits depend on besides the settings."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return {
         "bottleneck_lab": bottleneck_lab.__version__,
         "torch": str(torch.__version__),
         "device": name,
+        "kernel": kernel,
         "cpu": torch.backends.cpu.get_cpu_capability(),
     }
