@@ -144,21 +144,21 @@ KINDS: dict[str, Kind] = {
     "softplus": Kind("softplus", "torch.nn:Softplus"),
     "tanh": Kind("tanh", "torch.nn:Tanh"),
     "leaky": Kind(
-        "leaky ReLU, slope {slope}", f"{_OURS}:Leaky", {"slope": Parameter(-10, 10)},
+        "leaky ReLU {slope}", f"{_OURS}:Leaky", {"slope": Parameter(-10, 10)},
         flat=lambda slope: (0.0 if slope == 0 else -math.inf, math.inf)),
     "clip": Kind(
         "clip to ±{limit}", f"{_OURS}:Clip", {"limit": Parameter(0.001, 1000)},
         flat=lambda limit: (-limit, limit)),
-    "maxmin": Kind("sorted pairs of channels", f"{_OURS}:MaxMin", by_element=False),
+    "maxmin": Kind("sorted pairs", f"{_OURS}:MaxMin", by_element=False),
     "noise": Kind(
-        "linear + noise of {variance} times the variance", f"{_OURS}:Noise", {"variance": Parameter(0, 1000)},
+        "noise {variance}", f"{_OURS}:Noise", {"variance": Parameter(0, 1000)},
         by_element=False),
     "bits": Kind(
-        "linear in {bits} bits, straight through", f"{_OURS}:Bits", {"bits": Parameter(1, 8, whole=True)},
+        "{bits} bits", f"{_OURS}:Bits", {"bits": Parameter(1, 8, whole=True)},
         flat=_everywhere, by_element=False),
-    "masked_backward": Kind("linear, backward as ReLU", f"{_OURS}:MaskedBackward"),
+    "masked_backward": Kind("backward as ReLU", f"{_OURS}:MaskedBackward"),
     "straight_through": Kind(
-        "ReLU6, backward as linear", f"{_OURS}:StraightThrough", flat=lambda: (0.0, 6.0)),
+        "ReLU6, backward linear", f"{_OURS}:StraightThrough", flat=lambda: (0.0, 6.0)),
 }
 # fmt: on
 
@@ -205,5 +205,5 @@ def label_of(activation: Activation) -> str:
 
 def _in_words(value: Value) -> str:
     if isinstance(value, Schedule):
-        return f"{value.start:g} → {value.end:g} in the first {100 * value.until:g} % of training"
+        return f"{value.start:g} → {value.end:g} by {100 * value.until:g} %"
     return f"{value:g}"

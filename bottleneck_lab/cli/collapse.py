@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bottleneck_lab import extend
+from bottleneck_lab.activations import KINDS, label_of
 from bottleneck_lab.cli.options import Include, check_drawing, make_folder
 from bottleneck_lab.errors import LabError
 
@@ -32,9 +33,9 @@ def collapse(
         bool, typer.Option("--bias", help="Add a standard normal bias (Tx has mean square 1).")
     ] = False,
     activation: Annotated[
-        str,
+        str | None,
         typer.Option(help='One that networks may have, such as relu6 or { kind = "leaky", slope = 0.25 }.'),
-    ] = "relu",
+    ] = None,
     dims: Annotated[
         str | None,
         typer.Option(help="Channels to embed into (default 2,3,5,15,30 as in Fig. 1; paper: 2,3)."),
@@ -45,6 +46,13 @@ def collapse(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the figures (SVG and PNG) and all numbers (JSON).")
     ] = None,
+    covariates: Annotated[
+        bool,
+        typer.Option(
+            "--covariates",
+            help="Instead, print what activations do to a normal variable behind batch norm.",
+        ),
+    ] = False,
     include: Include = None,
 ) -> None:
     """Measure what ReLU loses of a manifold that is embedded in few channels, beside Theorem 1.
@@ -59,6 +67,10 @@ def collapse(
     from bottleneck_lab.manifold.shapes import make_shape
 
     extend.include_all(include or [])
+    if covariates:
+        _print_covariates(activation, json_)
+        return
+    activation = activation or "relu"
     data = make_shape(shape, points, seed)
     chosen = _default_dims(data.shape[1], embedding) if dims is None else _parse_dims(dims)
     if out is not None:
@@ -91,6 +103,52 @@ def collapse(
         print(json.dumps(result.rows(), allow_nan=False))
         return
     _print(result, settings)
+
+
+# What `--covariates` prints where no activation is named: those of the table, and a batch norm's shift
+# before ReLU6.
+_SHOWN = (
+    *((name, 0.0) for name, kind in KINDS.items() if not kind.parameters),
+    *((f'{{ kind = "leaky", slope = {slope} }}', 0.0) for slope in (0.75, 0.5, 0.25, 0.1, -0.5, -1)),
+    *((f'{{ kind = "clip", limit = {limit} }}', 0.0) for limit in (0.5, 1, 2)),
+    ('{ kind = "noise", variance = 0.223 }', 0.0),
+    *((f'{{ kind = "bits", bits = {bits} }}', 0.0) for bits in (1, 2, 4)),
+    *(("relu6", bias) for bias in (0.5, 1.0, 2.0, 3.0)),
+)
+
+
+def _print_covariates(name: str | None, as_json: bool) -> None:
+    """A row for each activation: decodable, linearly decodable, growth of gradients."""
+    from rich.console import Console
+
+    from bottleneck_lab.cli.text import say
+    from bottleneck_lab.manifold.activations import setting_named
+    from bottleneck_lab.manifold.covariates import covariates
+
+    rows = []
+    for given, bias in _SHOWN if name is None else [(name, 0.0)]:
+        setting = setting_named(given)
+        if (found := covariates(setting, bias)) is None:
+            raise LabError(f"--activation {given}: a standard normal variable says nothing of it")
+        shift = f", after a bias of {bias:g}" if bias else ""
+        numbers = (found.decodable, found.linear, found.growth, math.log(found.growth))
+        rows.append((f"{label_of(setting)}{shift}", numbers))
+    if as_json:
+        keys = ("decodable", "linear", "growth", "log_growth")
+        named = [{"activation": label, **dict(zip(keys, numbers, strict=True))} for label, numbers in rows]
+        print(json.dumps(named, allow_nan=False))
+        return
+    table = _table("activation", "decodable", "linearly", "growth", "ln growth")
+    table.columns[0].justify = "left"
+    for label, numbers in rows:
+        table.add_row(label, *(f"{number:.3f}" for number in numbers))
+    Console(highlight=False).print(table)
+    say(
+        "For a standard normal z, as batch norm leaves it. decodable: R^2 of the best decoder of z. "
+        "linearly: of the best linear one. growth: E f'^2 / Var f, by which the mean square of gradients "
+        "grows on its way back through activation and batch norm.",
+        style="dim",
+    )
 
 
 def _default_dims(data_dim: int, embedding: str) -> list[int]:

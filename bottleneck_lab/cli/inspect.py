@@ -12,6 +12,8 @@ from bottleneck_lab import extend
 from bottleneck_lab.cli.options import Include, Out
 
 if TYPE_CHECKING:
+    from bottleneck_lab.config import Variant
+    from bottleneck_lab.config.ablation import Part
     from bottleneck_lab.report.collect import Run
     from bottleneck_lab.runs.under_way import UnderWay
 
@@ -54,16 +56,47 @@ def describe(
         say(f"\n{part.title} ({', '.join(part.datasets)})", style="bold")
         levels = list(part.axes[part.facet]) if part.facet else []
         tiers = part.datasets[dataset].tiers
+        drawn: dict[str, str] = {}
         for variant in ablation.variants("quick" if "quick" in tiers else next(iter(tiers)), [dataset]):
             level = variant.levels[part.facet] if part.facet else None
             if level is not None and level != levels[0]:
                 continue
             others = f" (and {', '.join(levels[1:])})" if level else ""
             say(f"\n{variant.name}{others}", style="bold")
-            print(draw_block(variant.settings))
+            for axis, at in variant.levels.items():
+                if about := part.axes[axis][at].about:
+                    say(f"  {about}")
+            if part.predictions:
+                say(f"  {_expected(part, variant)}", style="italic")
+            drawing = draw_block(variant.settings)
+            if twin := drawn.get(drawing):
+                say(f"    drawn as {twin}")
+            else:
+                print(drawing)
+            drawn.setdefault(drawing, variant.name)
+        if part.hypotheses:
+            say("\nHypotheses, whose predictions stand above in points lost", style="bold")
+        for hypothesis, sentence in part.hypotheses.items():
+            say(f"  {hypothesis}: {sentence}")
         say("\nClaims", style="bold")
         for claim in part.claims:
             say(f"  {claim.id}: {claim.statement} ({claim.source})")
+
+
+def _expected(part: Part, variant: Variant) -> str:
+    """A variant's covariates, and what each hypothesis predicts of it."""
+    from bottleneck_lab.manifold.arms import covariates_of
+
+    found = covariates_of(variant.settings)
+    words = []
+    if found is not None:
+        words.append(
+            f"decodable {found.decodable:.3f}, linearly {found.linear:.3f}, gradients x{found.growth:.3f}"
+        )
+    predicted = [
+        f"{name} {of[variant.name]:g}" for name, of in part.predictions.items() if variant.name in of
+    ]
+    return "; ".join([*words, *([f"predicted: {', '.join(predicted)}"] if predicted else [])])
 
 
 def status(

@@ -15,6 +15,7 @@ With normal and independent channels they are exact; of a network they order act
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +44,11 @@ def covariates(activation: Activation, bias: float = 0.0, scale: float = 1.0) ->
     None where they say nothing: of an activation that changes over training, that joins channels in a way
     that is not known, or whose output is constant.
     """
+    return _covariates(activation, bias, scale)
+
+
+@functools.lru_cache(maxsize=256)  # a report has many variants of few activations
+def _covariates(activation: Activation, bias: float, scale: float) -> Covariates | None:
     kind, values = kind_of(activation), values_of(activation)
     if schedules_of(activation):
         return None

@@ -153,7 +153,7 @@ def _activation(module: nn.Module) -> str:
 
 def _lines(rows: list[_Row], shortcut: bool, after: nn.Module, output: str) -> str:
     def line(text: str, shape: str, end: str, fill: str = " ") -> str:
-        left = f"    {text:<32}{shape}"
+        left = f"    {text:<31} {shape}"
         return f"{left} {fill * (WIDTH + 16 - len(left))}{end}".rstrip()
 
     first, *rest = rows

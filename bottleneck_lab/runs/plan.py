@@ -17,6 +17,7 @@ from bottleneck_lab.config.tuning import Tuned
 from bottleneck_lab.data import cifar
 from bottleneck_lab.data.checksums import check_repeatable, checksums
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.manifold.arms import covariates_of
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.runs import files
 
@@ -144,6 +145,9 @@ class Plan:
             del cost["uncounted"]  # which a notice tells of
             runs = {str(seed): variant.with_seed(seed).id for seed in self.seeds[variant.dataset]}
             description = json.loads(variant.model_dump_json())
+            if self.ablation.parts[variant.part].predictions:
+                found = covariates_of(variant.settings)
+                description["covariates"] = found and dataclasses.asdict(found)
             data = {"checksums": self.checksums.get(variant.settings.data, {})}
             variants.append({**description, **cost, **data, "runs": runs})
         tuning = [{"hash": tuned.hash, **json.loads(tuned.model_dump_json())} for tuned in self.tuned]

@@ -22,6 +22,7 @@ EVERY = {
     "relu6_low_precision",
     "other_architectures",
     "width_multiplier",
+    "why_linear",
 }
 
 
