@@ -21,6 +21,7 @@ from bottleneck_lab.cli.explore import explore
 from bottleneck_lab.cli.figures import make_figures, publish, verify_figures
 from bottleneck_lab.cli.inspect import describe, list_ablations, status
 from bottleneck_lab.cli.new import new
+from bottleneck_lab.cli.options import remedy
 from bottleneck_lab.cli.paper import paper
 from bottleneck_lab.cli.patterns import patterns
 from bottleneck_lab.cli.report import report
@@ -81,6 +82,8 @@ def _guarded(command: typer.Typer) -> None:
             stream.reconfigure(errors="replace")  # a terminal without box characters shows `?`
     ctrl_c.end_at_the_second()
     os.environ["MPLBACKEND"] = "agg"  # to files; notebooks hand their own to their children
+    if os.environ.get("COLUMNS", "").strip().lstrip("0") == "":
+        os.environ.pop("COLUMNS", None)  # a terminal without a width has 80
     warnings.showwarning = _shown_as_sentence(warnings.showwarning)
     try:
         command()
@@ -90,6 +93,10 @@ def _guarded(command: typer.Typer) -> None:
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # of a path that a user has named, or of what lies there
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print(f"error: {where}{error.strerror or error}; {remedy(error)}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _shown_as_sentence(otherwise: Callable[..., Any]) -> Callable[..., Any]:

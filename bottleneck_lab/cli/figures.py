@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -144,7 +145,7 @@ def _chosen(above: Path, names: Sequence[str]) -> list[Path]:
     from bottleneck_lab.report.published_files import is_published
 
     candidates = [above, *sorted(above.glob("*")), *sorted(above.glob("*/*"))]
-    found = [folder for folder in candidates if folder.is_dir() and is_published(folder)]
+    found = [folder for folder in candidates if os.path.isdir(folder) and is_published(folder)]
     if not found:
         raise LabError(f"{above}: holds no results that figures could be drawn from")
     named = [(folder.relative_to(above).parts[0] if folder != above else ".", folder) for folder in found]

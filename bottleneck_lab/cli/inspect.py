@@ -110,26 +110,30 @@ def status(
     from bottleneck_lab.report.collect import Stray, collect
     from bottleneck_lab.report.format import counts, trouble
     from bottleneck_lab.runs import slurm_queue, under_way
+    from bottleneck_lab.runs.result_folders import result_folders
 
-    every = sorted(out.glob("*/*/plan.json"))
-    plans = [path for path in every if name in (None, path.parts[-3])]
-    if every and not plans:
+    refused: list[str] = []
+    every = result_folders(out, refused)
+    for line in refused:
+        say(line)
+    folders = [folder for folder in every if name in (None, folder.parent.name)]
+    if every and not folders:
         raise LabError(
-            f"{out} has no results of {name!r}; {nearest(name or '', [p.parts[-3] for p in every])}"
+            f"{out} has no results of {name!r}; {nearest(name or '', [f.parent.name for f in every])}"
         )
-    if not plans:
+    if not folders:
         raise LabError(f"{out}: there is nothing here; results are made by `run-ablation NAME --out {out}`")
-    for path in plans:
+    for folder in folders:
         try:
-            results = collect(path.parent)
-            alive = [taken for taken in under_way.read_all(path.parent) if taken.is_alive(path.parent)]
+            results = collect(folder)
+            alive = [taken for taken in under_way.read_all(folder) if taken.is_alive(folder)]
         except LabError as error:
             say(str(error), style="bold yellow")
             continue
         at_work = {run: taken for taken in alive for run in taken.runs}
-        queued = {run for note in slurm_queue.in_slurm(path.parent) for run in note.runs}
+        queued = {run for note in slurm_queue.in_slurm(folder) for run in note.runs}
         said = [_state(run, at_work, queued) for run in results.runs]
-        say(f"{path.parent.relative_to(out)}: {counts(said)}")
+        say(f"{_relative(folder, out)}: {counts(said)}")
         for run, state in zip(results.runs, said, strict=True):
             if state == "running":
                 taken = at_work[run.run]
@@ -137,12 +141,14 @@ def status(
         for run in results.troubled():
             say(f"  {trouble(run)}")
             if run.status == "failed":
-                _last_lines(path.parent / "runs" / run.run / "error.txt")
-        notes = [*under_way.unreadable(path.parent), *slurm_queue.unreadable(path.parent)]
-        no_notes = [
-            Stray(note.relative_to(path.parent).as_posix(), "says nothing of a job") for note in notes
-        ]
+                _last_lines(folder / "runs" / run.run / "error.txt")
+        notes = [*under_way.unreadable(folder), *slurm_queue.unreadable(folder)]
+        no_notes = [Stray(note.relative_to(folder).as_posix(), "says nothing of a job") for note in notes]
         left_out([*results.strays, *no_notes], results.other_plans)
+
+
+def _relative(folder: Path, out: Path) -> Path:
+    return folder if folder == out else folder.relative_to(out)
 
 
 def _state(run: Run, at_work: Mapping[str, UnderWay], in_slurm: Collection[str]) -> str:

@@ -66,9 +66,13 @@ def report(
 
 
 def _folders(folder: Path) -> list[Path]:
-    if (folder / "plan.json").exists():
-        return [folder]
-    found = sorted(path.parent for path in folder.glob("**/plan.json"))
+    from bottleneck_lab.cli.text import say
+    from bottleneck_lab.runs.result_folders import result_folders
+
+    refused: list[str] = []
+    found = result_folders(folder, refused)
+    for line in refused:
+        say(line)
     if not found:
         raise LabError(f"{folder}: holds no results; give results/NAME/TIER, or a folder above such folders")
     return found

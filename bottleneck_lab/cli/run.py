@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import shutil
 import sys
@@ -261,7 +262,13 @@ def _default_workers(device: str, per_gpu: int) -> int:
         return per_gpu
     from joblib import cpu_count
 
-    return int(cpu_count())
+    try:
+        return int(cpu_count())
+    except ValueError as error:  # what it reads has to be a number
+        given = os.environ.get("LOKY_MAX_CPU_COUNT", "")
+        raise LabError(
+            f"LOKY_MAX_CPU_COUNT={given}: give a whole number above 0, or unset it ({error})"
+        ) from error
 
 
 def _announce(plan: Plan, data: Data, results: Path, device: str, workers: int | None, engine: str) -> None:
@@ -349,7 +356,7 @@ def _write_plan(plan: Plan, results: Path) -> None:
         plan.write(results)
 
 
-_KEPT = "what is finished is kept: make room, or choose another --out, and start again"
+_KEPT = "what is finished is kept: {remedy}, and start again"
 
 
 def _refuse_trackers(names: Sequence[str]) -> None:

@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 VERDICT_STYLES = {"supported": "green", "contradicted": "red", "equivalent": "cyan", "inconclusive": "yellow"}
 
 # Through a pipe rich assumes 80 columns; nothing here needs more.
+_NARROWEST = 20
 _console = Console(highlight=False, soft_wrap=False)
+
+
+def _width() -> int:
+    """Columns of the terminal; 80 where there is none, or one that is too narrow for a word."""
+    return _console.width if _console.width >= _NARROWEST else 80
 
 
 def say(text: str, style: str = "") -> None:
     """Print a line, folded at the terminal's width, its rest indented as its beginning is."""
     indent = " " * (len(text) - len(text.lstrip()) + 2)
-    width = min(_console.width, 100)
+    width = min(_width(), 100)
     for line in text.splitlines():
         folded = textwrap.fill(line, width, subsequent_indent=indent, break_on_hyphens=False)
         _console.print(Text(folded, style=style), soft_wrap=True)
@@ -34,8 +40,8 @@ def say(text: str, style: str = "") -> None:
 def notice(text: str) -> None:
     """Print what nobody may overlook."""
     _console.print()
-    lines = textwrap.wrap(text, min(_console.width, 80) - 4)
-    rule = "!" * min(_console.width, 80)
+    lines = textwrap.wrap(text, min(_width(), 80) - 4)
+    rule = "!" * min(_width(), 80)
     _console.print(Text("\n".join([rule, *(f"! {line}" for line in lines), rule]), style="bold yellow"))
 
 

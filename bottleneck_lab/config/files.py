@@ -56,8 +56,12 @@ def read(path: Path) -> Ablation:
     """
     if path.stem in ("", ".", ".."):
         raise LabError(f"{path}: an ablation is named by its file, and {path.stem!r} is no name; rename it")
+    if not _is_text(path):
+        raise LabError(
+            f"{str(path)!r}: an ablation is named by its file, and this is no plain text; rename it"
+        )
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise LabError(f"{path}: cannot be read ({error.strerror}); give the path of a .toml file") from error
     except UnicodeDecodeError as error:
@@ -128,6 +132,15 @@ def _refuse_extremes(content: dict[str, Any], where: str) -> None:
             left += [((*key, str(name)), inner) for name, inner in items]
         elif isinstance(value, int) and not -_LARGEST - 1 <= value <= _LARGEST:
             raise LabError(f"{where}: {'.'.join(key)}: an integer too large; they end at {_LARGEST}")
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path is UTF-8, and its file's name has no characters that are for machines."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return path.stem.isprintable()
 
 
 def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:

@@ -131,13 +131,30 @@ def find(layout: CifarLayout, data_dir: Path | None = None) -> Path | None:
 
     The places are `data_dir`, $BOTTLENECK_LAB_DATA and the cache. Each may be the folder of the files or
     the folder around it. A place without the files is passed over, also one that the user has named.
+
+    Raises:
+        LabError: a place that the user has named cannot be looked into.
     """
     named = os.environ.get("BOTTLENECK_LAB_DATA")
-    for place in filter(None, (data_dir, Path(named) if named else None, cache_dir())):
+    places = {
+        "--data-dir ": data_dir,
+        "BOTTLENECK_LAB_DATA=": Path(named) if named else None,
+        "": cache_dir(),
+    }
+    for option, place in places.items():
+        if place is None:
+            continue
         around = place.expanduser()
         for folder in (around, around / layout.folder):
-            if all((folder / name).is_file() for name in layout.training):
-                return folder
+            try:
+                if all((folder / name).is_file() for name in layout.training):
+                    return folder
+            except OSError as error:
+                if option:  # the cache was not asked for
+                    raise LabError(
+                        f"{option}{place}: cannot be looked into ({error.strerror}); make it "
+                        "readable, or name another folder"
+                    ) from error
     return None
 
 

@@ -342,7 +342,7 @@ def _run(
     reason = result.get("reason")
     status: Condition
     if not result:
-        status = "unfinished" if place.joinpath(run_id).exists() else "not started"
+        status = "unfinished" if _is_there(place / run_id) else "not started"
     elif problem := _problem(result, variant, seed):
         status, accuracy = "damaged", None
         reason = f"{problem} in result.json; delete the run's folder to train it again"
@@ -406,6 +406,13 @@ def _on_planned_data(
     strays.add(_stray(f"{run.run}/environment.json", f"is of a run on other data: {why}"))
     reason = f"trained on other data ({why}); delete the run's folder to train it again"
     return replace(run, status="damaged", accuracy=None, measures={}, reason=reason)
+
+
+def _is_there(path: Place) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # there may well be something, and it is damaged or not ours to read
+        return True
 
 
 def _problem(result: dict[str, Any], variant: dict[str, Any], seed: int) -> str | None:

@@ -12,6 +12,7 @@ import numpy as np
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.collect import Results, Run, collect
 from bottleneck_lab.report.summary import measure_known_as, summarise, value_of
+from bottleneck_lab.runs.result_folders import result_folders
 from bottleneck_lab.stats import holm, mean_interval, t_test, welch
 from bottleneck_lab.stats.judgement import SEEDS_FOR_A_VERDICT
 
@@ -147,10 +148,10 @@ def compare(a: Path, b: Path) -> SideBySide:
 
 def _tiers(folder: Path) -> dict[str, Path]:
     """The results folders in a folder by name; one that is such a folder itself has no name."""
-    if (folder / "plan.json").exists():
+    every = result_folders(folder)
+    if every == [folder]:
         return {"": folder}
-    plans = (*folder.glob("*/plan.json"), *folder.glob("*/*/plan.json"))  # published ones have no tier
-    found = {path.parent.relative_to(folder).as_posix(): path.parent for path in plans}
+    found = {path.relative_to(folder).as_posix(): path for path in every}
     if not found:
         raise LabError(
             f"{folder}: holds no results; give results/NAME/TIER, or the folder above such folders"

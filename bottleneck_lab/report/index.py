@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -60,15 +61,15 @@ def _folders(out: Path) -> Iterator[Path]:
     """The folders of reports, NAME or NAME/TIER, in the order of their names."""
     for outer in sorted(out.iterdir()):
         for folder in (outer, *_children(outer)):
-            if any((folder / name).exists() for name in ("summary.json", "plan.json")):
+            if any(os.path.exists(folder / name) for name in ("summary.json", "plan.json")):
                 yield folder
 
 
 def _children(folder: Path) -> list[Path]:
-    if not folder.is_dir() or (folder / "summary.json").exists():
+    if not os.path.isdir(folder) or os.path.exists(folder / "summary.json"):
         return []
     try:
-        return sorted(child for child in folder.iterdir() if child.is_dir())
+        return sorted(child for child in folder.iterdir() if os.path.isdir(child))
     except OSError:
         return []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 COLLAPSE = "collapse.json"
@@ -18,4 +19,4 @@ NOT_COMPUTED_AGAIN = {  # of these, and why
 
 def is_published(folder: Path) -> bool:
     """Whether a folder has data that figures are drawn from."""
-    return any((folder / name).exists() for name in ("plan.json", *LEFT))
+    return any(os.path.exists(folder / name) for name in ("plan.json", *LEFT))

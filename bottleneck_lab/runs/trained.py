@@ -148,6 +148,8 @@ def _settings(folder: Path) -> RunSettings:
     path = folder / "config.json"
     try:
         return RunSettings.model_validate_json(path.read_bytes())
+    except PermissionError as error:
+        raise LabError(f"{path}: cannot be read ({error.strerror})") from None
     except OSError:
         raise LabError(
             f"{folder}: holds no config.json; give the folder of one run, as results/NAME/TIER/runs/ID"
