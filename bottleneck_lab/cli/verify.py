@@ -24,8 +24,12 @@ def verify(
     from bottleneck_lab.cli.figures import differing
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.report.published_files import is_published
+    from bottleneck_lab.runs.result_folders import result_folders
 
-    below = [path.parent for folder in folders for path in sorted(folder.glob("**/plan.json"))]
+    refused: list[str] = []
+    below = [found for folder in folders for found in result_folders(folder, refused)]
+    for line in refused:
+        say(line)
     results = list(dict.fromkeys(folder for folder in below if (folder / "runs").is_dir()))
     published = [
         folder
