@@ -77,3 +77,22 @@ class SplitCost:
     seconds: Spread
     times_plain: Spread
     error: float
+
+
+@dataclass(frozen=True)
+class TrainingCost:
+    """What a step of training takes, with one kernel.
+
+    Args:
+        kernel: `eager` or `fused`.
+        kept_bytes: what each place of the network keeps in forward for the backward pass, measured.
+        counted_bytes: the same, as a count of tensors says.
+        seconds: of a step: forward, backward and SGD.
+        times_eager: how many times as fast as eager, in the same round.
+    """
+
+    kernel: str
+    kept_bytes: dict[str, int]
+    counted_bytes: dict[str, int]
+    seconds: Spread
+    times_eager: Spread

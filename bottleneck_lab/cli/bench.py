@@ -1,4 +1,4 @@
-"""`bench`: time and memory of inference on this machine."""
+"""`bench`: time and memory of inference and training on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bottleneck_lab.cli.options import check_drawing, make_folder
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
-    from bottleneck_lab.costs import NetworkCost, SplitCost, Spread
+    from bottleneck_lab.costs import NetworkCost, SplitCost, Spread, TrainingCost
     from bottleneck_lab.models import ImageNetworkSettings
 
 Number = TypeVar("Number", int, float)
@@ -22,7 +22,7 @@ Number = TypeVar("Number", int, float)
 ENVIRONMENT = ("bottleneck_lab", "commit", "python", "torch", "cpu", "threads")  # what times depend on
 
 bench_app = typer.Typer(
-    no_args_is_help=True, help="Measure time and memory of inference here, on one thread."
+    no_args_is_help=True, help="Measure time and memory of inference and training here, on one thread."
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON and nothing else.")]
@@ -120,6 +120,55 @@ def split(
         print(json.dumps(_contents(costs, how), allow_nan=False))
         return
     _print_split(costs, how)
+
+
+@bench_app.command(short_help="Time a step of training, and measure what it keeps, eager and fused.")
+def training(
+    network: Annotated[
+        str, typer.Option(help="Table of a network of inverted residuals.")
+    ] = "mobilenet_v2_small",
+    width: Annotated[float, typer.Option(min=0.01, max=8, help="Width multiplier.")] = 1.0,
+    resolution: Annotated[int, typer.Option(min=8, max=1024, help="Edge of the images, in pixels.")] = 32,
+    batch: Annotated[int, typer.Option(min=2, max=1024, help="Images at once.")] = 64,
+    rounds: Rounds = 15,
+    json_: Json = False,
+    out: OutFolder = None,
+) -> None:
+    """Time a step of training, and measure what its forward pass keeps for the backward pass.
+
+    Operation by operation (eager), and with the fused kernel, which makes wide tensors in cache instead of
+    keeping them: what Section 5 saves in training. Beside what is measured stands what a plain count of
+    tensors says.
+    """
+    settings = _settings(network, width)
+    if settings.family != "mobilenet_v2":
+        raise LabError(
+            f"--network {network}: only networks of inverted residual blocks have the fused kernel"
+        )
+    if out is not None:
+        make_folder(out)
+    _settle()
+
+    from bottleneck_lab.models import fused
+    from bottleneck_lab.models.benchmark import measure_training
+
+    how = {
+        "network": network,
+        "width": width,
+        "resolution": resolution,
+        "batch": batch,
+        "rounds": rounds,
+        "load": _load(),
+    }
+    costs = measure_training(settings, resolution, batch, rounds)
+    if out is not None:
+        from bottleneck_lab.report.bench_figure import draw_training
+
+        _write(out, "training", draw_training(costs), costs, how)
+    if json_:
+        print(json.dumps(_contents(costs, how), allow_nan=False))
+        return
+    _print_training(costs, how, fused.why_not())
 
 
 def _numbers(
@@ -260,6 +309,43 @@ def _print_split(costs: Sequence[SplitCost], how: dict[str, Any]) -> None:
         + _busy(how),
         style="dim",
     )
+
+
+def _print_training(costs: Sequence[TrainingCost], how: dict[str, Any], why_not: str | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from bottleneck_lab.cli.text import say
+
+    size = f"{how['resolution']} x {how['resolution']}"
+    say(f"{how['network']} x{how['width']:g}, batches of {how['batch']} images of {size}, float32")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("kernel", no_wrap=True)
+    for name in ("images/s", "ms", "quartiles", "x eager", "kept, MB", "counted", "of eager"):
+        table.add_column(name, justify="right", no_wrap=True)
+    eager = sum(costs[0].kept_bytes.values())
+    for cost in costs:
+        kept = sum(cost.kept_bytes.values())
+        table.add_row(
+            cost.kernel,
+            f"{how['batch'] / cost.seconds.median:,.0f}",
+            *_milliseconds(cost.seconds),
+            f"{cost.times_eager.median:.2f}",
+            f"{kept / 1e6:.1f}",
+            f"{sum(cost.counted_bytes.values()) / 1e6:.1f}",
+            f"{100 * kept / eager:.0f} %",
+        )
+    Console(highlight=False).print()
+    Console(highlight=False).print(table)
+    say(
+        f"ms: of a step (forward, backward, SGD), median and quartiles of {how['rounds']} rounds on one "
+        "thread; x eager: median of the ratios within rounds. kept: what the forward pass keeps for the "
+        "backward pass, in 10^6 bytes, from autograd's own record; counted: by a plain count of tensors. "
+        + _busy(how),
+        style="dim",
+    )
+    if why_not is not None:
+        say(f"No fused kernel here: {why_not}.")
 
 
 def _milliseconds(seconds: Spread) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Time and memory of inference on this machine: of networks, and of one network executed in parts."""
+"""Time and memory on this machine: of networks, of one network executed in parts, and of training one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bottleneck_lab.config import MobileNetV2Settings
 from bottleneck_lab.costs import (
@@ -19,13 +20,15 @@ from bottleneck_lab.costs import (
     NetworkCost,
     SplitCost,
     Spread,
+    TrainingCost,
     Way,
 )
-from bottleneck_lab.models import ImageNetworkSettings, image_network
+from bottleneck_lab.models import ImageNetworkSettings, fused, image_network
 from bottleneck_lab.models.allocation import allocator_peak, live_peak
 from bottleneck_lab.models.cost import madds, parameters
 from bottleneck_lab.models.folding import fold_norms
 from bottleneck_lab.models.initial import initialise
+from bottleneck_lab.models.kept import kept_by_count, kept_for_backward
 from bottleneck_lab.models.memory import operations, peak
 from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
 from bottleneck_lab.models.split import plain, split
@@ -140,6 +143,55 @@ def measure_split(
         )
         for (way, number), call in calls.items()
     ]
+
+
+def measure_training(
+    settings: MobileNetV2Settings, resolution: int, batch: int, rounds: int
+) -> list[TrainingCost]:
+    """Time of a step and memory kept for its backward pass, eager and, where there is the kernel, fused.
+
+    Args:
+        settings: of a network of inverted residual blocks, for 10 classes; it gets initial weights.
+        resolution: edge of the images, in pixels.
+        batch: images at once.
+        rounds: how often a step is timed, one way and the other in turn.
+    """
+    images = _images(batch, resolution)
+    labels = torch.zeros(batch, dtype=torch.int64)
+    networks: dict[str, MobileNetV2] = {}
+    for kernel in ("eager", "fused") if fused.why_not() is None else ("eager",):
+        network = MobileNetV2(settings, 3, 10)
+        initialise(network, seed=0)
+        networks[kernel] = network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        fused.fuse(network, on=kernel == "fused")
+    losses = {kernel: partial(_loss, network, images, labels) for kernel, network in networks.items()}
+    kept = {kernel: kept_for_backward(networks[kernel], loss) for kernel, loss in losses.items()}
+    steps = {
+        kernel: partial(_step, loss, torch.optim.SGD(networks[kernel].parameters(), 0.1, momentum=0.9))
+        for kernel, loss in losses.items()
+    }
+    seconds = interleaved(steps, rounds)
+    return [
+        TrainingCost(
+            kernel=kernel,
+            kept_bytes=kept[kernel],
+            counted_bytes=kept_by_count(networks[kernel], resolution, batch, fused=kernel == "fused"),
+            seconds=Spread.of(seconds[kernel]),
+            times_eager=Spread.of([a / b for a, b in zip(seconds["eager"], seconds[kernel], strict=True)]),
+        )
+        for kernel in networks
+    ]
+
+
+def _loss(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    return F.cross_entropy(network(images), labels)
+
+
+def _step(loss: Callable[[], Tensor], optimizer: torch.optim.Optimizer) -> None:
+    value = loss()
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
 
 
 def _network(settings: ImageNetworkSettings) -> nn.Module:

@@ -18,9 +18,11 @@ from bottleneck_lab.costs import (
     NetworkCost,
     SplitCost,
     Spread,
+    TrainingCost,
 )
 from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, styled
 
+SPREADS = ("seconds", "times_plain", "times_eager")  # in the JSON that a command leaves
 MEMORY_ALLOWED, TIME_ALLOWED = 0.4, 1.5  # of plain's: what a split is asked to keep to
 
 _Side = Literal["left", "right"]
@@ -96,12 +98,49 @@ def _mark(axes: Axes, height: float, text: str, place: tuple[_Side, _Level] = ("
     )
 
 
+def draw_training(costs: Sequence[TrainingCost]) -> Figure:
+    """What each place of a network keeps for its backward pass, with either kernel, in MB (10^6 bytes).
+
+    Bars are measured; a tick across a bar is what a plain count of tensors says. The legend has the sums, and
+    how many times as fast as eager a step is.
+    """
+    places = list(costs[0].counted_bytes)
+    with styled():
+        figure = Figure(figsize=(6.6, 2.9))
+        axes = figure.subplots()
+        thickness = 0.8 / len(costs)
+        for number, (cost, colour) in enumerate(zip(costs, COLOURS, strict=False)):
+            where = [place + (number - (len(costs) - 1) / 2) * thickness for place in range(len(places))]
+            total = sum(cost.kept_bytes.values()) / 1e6
+            label = f"{cost.kernel}: {total:.1f} MB"
+            if cost.kernel != costs[0].kernel:
+                label += f", {cost.times_eager.median:.1f} times as fast"
+            axes.bar(
+                where, [cost.kept_bytes[name] / 1e6 for name in places], thickness, color=colour, label=label
+            )
+            axes.hlines(
+                [cost.counted_bytes[name] / 1e6 for name in places],
+                [at - thickness / 2 for at in where],
+                [at + thickness / 2 for at in where],
+                color="black",
+                linewidth=1,
+            )
+        axes.plot([], [], color="black", linewidth=1, label="by count of tensors")
+        axes.set_xticks(range(len(places)), [name.removeprefix("blocks.") for name in places])
+        axes.set_xlabel("stem, blocks by number, head")
+        axes.set_ylabel("kept for the backward pass (MB)")
+        figure.legend(loc="outside upper center", ncols=3, fontsize=8)
+    return figure
+
+
 def draw_bench(contents: dict[str, Any]) -> Figure:
-    """The figure of what a `bench` has left as JSON: of a split network, or of networks."""
+    """The figure of what a `bench` has left as JSON: of a split network, of networks, or of training."""
     rows: list[dict[str, Any]] = [
-        {name: Spread(**value) if isinstance(value, dict) else value for name, value in row.items()}
+        {name: Spread(**value) if name in SPREADS else value for name, value in row.items()}
         for row in contents["rows"]
     ]
+    if "kernel" in rows[0]:
+        return draw_training([TrainingCost(**row) for row in rows])
     if "way" in rows[0]:
         return draw_split([SplitCost(**row) for row in rows])
     return draw_networks([NetworkCost(**row) for row in rows])

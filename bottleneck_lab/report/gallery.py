@@ -27,6 +27,7 @@ _ALONE = {
     "panels": "Fig. 1: a spiral after a random embedding, ReLU and the way back, by number of channels.",
     "patterns": "Fig. 7: positive channels after each expansion, untrained and trained, above the paper's.",
     "split": "Memory and time of a network executed in parts (Sec. 5).",
+    "training": "What Section 5 saves in training: memory kept for the backward pass, block by block.",
 }
 _DATA = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "digits", "spiral": "spirals"}
 

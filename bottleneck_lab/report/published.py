@@ -43,6 +43,7 @@ _FIGURES: tuple[Callable[[dict[str, Any]], Figures], ...] = (
     lambda contents: iter([("networks", draw_bench(contents))]),
     lambda contents: iter([("patterns", draw_patterns(measured_in(contents)))]),
     lambda contents: iter([("split", draw_bench(contents))]),
+    lambda contents: iter([("training", draw_bench(contents))]),
 )
 
 

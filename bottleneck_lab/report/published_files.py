@@ -6,7 +6,14 @@ import os
 from pathlib import Path
 
 COLLAPSE = "collapse.json"
-LEFT = ("bridge.json", COLLAPSE, "networks.json", "patterns.json", "split.json")  # what commands leave
+LEFT = (
+    "bridge.json",
+    COLLAPSE,
+    "networks.json",
+    "patterns.json",
+    "split.json",
+    "training.json",
+)  # what commands leave
 OF_EVERY_REPORT = ("collapse-panels", "collapse-share")  # figures that are the same whatever was trained
 
 NOT_COMPUTED_AGAIN = {  # of these, and why
@@ -14,6 +21,7 @@ NOT_COMPUTED_AGAIN = {  # of these, and why
     "networks.json": "times and memory of a machine",
     "patterns.json": "needs the network's weights, which are not published",
     "split.json": "times and memory of a machine",
+    "training.json": "times and memory of a machine",
 }
 
 
