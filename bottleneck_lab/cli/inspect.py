@@ -78,6 +78,14 @@ def describe(
             say("\nHypotheses, whose predictions stand above in points lost", style="bold")
         for hypothesis, sentence in part.hypotheses.items():
             say(f"  {hypothesis}: {sentence}")
+        if part.tuning is not None:
+            grid = ", ".join(f"{value:g}" for value in part.tuning.grid)
+            say("\nTuning", style="bold")
+            say(f"  {part.tuning.setting}: for each {part.tuning.arms} the best of {grid} or beyond")
+        if part.budget is not None:
+            lengths = part.axes[part.budget.axis]
+            say("\nTraining length", style="bold")
+            say(f"  {part.budget.fast} against {part.budget.slow} after each of: {', '.join(lengths)}")
         say("\nClaims", style="bold")
         for claim in part.claims:
             say(f"  {claim.id}: {claim.statement} ({claim.source})")

@@ -10,7 +10,7 @@ import numpy as np
 
 from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.collect import Results, Run
-from bottleneck_lab.stats import mean_interval
+from bottleneck_lab.stats import Interval, mean_interval
 from bottleneck_lab.stats.stretch import Stretches, ratio_interval, time_stretch
 
 Arms = dict[str, dict[float, dict[int, Run]]]  # finished runs by arm, epochs and seed
@@ -22,7 +22,7 @@ def budgets_of(results: Results) -> list[dict[str, Any]]:
     Each has its `dataset`, the arms `fast` and `slow`, and `lengths`: `epochs`, the mean paired `gap` in
     accuracy with its interval `ends`, over `n_seeds`, and the time `stretch` over the seeds that have every
     length (None where none has). `paper` is the stretch by the paper's own curves, where the part has them;
-    `rules` says what those of the file come to, None before there is a gap at each of their lengths.
+    `rules` says what those of the file come to, None before every run of both arms is done.
     """
     found = (_budget(results, dataset) for dataset in results.plan["datasets"])
     return [budget for budget in found if budget is not None]
@@ -36,10 +36,12 @@ def _budget(results: Results, dataset: str) -> dict[str, Any] | None:
     fast, slow = budget["fast"], budget["slow"]
     runs: Arms = {fast: {}, slow: {}}
     epochs_of: dict[str, float] = {}
+    is_complete = True
     for variant in variants:
         epochs = variant["settings"]["train"]["epochs"]
         if (arm := variant["levels"][budget["arms"]]) in runs:
             epochs_of[variant["levels"][budget["axis"]]] = epochs
+            is_complete &= all(run.status == "done" for run in results.planned(variant["name"], dataset))
             runs[arm][epochs] = {run.seed: run for run in results.of(variant["name"], dataset)}
     lengths = sorted(set(runs[fast]) & set(runs[slow]))
     gaps = {length: _gap(runs[fast][length], runs[slow][length]) for length in lengths}
@@ -52,12 +54,7 @@ def _budget(results: Results, dataset: str) -> dict[str, Any] | None:
                 "epochs": length,
                 "n_seeds": len(gaps[length]),
                 "gap": interval and interval.estimate,
-                "ends": (
-                    interval
-                    and interval.low is not None
-                    and {"ci_low": interval.low, "ci_high": interval.high}
-                )
-                or None,
+                "ends": _interval_ends(interval),
                 "stretch": stretches and asdict(stretches.at[place]),
             }
         )
@@ -71,8 +68,14 @@ def _budget(results: Results, dataset: str) -> dict[str, Any] | None:
         "slow": slow,
         "lengths": rows,
         "paper": _of_paper(part["paper"]),
-        "rules": rules and _by_rules(rules, places, lengths, gaps, stretches),
+        "rules": _by_rules(rules, places, lengths, gaps, stretches) if rules and is_complete else None,
     }
+
+
+def _interval_ends(interval: Interval | None) -> dict[str, float | None] | None:
+    if interval is None or interval.low is None:
+        return None
+    return {"ci_low": interval.low, "ci_high": interval.high}
 
 
 def _gap(fast: dict[int, Run], slow: dict[int, Run]) -> dict[int, float]:

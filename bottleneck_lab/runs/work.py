@@ -11,9 +11,10 @@ from typing import Any
 import filelock
 import torch
 
-from bottleneck_lab.config import RunSettings
+from bottleneck_lab.config import ImageSettings, RunSettings
 from bottleneck_lab.config.settings import DataSettings, fingerprint
 from bottleneck_lab.data.checksums import checksums
+from bottleneck_lab.data.images import load_images
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import under_way
 from bottleneck_lab.runs.folder import FINAL, RunFolder
@@ -157,13 +158,20 @@ def _train_batch(
                 folder.fail(run, reason, traceback.format_exc())
 
 
+def _checksums(settings: DataSettings, folder: Path | None) -> dict[str, str]:
+    """Those of what is trained on: images that are read already are not read again."""
+    if isinstance(settings, ImageSettings):
+        return load_images(settings, folder).checksums
+    return checksums(settings, folder)
+
+
 def _check_data(settings: DataSettings, folder: Path | None, place: Workplace) -> None:
     """Refuse to train on something else than what was planned, which no report could compare.
 
     Raises:
         LabError: the data are not what they were.
     """
-    found = checksums(settings, folder)
+    found = _checksums(settings, folder)
     if why := data_difference(place.checksums.get(settings, {}), found):
         raise LabError(
             f"{settings.dataset} is not what it was when the runs were planned ({why}); if nobody has "
@@ -180,7 +188,7 @@ def _environment(
         "kernel": outcome.kernel,
         "included": run.added_files(),
         "trained_together": together,
-        "checksums": checksums(run.data, data),
+        "checksums": _checksums(run.data, data),
         **({"trunk": run.trunk, "trunk_epochs": outcome.continued} if outcome.continued else {}),
         "wall_seconds": round(sum(record["seconds"] for record in own), 3),
         "cpu_seconds": round(sum(record["cpu_seconds"] for record in own), 3),

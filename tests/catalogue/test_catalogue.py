@@ -15,6 +15,8 @@ from bottleneck_lab.models import cost_of
 EVERY = {
     "linear_vs_relu",
     "linear_vs_relu_by_width",
+    "linear_vs_relu_long",
+    "fit_to_zero",
     "residual_placement",
     "expansion_ratio",
     "capacity_vs_expressiveness",
