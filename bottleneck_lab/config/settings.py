@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from bottleneck_lab import extend
+from bottleneck_lab.activations import Parametrised, schedules_of
 from bottleneck_lab.config.architectures import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
 from bottleneck_lab.config.base import DatasetName, Later, MeasureName, Settings
 from bottleneck_lab.config.networks import MobileNetV2Settings, ToyNetworkSettings
@@ -237,7 +238,7 @@ class TrainSettings(Settings):
 
     @property
     def shared_epochs(self) -> int:
-        """How many of the first epochs a longer training has as well: whole ones before `wsd` cools down."""
+        """How many of the first epochs have the rate of a longer training: whole ones before `wsd` cools."""
         if self.schedule != "wsd":
             return 0
         return int(min(self.cooldown_begins, self.average_begins) + 1e-9)
@@ -307,6 +308,16 @@ class RunSettings(Settings):
         It is that of the settings, and of the files that added what they name: other code is another run.
         """
         return fingerprint(self.model_dump_json() + "".join(sorted(self.added_files().values())))
+
+    @property
+    def shared_epochs(self) -> int:
+        """How many of the first epochs a longer training of the same network has as well.
+
+        0 where an activation changes over training: how fast it does depends on how long that is.
+        """
+        values = (getattr(self.model, name) for name in type(self.model).model_fields)
+        changes = any(isinstance(value, Parametrised) and schedules_of(value) for value in values)
+        return 0 if changes else self.train.shared_epochs
 
     @property
     def trunk(self) -> str:

@@ -80,7 +80,7 @@ def plan_jobs(runs: Sequence[RunSettings]) -> list[Job]:
 def _group(run: RunSettings, name: str) -> str:
     if not _on_images(run):
         return fingerprint(f"{toy_group(run)} {run.seed // SEEDS_TOGETHER}")
-    return run.trunk if run.train.shared_epochs else name
+    return run.trunk if run.shared_epochs else name
 
 
 def _on_images(run: RunSettings) -> bool:
@@ -98,7 +98,7 @@ def new_epochs(runs: Sequence[RunSettings]) -> list[int]:
     """How many epochs each run on images trains itself if those before it in the row leave it their trunk."""
     new, longest = [], 0
     for run in runs:
-        shared = run.train.shared_epochs
+        shared = run.shared_epochs
         new.append(run.train.epochs - (longest if longest <= shared else 0))
         longest = max(longest, shared)
     return new

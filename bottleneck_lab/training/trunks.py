@@ -31,12 +31,12 @@ class Trunks:
         if saved is None or saved["made"] != _made(device, kernel):
             return None
         epoch = saved["records"][-1]["epoch"]
-        return {**saved, "continued": epoch} if epoch <= run.train.shared_epochs else None
+        return {**saved, "continued": epoch} if epoch <= run.shared_epochs else None
 
     def keep(self, run: RunSettings, device: torch.device, state: dict[str, Any]) -> None:
         """Keep the state that `run` is in if it is that at the end of its phase, and none later is kept."""
         epoch = state["records"][-1]["epoch"]
-        if epoch != run.train.shared_epochs:
+        if epoch != run.shared_epochs:
             return
         saved, made = self._file(run).load(), _made(device, state["kernel"])
         if saved is None or saved["made"] != made or saved["records"][-1]["epoch"] < epoch:
@@ -47,7 +47,7 @@ class Trunks:
         self._file(run).drop()
 
     def _file(self, run: RunSettings) -> Checkpoint:
-        shared = self._folder is not None and run.train.shared_epochs > 0
+        shared = self._folder is not None and run.shared_epochs > 0
         return Checkpoint(self._folder / f"{run.trunk}.pt" if shared and self._folder else None)
 
 

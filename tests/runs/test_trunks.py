@@ -210,3 +210,16 @@ def test_no_run_carries_a_trunk_where_none_is_shared(mini, tmp_path):
     for run in plan.runs():
         environment = json.loads((tmp_path / "runs" / run.id / "environment.json").read_text())
         assert "trunk" not in environment
+
+
+def test_networks_that_change_over_their_training_have_nothing_in_common_with_longer_ones(budgets):
+    changing = {"kind": "leaky", "slope": {"from": 1.0, "to": 0.0, "until": 0.5}}
+    runs = plan_of(budgets).runs()[:3]
+    models = [run.model.model_dump() | {"projection_activation": changing} for run in runs]
+    changed = [
+        type(run).model_validate_json(json.dumps(run.model_dump() | {"model": model}))
+        for run, model in zip(runs, models, strict=True)
+    ]
+    assert [run.shared_epochs for run in runs] == [1, 3, 6]
+    assert [run.shared_epochs for run in changed] == [0, 0, 0]
+    assert len(plan_jobs(changed)) == 3
