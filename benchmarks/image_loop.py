@@ -4,7 +4,7 @@ Both train `mobilenet_v2_small` on 32 x 32 pixels in batches of 64 on the same t
 noise, for speed does not depend on what they show. The plain loop is PyTorch's textbook: a `Dataset` that
 augments and normalises an image at a time, a `DataLoader` with 2 workers, NCHW, `loss.item()` every step,
 torch's own number of threads. Ours is what `run-ablation` does on two cores: two processes of one thread,
-each training a run of its own; their images are added up.
+each training a run of its own with the fused kernel; their images are added up.
 
 A round trains an epoch in every way, ours straight after the plain loop, so that whatever else the machine
 is doing touches both. Images per second are all images of an epoch by the time until the last process is
@@ -34,12 +34,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from bottleneck_lab.config import RunSettings, load
 from bottleneck_lab.data.images import ImageData, Images
-from bottleneck_lab.models import MobileNetV2
+from bottleneck_lab.models import MobileNetV2, fused
 from bottleneck_lab.training.device import Precision, settle_process
 from bottleneck_lab.training.images import augmentation_of, build, train_epoch
 from bottleneck_lab.training.optimiser import optimiser
 
-CLAIM = 1.8
+CLAIM = 3.0
 CORES = 2
 CLASSES, EDGE, BATCH = 10, 32, 64
 
@@ -53,6 +53,7 @@ class Way:
     channels_last: bool = True
     keeps_memory: bool = True
     processes: int = 1
+    fused: bool = False
 
 
 STEPS = (
@@ -60,7 +61,8 @@ STEPS = (
     Way("channels_last", loader=True, keeps_memory=False),
     Way("batches cut from one tensor, no loader", keeps_memory=False),
     Way("freed memory is kept"),
-    Way("two processes of one thread: ours", processes=CORES),
+    Way("two processes of one thread", processes=CORES),
+    Way("the fused kernel: ours", processes=CORES, fused=True),
 )
 
 
@@ -182,6 +184,9 @@ def our_loop(way: Way, images: Images, seed: int) -> Callable[[], Any]:
     """A function that trains one epoch with the project's loop."""
     run, device = settings(seed), torch.device("cpu")
     network = build(run, device)
+    if way.fused and (reason := fused.why_not()) is not None:
+        raise SystemExit(f"no fused kernel here: {reason}")
+    fused.fuse(network, on=way.fused)
     data = ImageData(images, images, None, torch.full((3,), 127.5), torch.full((3,), 73.9), {})
     augmentation = augmentation_of(run, data)
     optimizer, precision = optimiser(network, run.train), Precision(run.train, device)

@@ -63,8 +63,8 @@ def kept_by_count(network: MobileNetV2, resolution: int, batch: int, fused: bool
 
     Operation by operation a convolution keeps its input, its norm what the convolution gives, and the clamp
     what the norm gives: of a block its input, three wide tensors before and three after the stride, and the
-    projection. The fused kernel keeps the input, the depthwise output and the projection; of stem and head input
-    and output. What projections are followed by is not counted.
+    projection. The fused kernel keeps the input, the depthwise output and the projection; of stem and head
+    input and output. What projections are followed by is not counted.
     """
     kept: dict[str, int] = {}
     edge, input_is_kept = resolution, False
