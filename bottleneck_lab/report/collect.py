@@ -289,23 +289,23 @@ def collect(folder: Path) -> Results:
     strays: set[Stray] = set()
     environments: dict[str, dict[str, Any]] = {}
     distinct: dict[str, dict[str, Any]] = {}  # of which a thousand runs have one or two
-    times = {}
-    for variant in plan["variants"]:
-        for run_id in variant["runs"].values():
-            environment = _object(place, f"{run_id}/environment.json", strays)
-            times[run_id] = [environment.pop(name, None) for name in ("wall_seconds", "cpu_seconds")]
-            environments[run_id] = distinct.setdefault(json.dumps(environment), environment)
     not_as_left: set[str] = set()
-    usual = _usual_checksums(plan, environments)
-    runs = []
+    read = []
     for variant in plan["variants"]:
-        planned = variant["checksums"] or usual[variant["dataset"]]
         for seed, run_id in variant["runs"].items():
-            run, spoilt = _run(place, variant, seed, run_id, times[run_id], strays)
+            environment = _object(place, f"{run_id}/environment.json", strays)
+            seconds = [environment.pop(name, None) for name in ("wall_seconds", "cpu_seconds")]
+            environments[run_id] = distinct.setdefault(json.dumps(environment), environment)
+            run, spoilt = _run(place, variant, seed, run_id, seconds, strays)
             not_as_left |= spoilt
             if f"{run_id}/environment.json" in spoilt:
                 environments[run_id] = {}
-            runs.append(_on_planned_data(run, planned, environments[run_id], strays))
+            read.append((run, variant["checksums"]))
+    usual = _usual_checksums(plan, environments)
+    runs = [
+        _on_planned_data(run, planned or usual[run.dataset], environments[run.run], strays)
+        for run, planned in read
+    ]
     others = _others(place, plan, {run.run for run in runs}, strays)
     return Results(folder, plan, tuple(runs), others, place, environments, strays, frozenset(not_as_left))
 
@@ -350,6 +350,8 @@ def _run(
     else:
         status = result["status"]
     spoilt = _altered(place, run_id, result)
+    if spoilt:
+        strays -= {stray for stray in strays if stray.file.removeprefix("runs/") in spoilt}
     strays |= {_stray(file, why) for file, why in spoilt.items()}
     run = Run(
         variant=variant["name"],

@@ -131,14 +131,15 @@ def test_packed_runs_are_as_they_were_before_there_were_checksums(results):
 def test_a_run_that_comes_from_another_machine_has_the_checksums_of_what_is_written_here(
     results, run, tmp_path
 ):
-
+    here = tmp_path / "here"
+    here.mkdir()
     settings = RunSettings.model_validate_json((run / "config.json").read_bytes())
     contents = {path.name: path.read_bytes() for path in run.iterdir()}
     environment = {**json.loads(contents["environment.json"]), "included": {"/there/mine.py": "5dd7"}}
     contents["environment.json"] = json.dumps(environment).encode()
-    shutil.copy(results / "plan.json", tmp_path)
-    RunFolder(tmp_path, run.name).receive(settings, contents)
-    assert verify(tmp_path)[0] == 0
+    shutil.copy(results / "plan.json", here)
+    RunFolder(here, run.name).receive(settings, contents)
+    assert verify(here)[0] == 0
 
 
 def test_published_numbers_and_figures_are_verified_together(results, tmp_path):
