@@ -20,7 +20,7 @@ from bottleneck_lab.config.ablation import SEPARATOR, Paper
 from bottleneck_lab.config.budget import Budget
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
-from bottleneck_lab.runs.checksums import altered
+from bottleneck_lab.runs.checksums import altered, is_altered
 from bottleneck_lab.runs.folder import Status
 from bottleneck_lab.runs.packed import Place, runs_of
 from bottleneck_lab.runs.provenance import data_difference
@@ -424,6 +424,8 @@ def _problem(result: dict[str, Any], variant: dict[str, Any], seed: int) -> str 
         return "another run's variant, data set or seed"
     if result["status"] not in get_args(Status):
         return "no known status"
+    if is_altered(result):
+        return "other values than the run has left"
     if result["status"] == "done" and _share(result.get("accuracy")) is None:
         return "no accuracy from 0 to 1"
     return None

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bottleneck_lab.runs import files
+
 KEY = "files"  # in `result.json`; older runs have none
+RESULT = "result.json"
 OF_A_RUN = (
     "config.json",
     "correct.npy",
@@ -18,10 +22,28 @@ OF_A_RUN = (
 )
 
 
-def checksums(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of each file that a run has left besides its result, by name."""
+def with_checksums(result: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A result with size and SHA-256 of every other file that its run has left, and with its own SHA-256."""
     present = [folder / name for name in OF_A_RUN if (folder / name).exists()]
-    return {path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in present}
+    kept = {path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in present}
+    plain = without_checksums(files.finite(result))
+    return {**plain, KEY: {**kept, RESULT: {"sha256": _of_values(plain)}}}
+
+
+def without_checksums(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result as it was before there were checksums."""
+    return {name: value for name, value in result.items() if name != KEY}
+
+
+def is_altered(result: Mapping[str, Any]) -> bool:
+    """Whether a result says something else than when it was written."""
+    kept = result.get(KEY)
+    of = kept.get(RESULT) if isinstance(kept, dict) else None
+    return isinstance(of, dict) and of.get("sha256") != _of_values(without_checksums(result))
+
+
+def _of_values(result: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
 
 
 def altered(folder: Path, result: Mapping[str, Any], *, thorough: bool) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from bottleneck_lab.config import ImageSettings, RunSettings, TrainSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models.layouts import Converted
 from bottleneck_lab.runs import files
-from bottleneck_lab.runs.checksums import KEY, checksums
+from bottleneck_lab.runs.checksums import with_checksums
 from bottleneck_lab.runs.provenance import environment
 
 SETTLING_BATCH = 32  # images that give the initial network's batch norms their statistics, at a time
@@ -52,23 +52,20 @@ def write_converted(folder: Path, converted: Converted, source: Path, images: Im
     files.write_text(folder / "config.json", run.model_dump_json(indent=2) + "\n")
     files.write_bytes(folder / "weights.pt", stream.getvalue())
     files.write_json(folder / "environment.json", environment("cpu"))
-    files.write_json(
-        folder / "result.json",
-        {
-            KEY: checksums(folder),
-            "variant": run.variant,
-            "dataset": run.dataset,
-            "seed": run.seed,
-            "status": "done",
-            "epochs": None,
-            "accuracy": None,
-            "converted_from": {
-                "file": source.name,
-                "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
-                "layout": converted.layout,
-                "classes": converted.classes,
-                "network": run.model.network,
-            },
+    result = {
+        "variant": run.variant,
+        "dataset": run.dataset,
+        "seed": run.seed,
+        "status": "done",
+        "epochs": None,
+        "accuracy": None,
+        "converted_from": {
+            "file": source.name,
+            "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+            "layout": converted.layout,
+            "classes": converted.classes,
+            "network": run.model.network,
         },
-    )
+    }
+    files.write_json(folder / "result.json", with_checksums(result, folder))
     return run

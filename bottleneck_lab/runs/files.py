@@ -72,12 +72,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """`write_bytes` for JSON, indented; NaN and infinities become null, since JSON has no word for them."""
-    write_text(path, json.dumps(_finite(value), indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(finite(value), indent=2, allow_nan=False) + "\n")
 
 
 def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
     """`write_bytes` for JSON lines."""
-    write_text(path, "".join(json.dumps(_finite(value), allow_nan=False) + "\n" for value in values))
+    write_text(path, "".join(json.dumps(finite(value), allow_nan=False) + "\n" for value in values))
 
 
 def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
@@ -146,11 +146,12 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
         return []
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """What is written of a value: NaN and infinities become null."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value

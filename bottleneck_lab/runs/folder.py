@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bottleneck_lab.runs import files
-from bottleneck_lab.runs.checksums import KEY, checksums
+from bottleneck_lab.runs.checksums import KEY, with_checksums
 
 if TYPE_CHECKING:
     from bottleneck_lab.config import RunSettings
@@ -88,20 +88,17 @@ class RunFolder:
         files.write_bytes(self.path / "weights.pt", weights.getvalue())
         files.write_json(self.path / "environment.json", environment)
         last = outcome.records[-1]
-        files.write_json(
-            self.path / "result.json",
-            {
-                **_whose(run),
-                "status": outcome.status,
-                "epochs": last["epoch"],
-                "accuracy": last.get("accuracy") if outcome.status == "done" else None,
-                "loss": last.get("loss"),
-                "train_loss": last["train_loss"],
-                "measures": last.get("measures", {}),
-                "test_accuracy": outcome.test_accuracy,
-                KEY: checksums(self.path),
-            },
-        )
+        result = {
+            **_whose(run),
+            "status": outcome.status,
+            "epochs": last["epoch"],
+            "accuracy": last.get("accuracy") if outcome.status == "done" else None,
+            "loss": last.get("loss"),
+            "train_loss": last["train_loss"],
+            "measures": last.get("measures", {}),
+            "test_accuracy": outcome.test_accuracy,
+        }
+        files.write_json(self.path / "result.json", with_checksums(result, self.path))
 
     def receive(self, run: RunSettings, contents: Mapping[str, bytes]) -> None:
         """Write what this run has left on another machine, unless it is finished here; the result last.
@@ -120,9 +117,8 @@ class RunFolder:
                 content += b"\n"
             if name == "result.json":  # with the checksums of what has been written here
                 result = json.loads(content)
-                if KEY in result:
-                    result[KEY] = checksums(self.path)
-                content = json.dumps(result, indent=2).encode() + b"\n"
+                kept = with_checksums(result, self.path) if KEY in result else result
+                content = json.dumps(kept, indent=2).encode() + b"\n"
             files.write_bytes(self.path / Path(name).name, content)
 
     def fail(self, run: RunSettings, reason: str, details: str = "") -> None:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.runs.checksums import KEY
+from bottleneck_lab.runs.checksums import KEY, without_checksums
 
 PACKED = "runs.zip"
 KEPT = ("config.json", "correct.npy", "environment.json", "metrics.jsonl", "predictions.npy", "result.json")
@@ -63,8 +63,7 @@ def _without_checksums(content: bytes) -> bytes:
         return content
     if not isinstance(result, dict) or KEY not in result:
         return content
-    del result[KEY]
-    return (json.dumps(result, indent=2) + "\n").encode()
+    return (json.dumps(without_checksums(result), indent=2) + "\n").encode()
 
 
 Place = Path | zipfile.Path

@@ -103,6 +103,19 @@ def test_epochs_and_answers_that_were_changed_count_nowhere(results, run):
     assert not (again.curves(of.variant, of.dataset)["accuracy"][1] == 1.0).any()
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("loss", 0.25), ("accuracy", 0.5), ("measures", {"below_zero": 0.5}), ("epochs", 9)]
+)
+def test_a_result_that_says_something_else_than_its_run_left_counts_nowhere(results, run, key, value):
+    result = files.read_json(run / "result.json")
+    files.write_json(run / "result.json", {**result, key: value})
+    (damaged,) = collect(results).troubled()
+    assert (damaged.run, damaged.status, damaged.accuracy) == (run.name, "damaged", None)
+    code, said = verify(results)
+    assert code == 1
+    assert squeezed("result.json: has other values than the run has left") in said
+
+
 def test_what_is_whole_is_said_to_be_so(results):
     code, said = verify(results)
     assert code == 0
