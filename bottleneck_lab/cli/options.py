@@ -13,6 +13,7 @@ import typer
 from bottleneck_lab.errors import LabError
 
 MOST_SEEDS = 10_000
+LARGEST_SEED = 2**63 - 1
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for results; they go to OUT/NAME/TIER.")]
 DataDir = Annotated[
@@ -36,7 +37,9 @@ def parse_seeds(text: str | None) -> list[int] | None:
         return None
     try:
         ranges = (
-            [range(int(text))] if text.strip().isdecimal() else [_range(item) for item in text.split(",")]
+            [_range(f"0-{int(text) - 1}")]
+            if text.strip().isdecimal()
+            else [_range(item) for item in text.split(",")]
         )
     except ValueError:
         ranges = []
@@ -47,7 +50,10 @@ def parse_seeds(text: str | None) -> list[int] | None:
 
 def _range(item: str) -> range:
     first, dash, last = item.strip().partition("-")
-    return range(int(first), int(last if dash else first) + 1)
+    numbers = range(int(first), int(last if dash else first) + 1)
+    if numbers.stop > LARGEST_SEED:
+        raise ValueError
+    return numbers
 
 
 def make_folder(out: Path) -> None:
