@@ -86,6 +86,8 @@ def print_summary(summary: dict[str, Any]) -> None:
     for claim in summary["claims"]:
         _print_claim(claim)
     changing = not all(entry["complete"] for entry in (*summary["variants"], *summary["claims"]))
+    for found in summary.get("predictions", ()):
+        _print_predictions(found)
     say(f"{fmt.answer(summary['claims'])}{'*' if changing else ''}")
     if changing:
         say("* may change: runs are missing.", style="bold yellow")
@@ -94,6 +96,19 @@ def print_summary(summary: dict[str, Any]) -> None:
             "The first interval generalises over repetitions of training on this data, the one over examples "
             "over held-out examples for these very networks. Verdicts rest on the first."
         )
+
+
+def _print_predictions(found: dict[str, Any]) -> None:
+    """A line for each hypothesis: whether its predictions exclude it, and how well they order the arms."""
+    for hypothesis in found["hypotheses"]:
+        line = f"{hypothesis['name'].replace('_', ' ')} ({found['dataset']}): {hypothesis['verdict']}"
+        if hypothesis["excluded_by"]:
+            line += f" by {', '.join(hypothesis['excluded_by'])}"
+        if rank := hypothesis["rank"]:
+            ends = fmt.ends(rank["low"], rank["high"], 2)
+            line += f"; rank correlation {rank['estimate']:.2f} {ends} over {rank['arms']} arms"
+        say(line)
+    _console.print()
 
 
 def _across(variants: list[dict[str, Any]]) -> str | None:

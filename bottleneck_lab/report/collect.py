@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError, model_validator
 from bottleneck_lab.config import Claim, Tier
 from bottleneck_lab.config.ablation import SEPARATOR, Paper
 from bottleneck_lab.config.budget import Budget
+from bottleneck_lab.config.predictions import PredictionRule, Predictions
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.checksums import altered, is_altered
@@ -84,6 +85,9 @@ class _Part(BaseModel):
     measures: list[str] = []
     paper: Paper | None = None
     budget: Budget | None = None
+    hypotheses: dict[str, str] = {}
+    predictions: Predictions = {}
+    prediction_rule: PredictionRule | None = None
     datasets: dict[str, Any] = {}
 
     def names(self) -> set[str]:
@@ -102,6 +106,7 @@ class _Variant(BaseModel):
     shortcuts: int | None = None
     depthwise: int | None = None
     checksums: dict[str, str] = {}
+    covariates: dict[str, float] | None = None
     runs: dict[int, str]
 
 

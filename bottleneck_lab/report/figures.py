@@ -15,6 +15,7 @@ from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
 from bottleneck_lab.report.heat_map import accuracy_map
 from bottleneck_lab.report.measure_curves import measure_curves
 from bottleneck_lab.report.paper_curves import curves_beside_paper
+from bottleneck_lab.report.predictions_figure import predictions_figure
 from bottleneck_lab.report.tuning_figure import tuning_figure
 
 
@@ -35,6 +36,10 @@ def figures_of(results: Results, summary: dict[str, Any], dataset: str) -> Itera
         "accuracy": (accuracy_against_facet(results, summary, dataset), f"Accuracy on {dataset} by {facet}"),
         "budget": (budget_figure(results, summary, dataset), f"Gap and time stretch on {dataset} by length"),
         "tuning": (tuning_figure(results, dataset), f"What was chosen on {dataset}, and by which trials"),
+        "predictions": (
+            predictions_figure(summary, dataset),
+            f"Measured against predicted losses on {dataset}",
+        ),
         "heatmap": (accuracy_map(results, summary, dataset), f"Map of accuracy on {dataset}"),
         "madds": (accuracy_against_madds(results, summary, dataset), f"Accuracy on {dataset} by MAdds"),
         "curves": (accuracy_curves(results, dataset), f"Accuracy on {dataset} by epoch"),

@@ -26,6 +26,16 @@ def points(value: float | None, sign: bool = True) -> str:
     return f"{rounded:+.1f}" if sign else f"{rounded:.1f}"
 
 
+def short(value: float | None, digits: int) -> str:
+    """A number with so many digits behind the point."""
+    return DASH if value is None else f"{round(value, digits) + 0.0:.{digits}f}"  # never -0.0
+
+
+def ends(low: float | None, high: float | None, digits: int) -> str:
+    """An interval with so many digits behind the point."""
+    return DASH if low is None or high is None else f"[{short(low, digits)}, {short(high, digits)}]"
+
+
 def amount(value: float | None, share: bool = True, sign: bool = True) -> str:
     """What shares differ by, in percentage points; another number to three digits, in its own unit."""
     if value is None or share:

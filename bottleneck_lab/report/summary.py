@@ -14,6 +14,7 @@ from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.budget import budgets_of
 from bottleneck_lab.report.collect import Results, Run
 from bottleneck_lab.report.examples import Answers, interval_over_examples
+from bottleneck_lab.report.predictions import predictions_of
 from bottleneck_lab.runs.folder import FINAL
 from bottleneck_lab.stats import (
     Judgement,
@@ -42,7 +43,8 @@ def summarise(results: Results) -> dict[str, Any]:
     `FINAL` has it. A claim rests on the runs of all claims, since Holm's correction does; `estimate_complete`
     says it of its estimate and intervals alone. `missing` names the runs that are not done,
     `budgets` has, for every data set whose part compares two arms along training length, what
-    `report.budget` finds; it is absent where there is none.
+    `report.budget` finds; `predictions`, for every data set whose part makes some, what `report.predictions`
+    finds. Either is absent where there is none.
 
     `strays` the damaged and foreign files that were left out (paths in the folder); `other_plans` counts the
     runs in it that are of an earlier plan, of other seeds or settings.
@@ -62,6 +64,7 @@ def summarise(results: Results) -> dict[str, Any]:
         "variants": variants_of(results),
         "claims": _claims(results),
         **({"budgets": budgets} if (budgets := budgets_of(results)) else {}),
+        **({"predictions": predicted} if (predicted := predictions_of(results)) else {}),
     }
 
 

@@ -1,0 +1,196 @@
+"""What hypotheses predicted of the arms of an ablation, beside what was measured, and which are excluded.
+
+The rule, which no result can change: with each prediction goes the mean over seeds, paired, of how much more
+or less was lost than predicted. (With an anchor a prediction is a proportion of what the anchor loses, see
+`config.predictions`.) It has a Student t interval of level 1 - 5 % / K, where K is how many predictions of
+that hypothesis are tested. The prediction is `excluded` if that interval lies beyond the tolerance on one
+side, `met` if it lies within the tolerance, else `open`; and open with fewer than three seeds, or where a
+planned pair is missing. A hypothesis is excluded if one of its predictions is, met if all are, else open. So
+a hypothesis all of whose predictions are right within the tolerance is excluded with a chance of at most 5 %.
+There is no correction over hypotheses: they contradict each other, and at most one of them can be wrongly
+excluded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bottleneck_lab.config.predictions import PredictionRule
+from bottleneck_lab.report.collect import Results
+from bottleneck_lab.stats import Interval, mean_interval, paired_contrast
+from bottleneck_lab.stats.judgement import SEEDS_FOR_A_VERDICT
+from bottleneck_lab.stats.rank_correlation import rank_correlation
+
+ALPHA = 0.05
+
+# Of an activation: the name of the covariate, its label, and what an arm loses the more of, the larger it is.
+COVARIATES = {
+    "decodable": "lost to every decoder, 1 - R^2",
+    "linear": "lost to a linear decoder, 1 - R^2",
+    "growth": "growth of gradients, ln(E f'^2 / Var f)",
+}
+
+
+def predictions_of(results: Results) -> list[dict[str, Any]]:
+    """What there is to say of every data set whose part makes predictions; none for the others.
+
+    Losses and tolerances are in percentage points. Each has `arms` (`lost` beside `reference` with its 95 %
+    interval, the `covariates`, and by hypothesis the prediction and its verdict), `hypotheses` (verdict, by
+    which arms it is excluded, rank correlation of prediction and loss), and `covariates`, with theirs.
+    """
+    found = (_of_dataset(results, dataset) for dataset in results.plan["datasets"])
+    return [one for one in found if one is not None]
+
+
+def _of_dataset(results: Results, dataset: str) -> dict[str, Any] | None:
+    variants = {v["name"]: v for v in results.plan["variants"] if v["dataset"] == dataset}
+    part = results.plan["ablation"]["parts"][next(iter(variants.values()))["part"]]
+    if not part["predictions"]:
+        return None
+    rule = PredictionRule.model_validate(part["prediction_rule"])
+    values = {
+        name: {run.seed: 100 * run.accuracy for run in results.of(name, dataset) if run.accuracy is not None}
+        for name in variants
+    }
+    planned = {name: len(results.planned(name, dataset)) for name in variants}
+    compared = [
+        name for name in variants if name != rule.reference_of(name) and name not in _references(rule)
+    ]
+    arms = {name: _arm(name, rule, values, variants[name]["covariates"]) for name in compared}
+    hypotheses = []
+    for hypothesis, predicted in part["predictions"].items():
+        tested = [name for name in predicted if name != rule.anchor]
+        for name in tested:
+            arms[name]["predicted"][hypothesis] = _prediction(
+                name, predicted, rule, values, planned, len(tested)
+            )
+        if rule.anchor is not None:
+            arms[rule.anchor]["predicted"][hypothesis] = {"points": predicted[rule.anchor], "verdict": None}
+        verdicts = {name: arms[name]["predicted"][hypothesis]["verdict"] for name in tested}
+        hypotheses.append(
+            {
+                "name": hypothesis,
+                "says": part["hypotheses"].get(hypothesis),
+                "verdict": _verdict(list(verdicts.values())),
+                "excluded_by": [name for name, verdict in verdicts.items() if verdict == "excluded"],
+                "tested": len(tested),
+                "rank": _rank(predicted, arms, rule, values),
+            }
+        )
+    alike = [name for name in compared if _same_rest(variants[name], variants[rule.reference])]
+    return {
+        "dataset": dataset,
+        "reference": rule.reference,
+        "anchor": rule.anchor,
+        "tolerance": rule.tolerance,
+        "arms": list(arms.values()),
+        "hypotheses": hypotheses,
+        "covariates": [_covariate(key, alike, variants, arms, rule, values) for key in COVARIATES],
+    }
+
+
+def _references(rule: PredictionRule) -> set[str]:
+    return {rule.reference, *rule.references.values()}
+
+
+Values = Mapping[str, Mapping[int, float]]  # accuracies in percent, by variant and seed
+
+
+def _arm(
+    name: str, rule: PredictionRule, values: Values, covariates: dict[str, float] | None
+) -> dict[str, Any]:
+    reference = rule.reference_of(name)
+    lost = paired_contrast(values, {reference: 1.0, name: -1.0})
+    interval = mean_interval(lost.values()) if lost else Interval(math.nan, None, None)
+    return {
+        "variant": name,
+        "reference": reference,
+        "n_seeds": len(lost),
+        "lost": interval.estimate if lost else None,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "covariates": covariates,
+        "predicted": {},
+    }
+
+
+def _prediction(
+    name: str,
+    predicted: Mapping[str, float],
+    rule: PredictionRule,
+    values: Values,
+    planned: Mapping[str, int],
+    tested: int,
+) -> dict[str, Any]:
+    """A prediction, by how much more was lost, the interval of that, and its verdict."""
+    contrast = rule.contrast(name, predicted)
+    pairs = paired_contrast(values, contrast)
+    beyond = [value - (0.0 if rule.anchor else predicted[name]) for value in pairs.values()]
+    complete = all(len(pairs) == planned[variant] for variant in contrast)
+    interval = mean_interval(beyond, 1 - ALPHA / tested) if beyond else Interval(math.nan, None, None)
+    judged = complete and len(beyond) >= SEEDS_FOR_A_VERDICT
+    return {
+        "points": predicted[name],
+        "beyond": interval.estimate if beyond else None,
+        "low": interval.low,
+        "high": interval.high,
+        "verdict": _of_interval(interval, rule.tolerance) if judged else "open",
+    }
+
+
+def _of_interval(interval: Interval, tolerance: float) -> str:
+    assert interval.low is not None
+    assert interval.high is not None
+    if interval.low > tolerance or interval.high < -tolerance:
+        return "excluded"
+    return "met" if -tolerance <= interval.low and interval.high <= tolerance else "open"
+
+
+def _verdict(verdicts: Sequence[str]) -> str:
+    if "excluded" in verdicts:
+        return "excluded"
+    return "met" if verdicts and set(verdicts) == {"met"} else "open"
+
+
+def _rank(
+    predicted: Mapping[str, float], arms: Mapping[str, dict[str, Any]], rule: PredictionRule, values: Values
+) -> dict[str, Any] | None:
+    """The rank correlation of predictions with losses, over the arms and seeds that all are measured with."""
+    names = [name for name in predicted if name in arms]
+    lost = {name: paired_contrast(values, {rule.reference_of(name): 1.0, name: -1.0}) for name in names}
+    names = [name for name in names if lost[name]]
+    seeds = sorted(set.intersection(*(set(lost[name]) for name in names))) if names else []
+    if not seeds:
+        return None
+    found = rank_correlation(
+        [predicted[name] for name in names], [[lost[name][seed] for seed in seeds] for name in names]
+    )
+    if found is None:
+        return None
+    return {"estimate": found.estimate, "low": found.low, "high": found.high, "arms": len(names)}
+
+
+def _covariate(
+    key: str,
+    names: Sequence[str],
+    variants: Mapping[str, dict[str, Any]],
+    arms: Mapping[str, dict[str, Any]],
+    rule: PredictionRule,
+    values: Values,
+) -> dict[str, Any]:
+    of = {name: variants[name]["covariates"] for name in names if variants[name]["covariates"] is not None}
+    sizes = {name: math.log(c["growth"]) if key == "growth" else 1 - c[key] for name, c in of.items()}
+    return {"name": key, "label": COVARIATES[key], "rank": _rank(sizes, arms, rule, values)}
+
+
+def _same_rest(variant: Mapping[str, Any], reference: Mapping[str, Any]) -> bool:
+    """Whether two variants differ in what covariates speak of and in nothing else."""
+
+    def rest(of: Mapping[str, Any]) -> list[Any]:
+        own = ("projection_activation", "initial")
+        model = {key: value for key, value in of["settings"]["model"].items() if key not in own}
+        return [model, of["settings"]["train"], of["settings"]["data"]]
+
+    return rest(variant) == rest(reference)

@@ -1,0 +1,141 @@
+"""Predictions beside results, of runs made by hand: what is excluded, met and open, and by which rule."""
+
+import pytest
+
+from bottleneck_lab.report.collect import collect
+from bottleneck_lab.report.predictions_figure import predictions_figure
+from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.write import write_report
+
+TEXT = """
+question = "Why?"
+source = "Sec. 3.2"
+reported = "nothing"
+against = "nothing"
+
+[parts.images]
+title = "Images"
+model.network = "mobilenet_v2_digits"
+train = { batch_size = 32, learning_rate = 0.1 }
+datasets.digits.tiers.smoke = { seeds = 5, train.epochs = 2 }
+
+[parts.images.axes.arm]
+linear = { model.projection_activation = "linear" }
+relu6 = { model.projection_activation = "relu6" }
+"slope 0.1" = { model.projection_activation = { kind = "leaky", slope = 0.1 } }
+"slope 0.5" = { model.projection_activation = { kind = "leaky", slope = 0.5 } }
+gelu = { model.projection_activation = "gelu" }
+noise = { model.projection_activation = { kind = "noise", variance = 0.223 } }
+"linear, Adam" = { train.optimizer = "adam" }
+"relu6, Adam" = { train.optimizer = "adam", model.projection_activation = "relu6" }
+
+[parts.images.hypotheses]
+information = "What no decoder gets back."
+
+[parts.images.prediction_rule]
+reference = "linear"
+anchor = "relu6"
+tolerance = 1.0
+references = { "relu6, Adam" = "linear, Adam" }
+
+[parts.images.predictions]
+information = { relu6 = 8, "slope 0.1" = 0, "slope 0.5" = 0, gelu = 8, noise = 8 }
+gradients = { relu6 = 8, "slope 0.1" = 6, "slope 0.5" = 1.5, gelu = 6, noise = 0, "relu6, Adam" = 0 }
+"""
+
+# What is lost here, in points: half as much as the file has, in the proportions of the second hypothesis.
+LOST = {
+    "linear": 0, "relu6": 4, "slope 0.1": 3, "slope 0.5": 0.75, "gelu": 3, "noise": 0,
+    "linear, Adam": 20, "relu6, Adam": 20,
+}  # fmt: skip
+
+
+def result(run):
+    luck = 0.01 * run.seed  # shared by all arms of a seed
+    own = 0.0002 * ((7 * run.seed + len(run.variant)) % 5)
+    return {"accuracy": 0.8 + luck + own - LOST[run.variant] / 100}
+
+
+@pytest.fixture
+def results(leave_runs):
+    return collect(leave_runs(result, text=TEXT))
+
+
+def found_in(results):
+    [found] = summarise(results)["predictions"]
+    return found
+
+
+def test_the_hypothesis_that_is_right_is_met_and_the_other_excluded_by_the_arms_that_tell(results):
+    information, gradients = found_in(results)["hypotheses"]
+    assert gradients["verdict"] == "met"
+    assert information["verdict"] == "excluded"
+    assert information["excluded_by"] == ["slope 0.1", "noise"]  # gelu and slope 0.5 are within a point
+    assert information["says"] == "What no decoder gets back."
+
+
+def test_predictions_are_proportions_of_what_the_anchor_loses(results):
+    arms = {arm["variant"]: arm for arm in found_in(results)["arms"]}
+    assert list(arms) == ["relu6", "slope 0.1", "slope 0.5", "gelu", "noise", "relu6, Adam"]
+    noise = arms["noise"]["predicted"]
+    assert noise["information"]["beyond"] == pytest.approx(-4, abs=0.1)  # 8 of 8 would have been 4 of 4
+    assert noise["gradients"]["beyond"] == pytest.approx(0, abs=0.1)
+    assert arms["relu6, Adam"]["lost"] == pytest.approx(0, abs=0.1)  # beside its own reference
+
+
+def test_ranks_are_over_the_arms_that_a_hypothesis_or_a_covariate_speaks_of(results):
+    found = found_in(results)
+    information, gradients = found["hypotheses"]
+    assert gradients["rank"]["arms"] == 6
+    assert gradients["rank"]["estimate"] > 0.9
+    assert gradients["rank"]["estimate"] > information["rank"]["estimate"]
+    growth = next(one for one in found["covariates"] if one["name"] == "growth")
+    assert growth["rank"]["arms"] == 5  # Adam is something else
+    assert growth["rank"]["estimate"] > 0.9
+
+
+@pytest.mark.parametrize("trouble", ["diverged", "few"])
+def test_what_is_incomplete_or_of_two_seeds_stays_open(leave_runs, trouble):
+    text = TEXT.replace("seeds = 5", "seeds = 2") if trouble == "few" else TEXT
+
+    def with_trouble(run):
+        lost = trouble == "diverged" and run.variant == "linear" and run.seed == 0
+        return {"status": "diverged", "accuracy": None} if lost else result(run)
+
+    found = found_in(collect(leave_runs(with_trouble, text=text)))
+    assert {hypothesis["verdict"] for hypothesis in found["hypotheses"]} == {"open"}
+
+
+def test_without_an_anchor_points_are_points(leave_runs):
+    [_, gradients] = found_in(collect(leave_runs(result, text=TEXT.replace('anchor = "relu6"\n', ""))))[
+        "hypotheses"
+    ]
+    assert gradients["verdict"] == "excluded"  # twice as much was predicted as was lost
+    assert set(gradients["excluded_by"]) == {"relu6", "slope 0.1", "gelu"}
+
+
+def test_more_predictions_need_wider_intervals(leave_runs):
+    def width(text):
+        arm = next(
+            a for a in found_in(collect(leave_runs(result, text=text)))["arms"] if a["variant"] == "noise"
+        )
+        return arm["predicted"]["gradients"]["high"] - arm["predicted"]["gradients"]["low"]
+
+    fewer = TEXT.replace('gradients = { relu6 = 8, "slope 0.1" = 6,', "gradients = { relu6 = 8,")
+    assert width(TEXT) > width(fewer)
+
+
+def test_the_report_and_the_figure_say_it(results, leave_runs):
+    summary = summarise(results)
+    figure = predictions_figure(summary, "digits")
+    assert [panel.get_title() for panel in figure.axes] == ["information: excluded", "gradients: met"]
+    write_report(results.folder)
+    text = (results.folder / "report.md").read_text(encoding="utf-8")
+    assert "## Predictions: digits" in text
+    assert "8.0 excluded" in text
+    assert "What no decoder gets back." in text
+    assert (results.folder / "predictions-digits.svg").exists()
+
+
+def test_a_part_without_predictions_has_none(leave_runs):
+    assert "predictions" not in summarise(collect(leave_runs()))
