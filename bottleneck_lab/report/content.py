@@ -668,10 +668,10 @@ def _predictions(found: dict[str, Any], table_id: str) -> Section:
         Text(
             (
                 f"Predictions were written before the runs{scaled}. One is excluded where the interval of "
-                f"what was lost beyond it lies more than {found['tolerance']:g} points off, met where it lies "
-                "within; the interval has a level of 1 - 5 % over the number of the hypothesis's predictions. "
-                "A hypothesis is excluded if one of its predictions is. Rank correlations have 95 % bootstrap "
-                "intervals over arms and seeds.",
+                f"what was lost beyond it lies more than {found['tolerance']:g} points off, met where it "
+                "lies within; the interval has a level of 1 - 5 % over the number of the hypothesis's "
+                "predictions. A hypothesis is excluded if one of its predictions is. Rank correlations "
+                "have 95 % bootstrap intervals over arms and seeds.",
             )
         ),
         Table(

@@ -31,8 +31,9 @@ def predictions_figure(summary: dict[str, Any], dataset: str) -> Figure | None:
         panels = list(grid.flat)
         for panel in panels[len(names) :]:
             panel.set_visible(False)
-        for panel, hypothesis in zip(panels, found["hypotheses"], strict=False):
-            _panel(panel, found, hypothesis)
+        for place, hypothesis in enumerate(found["hypotheses"]):
+            _panel(panels[place], found, hypothesis)
+            panels[place].tick_params(labelbottom=place + COLUMNS >= len(names))
         figure.supxlabel("predicted loss (points)", fontsize=9)
         figure.supylabel("measured loss (points)", fontsize=9)
     return figure

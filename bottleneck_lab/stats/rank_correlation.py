@@ -55,4 +55,4 @@ def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.floa
     a, b = (stats.rankdata(values, axis=1) for values in (x, y))
     a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
     spread = np.sqrt((a**2).sum(1) * (b**2).sum(1))
-    return np.divide((a * b).sum(1), spread, out=np.full(len(x), np.nan), where=spread > 0)
+    return np.asarray(np.divide((a * b).sum(1), spread, out=np.full(len(x), np.nan), where=spread > 0))

@@ -135,3 +135,25 @@ def test_help_loads_neither_numpy_nor_matplotlib():
         "sys.exit(any(name in sys.modules for name in ('numpy', 'scipy', 'matplotlib', 'torch')))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_covariates_are_printed_for_all_that_networks_may_have_or_for_one():
+    printed = run("--covariates").stdout
+    assert "ReLU                           0.818    0.733  1.467     0.383" in printed
+    assert "ReLU6, after a bias of 3       1.000    1.000  1.002     0.002" in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    [one] = json.loads(run("--covariates", "--json", "--activation", "tanh").stdout)
+    assert one["activation"] == "tanh"
+    assert one["growth"] == pytest.approx(1.178, abs=1e-3)
+
+
+def test_the_lab_takes_the_activations_of_networks():
+    rows = json.loads(run("--activation", "silu", "--dims", "2", "--trials", "5", "--json").stdout)
+    assert rows[0]["collapsed"] == 0
+
+
+def test_what_changes_over_training_has_no_covariates():
+    changing = '{ kind = "leaky", slope = { from = 1, to = 0, until = 1 } }'
+    error = run("--covariates", "--activation", changing).exception
+    assert isinstance(error, LabError)
+    assert "a standard normal variable says nothing of it" in str(error)
