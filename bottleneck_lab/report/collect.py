@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from bottleneck_lab.config import Claim, Tier
 from bottleneck_lab.config.ablation import SEPARATOR, Paper
@@ -95,6 +95,10 @@ class _Part(BaseModel):
         return {SEPARATOR.join(levels) for levels in itertools.product(*self.axes.values())}
 
 
+DatasetName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]  # names files, and stands in reports
+RunId = Annotated[str, Field(pattern=r"^[\w-]+$")]  # names a folder
+
+
 class _Variant(BaseModel):
     name: str
     dataset: str
@@ -107,7 +111,7 @@ class _Variant(BaseModel):
     depthwise: int | None = None
     checksums: dict[str, str] = {}
     covariates: dict[str, float] | None = None
-    runs: dict[int, str]
+    runs: dict[int, RunId]
 
 
 class _Sections(BaseModel):
@@ -145,7 +149,7 @@ class _Plan(BaseModel):
 
     ablation: _Ablation
     tier: Tier
-    datasets: list[str]
+    datasets: list[DatasetName]
     notices: list[str]
     overrides: dict[str, Any] = {}
     variants: list[_Variant]

@@ -84,15 +84,15 @@ def _entry(folder: Path) -> _Entry:
 
 def _section(entry: _Entry) -> Iterator[str]:
     processors = dict.fromkeys(origin["cpu"] or "an unknown processor" for origin in entry.summary["origins"])
-    yield f"## {entry.name}"
+    yield f"## {fmt.markdown(entry.name)}"
     yield ""
-    yield f"{entry.plan['ablation']['question']} ({entry.plan['ablation']['source']})"
+    yield fmt.markdown(f"{entry.plan['ablation']['question']} ({entry.plan['ablation']['source']})")
     yield ""
     yield f"    {repeat_command(entry.plan)}"
     yield ""
     yield (
         f"{entry.summary['runs'].get('done', 0)} runs, {entry.cpu_seconds / 3600:.2f} core-hours on "
-        f"{' and '.join(processors)}. Numbers and figures: [{entry.name}/]({entry.name}/)."
+        f"{fmt.markdown(' and '.join(processors))}. Numbers and figures: [{entry.name}/]({entry.name}/)."
     )
     yield ""
     yield f"| {_HEADINGS.replace(', ', ' | ')} |"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def documents(said: Content) -> dict[str, str]:
 
 def _markdown() -> jinja2.Template:
     made = environment(autoescape=False)  # Markdown, not HTML
-    made.filters.update(cell=fmt.cell, md_cell=_md_cell, spans=_md_spans)
+    made.filters.update(cell=fmt.cell, md=fmt.markdown, md_cell=_md_cell, spans=_md_spans)
     return made.get_template("report.md.j2")
 
 
@@ -101,12 +102,12 @@ def _md_spans(parts: tuple[Span, ...]) -> str:
 
 def _md_span(part: Span) -> str:
     if isinstance(part, Code):
-        return f"`{part.text}`"
+        return fmt.code(part.text)
     if isinstance(part, Strong):
-        return f"**{part.text.replace('*', chr(92) + '*')}**"
+        return f"**{fmt.markdown(part.text)}**"
     if isinstance(part, Link):
-        return f"[{part.text}]({part.href})"
-    return part.replace("*", "\\*")
+        return f"[{fmt.markdown(part.text)}]({part.href})"
+    return fmt.markdown(part)
 
 
 def runs_table(runs: tuple[Run, ...]) -> str:
@@ -117,6 +118,11 @@ def runs_table(runs: tuple[Run, ...]) -> str:
     writer = csv.DictWriter(stream, [*columns, *taken], lineterminator="\n")
     writer.writeheader()
     for run in runs:
-        row = {column: getattr(run, column) for column in columns}
+        row = {column: _in_a_sheet(getattr(run, column)) for column in columns}
         writer.writerow(row | {f"measures.{name}": value for name, value in run.measures.items()})
     return stream.getvalue()
+
+
+def _in_a_sheet(value: object) -> object:
+    """A value that spreadsheets show as it is: text that they would compute has an apostrophe before it."""
+    return f"'{value}" if isinstance(value, str) and re.match(r"\s*[=+\-@]", value) else value

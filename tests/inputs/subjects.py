@@ -101,7 +101,7 @@ def experiments(folder, only_small=False):
 
 def _changed(path):
     """A setting of an accepted file that is not what the file says; None if there is none."""
-    said = tomllib.loads(path.read_bytes().decode())
+    said = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     return _differs(said, json.loads(load(str(path)).model_dump_json()), "")
 
 
