@@ -36,7 +36,10 @@ BY_ELEMENT: list[tuple[Any, Callable[[float], float]]] = [
 ]
 
 
-@pytest.mark.parametrize(("setting", "written_out"), BY_ELEMENT, ids=str)
+NAMES = [str(setting) for setting, _ in BY_ELEMENT]
+
+
+@pytest.mark.parametrize(("setting", "written_out"), BY_ELEMENT, ids=NAMES)
 def test_an_activation_is_what_its_name_says(setting: Any, written_out: Callable[[float], float]) -> None:
     z = torch.linspace(-9, 9, 37, dtype=torch.float64)
     expected = torch.tensor([written_out(float(one)) for one in z], dtype=torch.float64)
@@ -49,7 +52,7 @@ def test_these_are_all_that_map_each_number_by_itself() -> None:
     assert set(extend.ACTIVATIONS.built_in) == set(KINDS)
 
 
-@pytest.mark.parametrize(("setting", "written_out"), BY_ELEMENT, ids=str)
+@pytest.mark.parametrize(("setting", "written_out"), BY_ELEMENT, ids=NAMES)
 def test_the_table_knows_where_it_is_flat(setting: Any, written_out: Callable[[float], float]) -> None:
     made = read(setting)
     kind = KINDS[made if isinstance(made, str) else made.kind]
