@@ -125,4 +125,7 @@ def runs_table(runs: tuple[Run, ...]) -> str:
 
 def _in_a_sheet(value: object) -> object:
     """A value that spreadsheets show as it is: text that they would compute has an apostrophe before it."""
-    return f"'{value}" if isinstance(value, str) and re.match(r"\s*[=+\-@]", value) else value
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", " ")  # which ends a row, and is not quoted where rows end in a line feed
+    return f"'{text}" if re.match(r"\s*[=+\-@]", text) else text
