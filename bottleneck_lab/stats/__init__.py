@@ -3,6 +3,7 @@
 Everything is a pure function of numbers; nothing here knows of networks, runs or files.
 """
 
+from bottleneck_lab.stats.betting import betting_interval, betting_p
 from bottleneck_lab.stats.bootstrap import bootstrap_examples
 from bottleneck_lab.stats.contrasts import paired_contrast
 from bottleneck_lab.stats.intervals import (
@@ -13,27 +14,35 @@ from bottleneck_lab.stats.intervals import (
     mean_interval,
 )
 from bottleneck_lab.stats.judgement import Judgement, Kind, Question, Verdict, judge, seeds_to_decide
+from bottleneck_lab.stats.looks import Claimed, Look, far_from_normal, judge_family, planned_looks
 from bottleneck_lab.stats.planning import detectable_effect, seeds_needed
 from bottleneck_lab.stats.significance import beyond_margin_test, equivalence_test, holm, t_test
 from bottleneck_lab.stats.welch import welch
 
 __all__ = [
+    "Claimed",
     "Interval",
     "Judgement",
     "Kind",
+    "Look",
     "Question",
     "Verdict",
     "accuracy_band",
     "accuracy_interval",
+    "betting_interval",
+    "betting_p",
     "beyond_margin_test",
     "bootstrap_examples",
     "detectable_effect",
     "equivalence_test",
+    "far_from_normal",
     "holm",
     "judge",
+    "judge_family",
     "mean_band",
     "mean_interval",
     "paired_contrast",
+    "planned_looks",
     "seeds_needed",
     "seeds_to_decide",
     "t_test",

@@ -45,7 +45,7 @@ class Judgement:
 
     Args:
         estimate: the mean contrast over seeds, in the unit of the contrasts.
-        ci_low: lower end of its 95 % t interval, not adjusted for the number of claims.
+        ci_low: lower end of its interval; by `judge`, of the 95 % t interval, not adjusted for the claims.
         ci_high: upper end of the same.
         p_value: of the test that could support the claim: two-sided t, or TOST for an equivalence claim;
             None, as are the next and `detectable`, with fewer than `SEEDS_FOR_A_VERDICT`.
@@ -53,7 +53,9 @@ class Judgement:
         n_seeds: the number of contrasts.
         detectable: the smallest true contrast that a two-sided t test with this spread and this many seeds
             finds with 80 % power at alpha divided by the number of claims, so whatever the other claims show.
-        verdict: by the rules of `judge`.
+        verdict: by the rules of `judge`, or of `judge_family`.
+        level: that of the interval, which only `judge_family` adjusts.
+        look: the number of the planned look that this rests on, from 1; None before it, and for `judge`.
     """
 
     estimate: float | None
@@ -64,6 +66,8 @@ class Judgement:
     n_seeds: int
     detectable: float | None
     verdict: Verdict
+    level: float = 0.95
+    look: int | None = None
 
 
 def judge(questions: Sequence[Question], alpha: float = 0.05) -> list[Judgement]:

@@ -26,7 +26,7 @@ def t_test(values: Iterable[float]) -> float | None:
     sample = describe(values)
     if sample is None:
         return None
-    return min(1.0, 2 * min(_p_of_mean_above(sample, 0.0), _p_of_mean_below(sample, 0.0)))
+    return min(1.0, 2 * min(p_of_mean_above(sample, 0.0), p_of_mean_below(sample, 0.0)))
 
 
 def equivalence_test(values: Iterable[float], margin: float) -> float | None:
@@ -42,7 +42,7 @@ def equivalence_test(values: Iterable[float], margin: float) -> float | None:
     sample = describe(values)
     if sample is None:
         return None
-    return max(_p_of_mean_above(sample, -margin), _p_of_mean_below(sample, margin))
+    return max(p_of_mean_above(sample, -margin), p_of_mean_below(sample, margin))
 
 
 def beyond_margin_test(values: Iterable[float], margin: float) -> float | None:
@@ -58,30 +58,41 @@ def beyond_margin_test(values: Iterable[float], margin: float) -> float | None:
     sample = describe(values)
     if sample is None:
         return None
-    return min(1.0, 2 * min(_p_of_mean_above(sample, margin), _p_of_mean_below(sample, -margin)))
+    return min(1.0, 2 * min(p_of_mean_above(sample, margin), p_of_mean_below(sample, -margin)))
 
 
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
+def holm(p_values: Sequence[float | None], weights: Sequence[float] | None = None) -> list[float | None]:
     """Holm's adjusted p-values, in the order given.
 
     The k-th smallest of m p-values is multiplied by m - k + 1, cut to 1, and raised to the adjusted one
-    before it. The chance that any true hypothesis gets one below alpha is then at most alpha, however the
-    tests depend on each other. A None stays None and does not count in m.
+    before it. With weights it is p / weight that they are sorted by and that is multiplied, by the sum of the
+    weights of those that are not smaller. The chance that any true hypothesis gets one below alpha is then at
+    most alpha, however the tests depend on each other. A None stays None and does not count.
 
-    Raises ValueError for a p outside [0, 1]. Source: Holm 1979, Scand. J. Statist. 6.
+    Raises ValueError for a p outside [0, 1], and for weights that are not positive, one for each p.
+    Source: Holm 1979, Scand. J. Statist. 6, Sec. 2 and 4.
     """
-    present = [(p, place) for place, p in enumerate(p_values) if p is not None]
-    adjusted: list[float | None] = [None] * len(p_values)
-    floor = 0.0
-    for rank, (p, place) in enumerate(sorted(present)):
+    weights = [1.0] * len(p_values) if weights is None else weights
+    if len(weights) != len(p_values) or not all(0 < weight < math.inf for weight in weights):
+        raise ValueError(f"a weight is positive, and there is one for each p, got {list(weights)}")
+    present = []
+    for place, (p, weight) in enumerate(zip(p_values, weights, strict=True)):
+        if p is None:
+            continue
         if not 0 <= p <= 1:
             raise ValueError(f"a p-value lies in [0, 1], got {p}")
-        floor = max(floor, min(1.0, (len(present) - rank) * p))
+        present.append((p / weight, place))
+    present.sort()
+    adjusted: list[float | None] = [None] * len(p_values)
+    floor = 0.0
+    for rank, (ratio, place) in enumerate(present):
+        left = math.fsum(weights[other] for _, other in present[rank:])
+        floor = max(floor, min(1.0, left * ratio))
         adjusted[place] = floor
     return adjusted
 
 
-def _p_of_mean_above(sample: Sample, bound: float) -> float:
+def p_of_mean_above(sample: Sample, bound: float) -> float:
     """The one-sided p in favour of mean > bound; without spread, 0 or 1."""
     if sample.sd == 0:
         return 0.0 if sample.mean > bound else 1.0
@@ -89,5 +100,6 @@ def _p_of_mean_above(sample: Sample, bound: float) -> float:
     return float(special.stdtr(sample.n - 1, -t))
 
 
-def _p_of_mean_below(sample: Sample, bound: float) -> float:
-    return _p_of_mean_above(Sample(sample.n, -sample.mean, sample.sd), -bound)
+def p_of_mean_below(sample: Sample, bound: float) -> float:
+    """The one-sided p in favour of mean < bound; without spread, 0 or 1."""
+    return p_of_mean_above(Sample(sample.n, -sample.mean, sample.sd), -bound)
