@@ -29,12 +29,13 @@ from typing import get_args
 
 from bottleneck_lab.stats.betting import Bounds, betting_interval, betting_p
 from bottleneck_lab.stats.intervals import Interval, mean_interval
-from bottleneck_lab.stats.judgement import SEEDS_FOR_A_VERDICT, Judgement, Kind, Verdict
+from bottleneck_lab.stats.judgement import Judgement, Kind, Verdict
 from bottleneck_lab.stats.planning import detectable_effect
 from bottleneck_lab.stats.sample import Sample, describe
 from bottleneck_lab.stats.significance import check_margin, holm, p_of_mean_above, p_of_mean_below
 
 ALPHA = 0.05
+SEEDS_FOR_A_LOOK = 4  # three networks on a few hundred images tie by chance often enough to break the promise
 _POWER_80 = 0.8416  # the normal quantile of a power of 80 %
 
 
@@ -91,7 +92,7 @@ def judge_family(claims: Sequence[Claimed], looks: Sequence[Look], alpha: float 
     The rules, at each look, for the claims that are still open:
 
     1. A claim's contrasts are those of the look's first seeds. One that lacks some is not tested (p = 1) but
-       burdens the others as before; with a pair lost for good, or fewer than three seeds, it stays open.
+       burdens the others as before; with a pair lost for good, or fewer than four seeds, it stays open.
     2. The hypothesis of no difference (|contrast| <= margin for an equivalence claim) has a two-sided p; that
        of a difference that matters (|contrast| >= margin), one of two one-sided tests. Each p is divided by
        the look's share of alpha (without bounds), and adjusted by weighted Holm over the hypotheses of its
@@ -157,7 +158,7 @@ class _Family:
 def _all_known(claim: Claimed, look: Look) -> tuple[float, ...] | None:
     """The contrasts that a look is about; None where one is missing, or they are too few for a verdict."""
     known = tuple(value for value in claim.values[: look.seeds] if value is not None)
-    return known if len(known) == look.seeds >= SEEDS_FOR_A_VERDICT else None
+    return known if len(known) == look.seeds >= SEEDS_FOR_A_LOOK else None
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def test_a_claim_with_more_weight_is_decided_where_an_equal_one_is_not(student_s
     assert heavy.p_holm == pytest.approx(2 * 15 / 4 * 0.002833, abs=1e-5)
 
 
-@pytest.mark.parametrize("lost", [(*CLEAR[:7], None), CLEAR[:7], CLEAR[:2]])
+@pytest.mark.parametrize("lost", [(*CLEAR[:7], None), CLEAR[:7], CLEAR[:3]])
 def test_a_claim_without_a_pair_has_no_verdict_and_burdens_the_others_all_the_same(lost, student_sleep):
     looks = planned_looks([8])
     sleep = Claimed(student_sleep[:8], "difference", 0.5)
@@ -149,9 +149,9 @@ def test_what_is_missing_can_only_add_verdicts_when_it_comes():
     assert before[0].verdict == after[0].verdict == "supported"
 
 
-def test_two_seeds_are_too_few_for_a_look_to_decide():
-    claim = Claimed((0.5, 0.5, *SPREAD[2:]), "difference", 0.001)
-    first, last = (judge_family([claim], planned_looks([2, 8])[:reached])[0] for reached in (1, 2))
+def test_three_seeds_are_too_few_for_a_look_to_decide():
+    claim = Claimed((0.5, 0.5, 0.5, *SPREAD[3:]), "difference", 0.001)
+    first, last = (judge_family([claim], planned_looks([3, 8])[:reached])[0] for reached in (1, 2))
     assert (first.look, first.verdict) == (None, "inconclusive")
     assert last.look == 2
 
