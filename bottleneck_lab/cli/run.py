@@ -21,6 +21,7 @@ from bottleneck_lab.errors import LabError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bottleneck_lab.cli.steps import Steps
     from bottleneck_lab.config import Ablation, Tier
     from bottleneck_lab.config.tuning import Tuned
     from bottleneck_lab.data.cifar import CifarLayout
@@ -176,9 +177,9 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
     """Plan, train and report one ablation; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.cli.data import fetch_with_progress
     from bottleneck_lab.cli.kernel import say_kernels
+    from bottleneck_lab.cli.steps import Steps
     from bottleneck_lab.runs import files
-    from bottleneck_lab.runs.jobs import plan_jobs
-    from bottleneck_lab.runs.plan import choose_data, make_plan
+    from bottleneck_lab.runs.plan import choose_data, keep_to, make_plan
     from bottleneck_lab.runs.work import Workplace
     from bottleneck_lab.training import find_device
 
@@ -189,27 +190,30 @@ def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool,
     results = order.out / ablation.name / order.tier
     tuned = _tuned(ablation, data, Workplace(results, device, data.folders, extend.included()), order)
     plan = make_plan(ablation, order.tier, data, order.seeds, order.overrides, tuned)
-    jobs = plan_jobs(plan.runs())
+    plan = keep_to(files.read_json(results / "plan.json"), plan, results)
+    steps = Steps(plan, results)
+    jobs = steps.next()
     count = order.workers
     if not away:
-        count = min(count or _default_workers(device, order.options.per_gpu), len(jobs))
+        most = len(steps.most() if steps.are_planned_looks else jobs)
+        count = max(1, min(count or _default_workers(device, order.options.per_gpu), most))
     _announce(plan, data, results, device, count, order.engine)
     if not away:
         say_kernels(plan.runs(), device)
     if order.dry_run:
         _print_costs(plan)
-        _print_estimate(_unfinished(jobs, results), plan, results, device, None if away else count)
+        _print_estimate(jobs, steps, plan, results, device, None if away else count)
         return False, "not run"
     files.sweep(results)
     _write_plan(plan, results)
     if order.fresh:
-        _forget(plan, jobs, Workplace(results))
-    left = _unfinished(jobs, results)
+        _forget(plan, Workplace(results))
+        jobs = steps.restart()
     if order.tier != "smoke":
-        _print_estimate(left, plan, results, device, None if away else count)
+        _print_estimate(jobs, steps, plan, results, device, None if away else count)
     tracking = _tracking(plan, results, order)
     place = Workplace(results, device, data.folders, extend.included(), checksums=plan.checksums)
-    interrupted = _train(jobs, left, place, order, count, tracking)
+    interrupted = _train(jobs, steps, place, order, count, tracking)
     failed, answer = _report(plan, results)
     if interrupted:
         print(f"Interrupted. What is finished is kept; to go on: {_same_command(data)}", file=sys.stderr)
@@ -280,13 +284,31 @@ def _announce(plan: Plan, data: Data, results: Path, device: str, workers: int |
     for name in data.names:
         variants = sum(variant.dataset == name for variant in plan.variants)
         where = f" from {data.folders[name]}" if name in data.folders else ""
-        say(f"  {name}: {variants} variants x {len(plan.seeds[name])} seeds{where}")
+        seeds, design = f"{len(plan.seeds[name])} seeds", plan.designs[name]
+        if design is not None and design.sequential:
+            first, *more = map(str, design.looks)
+            seeds = f"{first} seeds{f', then {_listed(more)} where a claim is open' if more else ''}"
+        say(f"  {name}: {variants} variants x {seeds}{where}")
     pace = "as many at a time as there is room for" if workers is None else f"{workers} at a time"
     where = f"{device}" if engine == "local" else f"{engine}, device {device}"
-    runs = sum(len(plan.seeds[variant.dataset]) for variant in plan.variants)
-    say(f"{runs} runs, {pace} on {where}, results in {results}")
+    say(f"{_counted(plan)} runs, {pace} on {where}, results in {results}")
     for text in plan.data.notices:
         notice(text)
+
+
+def _listed(numbers: Sequence[str]) -> str:
+    return " and ".join([", ".join(numbers[:-1]), numbers[-1]] if len(numbers) > 1 else numbers)
+
+
+def _counted(plan: Plan) -> str:
+    """How many runs a plan has: `405`, or `96 to 400` where that depends on the verdicts."""
+    most = sum(len(plan.seeds[variant.dataset]) for variant in plan.variants)
+    designs = (plan.designs[variant.dataset] for variant in plan.variants)
+    least = sum(
+        design.looks[0] if design else len(plan.seeds[variant.dataset])
+        for variant, design in zip(plan.variants, designs, strict=True)
+    )
+    return str(most) if least == most else f"{least} to {most}"
 
 
 def _print_costs(plan: Plan) -> None:
@@ -295,18 +317,32 @@ def _print_costs(plan: Plan) -> None:
     cost_table(plan)
 
 
-def _print_estimate(jobs: Sequence[Job], plan: Plan, results: Path, device: str, workers: int | None) -> None:
+def _print_estimate(
+    jobs: Sequence[Job], steps: Steps, plan: Plan, results: Path, device: str, workers: int | None
+) -> None:
     from bottleneck_lab.cli.text import say
+    from bottleneck_lab.runs.estimate import estimate_bytes
+
+    megabytes = estimate_bytes(plan) / 1e6
+    now = _time_for(jobs, results, device, workers)
+    if not steps.are_planned_looks:
+        say(f"{now}; about {megabytes:.0f} MB of disk in all")
+        return
+    say(f"{now} for the first look; at most {megabytes:.0f} MB of disk in all")
+    say(f"at most, if no claim is decided early: {_time_for(steps.most(), results, device, workers)}")
+
+
+def _time_for(jobs: Sequence[Job], results: Path, device: str, workers: int | None) -> str:
     from bottleneck_lab.report.format import duration
-    from bottleneck_lab.runs.estimate import estimate_bytes, estimate_seconds
+    from bottleneck_lab.runs.estimate import estimate_seconds
 
     # What a cluster will take is not known here; what one worker of this machine would, is.
+    jobs = _unfinished(jobs, results)
     seconds = estimate_seconds(jobs, results, device, workers or 1)
     left = sum(len(job.unfinished(results)) for job in jobs)
-    megabytes = estimate_bytes(plan) / 1e6
     took = "for a time that cannot be estimated" if seconds is None else f"about {duration(seconds)}"
     took += "" if workers else " if this machine did one at a time"
-    say(f"{left} runs to train, {took}; about {megabytes:.0f} MB of disk in all")
+    return f"{left} runs to train, {took}"
 
 
 def _refuse_early(ablation: Ablation, tier: Tier, asked: Sequence[str], overrides: dict[str, Any]) -> None:
@@ -325,13 +361,15 @@ def _refuse_early(ablation: Ablation, tier: Tier, asked: Sequence[str], override
             raise refusals[0]
 
 
-def _forget(plan: Plan, jobs: Sequence[Job], place: Workplace) -> None:
-    from bottleneck_lab.runs import slurm_queue
+def _forget(plan: Plan, place: Workplace) -> None:
+    from bottleneck_lab.runs import slurm_queue, under_way
+    from bottleneck_lab.runs.jobs import plan_jobs
 
     runs = {run.id for run in plan.runs()}
     notes = [note for note in slurm_queue.in_slurm(place.results) if runs & set(note.runs)]
     if arrays := " ".join(sorted({note.number.partition("_")[0] for note in notes})):
         raise LabError(f"--fresh: Slurm has these runs in its queue; cancel them first: scancel {arrays}")
+    jobs = plan_jobs(plan.runs())  # other looks may have others, but of the same groups
     if not all(place.is_free(job) for job in jobs):
         raise LabError("--fresh: another process is at work on these runs; stop it first")
     for each in plan.runs():
@@ -339,6 +377,9 @@ def _forget(plan: Plan, jobs: Sequence[Job], place: Workplace) -> None:
         place.trunks.forget(each)
     for job in jobs:
         place.forget(job)
+    for taken in under_way.read_all(place.results):  # of a look, whose jobs are others
+        if runs & set(taken.runs):
+            place.forget_begun(taken.job)
 
 
 def _write_plan(plan: Plan, results: Path) -> None:
@@ -378,41 +419,30 @@ def _tracking(plan: Plan, results: Path, order: _Order) -> Tracking | None:
 
 def _train(
     jobs: Sequence[Job],
-    left: Sequence[Job],
+    steps: Steps,
     place: Workplace,
     order: _Order,
     workers: int | None,
     tracking: Tracking | None,
 ) -> bool:
-    """Do the jobs that are left, under the eyes of the user; whether Ctrl-C ended it."""
-    from bottleneck_lab.cli.progress import watching
-    from bottleneck_lab.cli.text import notice, say
+    """Do these jobs and all that follow, under the eyes of the user; whether Ctrl-C ended it."""
+    from bottleneck_lab.cli.text import say
     from bottleneck_lab.report.format import duration
-    from bottleneck_lab.runs import engines, slurm_queue
-    from bottleneck_lab.runs.execute import Event, drive
+    from bottleneck_lab.runs import slurm_queue
 
     begin = time.monotonic()
     try:
         with writing(place.results, _KEPT), contextlib.ExitStack() as stack:
             engine = None
             notes = order.engine == "slurm" and any(slurm_queue.read_all(place.results))
-            if left or notes:  # which are to be cleared away, too
-                engine = stack.enter_context(engines.start(order.engine, place, workers, order.options))
-                if left and engine.notice:
-                    notice(engine.notice)
-            watcher = stack.enter_context(watching(jobs))
-
-            def listener(event: Event) -> None:
-                watcher(event)
-                if tracking is not None:
-                    tracking(event)
-
-            unfinished = {job.id for job in left}
-            for job in jobs:
-                if job.id not in unfinished:
-                    listener(Event(job, 1.0))
-            if engine is not None:
-                drive(left, engine, listener)
+            while jobs:
+                left = _unfinished(jobs, place.results)
+                if engine is None and (left or notes):  # which are to be cleared away, too
+                    engine = stack.enter_context(_started(order, place, workers, bool(left)))
+                _do(jobs, left, engine, tracking)
+                if (jobs := steps.next()) and (left := _unfinished(jobs, place.results)):
+                    runs = sum(len(job.runs) for job in left)
+                    say(f"the claims that are open call for {runs} more runs")
     except KeyboardInterrupt:
         return True
     finally:
@@ -420,6 +450,36 @@ def _train(
         for line in tracking.where_to_look() if tracking is not None else []:
             say(line)
     return False
+
+
+def _started(order: _Order, place: Workplace, workers: int | None, tell: bool) -> Engine:
+    from bottleneck_lab.cli.text import notice
+    from bottleneck_lab.runs import engines
+
+    engine = engines.start(order.engine, place, workers, order.options)
+    if tell and engine.notice:
+        notice(engine.notice)
+    return engine
+
+
+def _do(jobs: Sequence[Job], left: Sequence[Job], engine: Engine | None, tracking: Tracking | None) -> None:
+    """Do the jobs that are left of these."""
+    from bottleneck_lab.cli.progress import watching
+    from bottleneck_lab.runs.execute import Event, drive
+
+    with watching(jobs) as watcher:
+
+        def listener(event: Event) -> None:
+            watcher(event)
+            if tracking is not None:
+                tracking(event)
+
+        unfinished = {job.id for job in left}
+        for job in jobs:
+            if job.id not in unfinished:
+                listener(Event(job, 1.0))
+        if engine is not None:
+            drive(left, engine, listener)
 
 
 def _report(plan: Plan, results: Path) -> tuple[bool, str]:

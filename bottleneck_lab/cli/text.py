@@ -91,6 +91,8 @@ def print_summary(summary: dict[str, Any]) -> None:
     say(f"{fmt.answer(summary['claims'])}{'*' if changing else ''}")
     if changing:
         say("* may change: runs are missing.", style="bold yellow")
+    for promise in fmt.promises(summary):
+        say(promise)
     if any(claim["examples_low"] is not None for claim in summary["claims"]):
         say(
             "The first interval generalises over repetitions of training on this data, the one over examples "
@@ -215,18 +217,25 @@ def _print_claim(claim: dict[str, Any]) -> None:
     of = "" if claim["measure"] == "accuracy" else f"{claim['label']} "
     still = "" if claim["estimate_complete"] else "*"
     numbers = f"{claim['dataset']}: {of}{fmt.estimate(claim)}{still} {fmt.interval(claim)}{still}, "
+    if fmt.level(claim) != "95 %":
+        numbers = numbers.removesuffix(", ") + f" ({fmt.level(claim)}), "
     if claim["estimate"] is None:
         numbers = f"{claim['n_seeds']} seeds on {claim['dataset']}: too few to judge"
     elif claim["p_holm"] is None:
         numbers += f"{claim['n_seeds']} seeds"
     else:
-        numbers += f"{fmt.tested(claim)}{_mark(claim)}, {claim['n_seeds']} seeds{fmt.small(claim)}"
+        numbers += f"{fmt.tested(claim)}{_mark(claim)}, {claim['n_seeds']} seeds{fmt.decided(claim)}"
+        numbers += fmt.small(claim)
     if claim["reason"]:
         numbers += f" ({claim['reason']})"
     if claim["examples_low"] is not None:
         numbers += f"; over examples {fmt.over_examples(claim)}{still}"
     if claim["paper"] is not None:
         numbers += f"; paper: {fmt.in_paper(claim)}"
+    if more := fmt.to_decide(claim):
+        numbers += f"; to decide it: {more}"
+    if claim.get("far_from_normal"):
+        numbers += "; CAUTION: far from normal over seeds, which Student's interval takes it for"
     lines = [*body, *textwrap.wrap(numbers, 64)]
     _console.print(head + Text(("\n" + " " * 14).join(lines)))
 

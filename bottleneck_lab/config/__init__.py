@@ -4,6 +4,7 @@ from bottleneck_lab.config.ablation import TIERS, Ablation, Claim, Tier, Variant
 from bottleneck_lab.config.activations import Activation
 from bottleneck_lab.config.architectures import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
 from bottleneck_lab.config.base import DatasetName, InitialSettings
+from bottleneck_lab.config.design import Design, design_of
 from bottleneck_lab.config.files import catalogue, load, parse_overrides
 from bottleneck_lab.config.networks import NETWORKS, MobileNetV2Settings, ToyNetworkSettings
 from bottleneck_lab.config.settings import (
@@ -21,6 +22,7 @@ __all__ = [
     "Activation",
     "Claim",
     "DatasetName",
+    "Design",
     "ImageSettings",
     "InitialSettings",
     "MobileNetV1Settings",
@@ -35,6 +37,7 @@ __all__ = [
     "TrainSettings",
     "Variant",
     "catalogue",
+    "design_of",
     "load",
     "parse_overrides",
 ]

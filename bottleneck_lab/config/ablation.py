@@ -54,17 +54,45 @@ class Level(Overrides):
     about: Annotated[str, Later()] = ""
 
 
-class TierSettings(Overrides):
-    """What one tier spends on a data set: the number of seeds and the settings that make it cheap or dear."""
+Count = Annotated[int, Field(ge=1, le=10_000)]
 
-    seeds: int = Field(ge=1, le=10_000)
+
+class TierSettings(Overrides):
+    """What one tier spends on a data set: seeds, and the settings that make it cheap or dear.
+
+    Args:
+        seeds: of every variant.
+        looks: instead, after how many seeds the claims are judged; what an open claim needs goes on.
+        first_seed: the seeds begin with it.
+        tuning: how settings are chosen for the arms before.
+    """
+
+    seeds: Count | None = None
+    looks: Annotated[tuple[Count, ...] | None, Field(min_length=1), Later()] = None
+    first_seed: Annotated[int, Field(ge=0), Later()] = 0
     tuning: Annotated[TierTuning | None, Later()] = None
+
+    @model_validator(mode="after")
+    def _either(self) -> TierSettings:
+        if (self.seeds is None) == (self.looks is None):
+            raise ValueError("give either seeds (their number) or looks (after how many seeds to judge)")
+        if self.looks and any(later <= earlier for earlier, later in itertools.pairwise(self.looks)):
+            raise ValueError(f"looks come after more and more seeds, not {list(self.looks)}")
+        return self
+
+    @property
+    def every_seed(self) -> range:
+        """The seeds that a variant can get."""
+        return range(self.first_seed, self.first_seed + (self.looks[-1] if self.looks else self.seeds or 0))
 
 
 class DatasetSettings(Overrides):
     """How a part is run on one data set, tier by tier. Those of the catalogue have all four tiers."""
 
     tiers: dict[Tier, TierSettings] = Field(min_length=1)
+
+
+HEADLINE_WEIGHT = 4.0  # of a claim that answers the question, beside 1 of the others
 
 
 class Claim(Settings):
@@ -79,6 +107,9 @@ class Claim(Settings):
         paper: the same contrast in the paper, in percentage points.
         headline: whether it answers the question of the ablation, and so stands first in its report; without
             one the first claim does.
+        family: the claims with which it shares the 5 % for wrong verdicts; without a name, all of its part
+            that have none.
+        weight: its part of these 5 %, beside the weights of the others; 1, or `HEADLINE_WEIGHT`.
     """
 
     id: str
@@ -90,6 +121,8 @@ class Claim(Settings):
     measure: str = "accuracy"
     paper: float | None = None
     headline: bool = False
+    family: Annotated[str | None, Later()] = None
+    weight: Annotated[float | None, Field(gt=0), Later()] = None
 
     @field_validator("contrast")
     @classmethod
@@ -189,6 +222,8 @@ class Part(Overrides):
         facet: the axis with numbers for levels (a width, say) that accuracy is drawn against.
         heat_map: two axes, down and across, of a map of all variants' accuracies.
         measures: what is measured of every network besides its accuracy.
+        contrasts: how contrasts of accuracies are taken to be spread over seeds: as "normal", or only as
+            "bounded", which takes more seeds, and holds for networks that leave chance or do not.
         paper: what the paper reports of these variants.
         budget: the axis that is training length, and the two arms compared along it.
         hypotheses: what each hypothesis says, in a sentence.
@@ -205,6 +240,7 @@ class Part(Overrides):
     facet: str | None = None
     heat_map: tuple[str, str] | None = None
     measures: tuple[MeasureName, ...] = ()
+    contrasts: Annotated[Literal["normal", "bounded"], Later()] = "normal"
     paper: Paper | None = None
     budget: Annotated[Budget | None, Later()] = None
     hypotheses: Annotated[dict[str, str], Later()] = Field(default_factory=dict)
@@ -272,10 +308,10 @@ class Ablation(Settings):
         """Every data set that this ablation can run on."""
         return tuple(dataset for part in self.parts.values() for dataset in part.datasets)
 
-    def seeds(self, tier: Tier, dataset: DatasetName) -> int:
-        """How many seeds a tier gives every variant on a data set."""
+    def spending(self, tier: Tier, dataset: DatasetName) -> TierSettings:
+        """What a tier spends on a data set."""
         part = self.parts[self.part_of(dataset) or ""]
-        return part.datasets[dataset].tiers[tier].seeds
+        return part.datasets[dataset].tiers[tier]
 
     def variants(
         self,
@@ -519,7 +555,8 @@ def _check_tuning(ablation: Ablation, part_name: str, part: Part, problems: Prob
                     problems.add(
                         f"{place}.tuning", "data.tuning_images is not set: there is nothing to choose on"
                     )
-            if used := set(ablation.tuning_seeds(tier, dataset)) & set(range(ablation.seeds(tier, dataset))):
+            every = ablation.spending(tier, dataset).every_seed
+            if used := set(ablation.tuning_seeds(tier, dataset)) & set(every):
                 problems.add(f"{place}.tuning.seeds", f"{min(used)} is a seed of the comparison, too")
 
 

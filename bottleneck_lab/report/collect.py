@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,12 @@ from typing import Annotated, Any, Literal, get_args
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from bottleneck_lab.config import Claim, Tier
+from bottleneck_lab.config import Claim, Design, Tier
 from bottleneck_lab.config.ablation import SEPARATOR, Paper
 from bottleneck_lab.config.budget import Budget
 from bottleneck_lab.config.predictions import PredictionRule, Predictions
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.course import Course, course_of
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.checksums import altered, is_altered
 from bottleneck_lab.runs.folder import Status
@@ -47,6 +48,10 @@ class Run:
     cpu_seconds: float | None
     reason: str | None
     measures: dict[str, float]
+
+    def value_of(self, measure: str) -> float | None:
+        """Its accuracy, or its value of a measure, if it has one."""
+        return self.accuracy if measure == "accuracy" else self.measures.get(measure)
 
 
 @dataclass(frozen=True, order=True)
@@ -152,6 +157,7 @@ class _Plan(BaseModel):
     datasets: list[DatasetName]
     notices: list[str]
     overrides: dict[str, Any] = {}
+    designs: dict[str, Design | None] = {}
     variants: list[_Variant]
     tuning: list[_Tuned] = []
 
@@ -172,7 +178,19 @@ class _Plan(BaseModel):
                 raise ValueError(f"a variant on {dataset} has no place in the map of {part.heat_map}")
             if any(name not in variants for claim in part.claims for name in claim.contrast):
                 raise ValueError(f"a claim on {dataset} is about a variant that is not there")
+            if (design := self.designs.get(dataset)) is not None:
+                _check_design(dataset, design, part, variants)
         return self
+
+
+def _check_design(dataset: str, design: Design, part: _Part, variants: dict[str, _Variant]) -> None:
+    """Raises ValueError for a design that is not of these claims and seeds."""
+    claims = {claim.id: claim.contrast for claim in part.claims}
+    if {name: claim.contrast for name, claim in design.claims.items()} != claims:
+        raise ValueError(f"the design for {dataset} is of other claims")
+    counts = {len(variant.runs) for variant in variants.values()}
+    if not design.looks or counts != {design.looks[-1]} or [*design.looks] != sorted({*design.looks}):
+        raise ValueError(f"the looks on {dataset} do not end with the seeds that were planned")
 
 
 @dataclass(frozen=True)
@@ -181,8 +199,9 @@ class Results:
 
     Args:
         folder: of one ablation and tier.
-        plan: what was to be run (`plan.json`).
+        plan: what was to be run (`plan.json`); of planned looks, what has been called for so far.
         runs: every run of the plan, whatever has become of it.
+        courses: how far the looks on each data set have come; without data sets that have no design.
         other_plans: how many folders in `runs/` are of an earlier plan of this ablation, of other seeds or
             settings.
     """
@@ -190,11 +209,16 @@ class Results:
     folder: Path
     plan: dict[str, Any]
     runs: tuple[Run, ...]
+    courses: dict[str, Course]
     other_plans: int
     _place: Place = field(repr=False)  # of the runs
     _environments: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     _found: set[Stray] = field(default_factory=set, repr=False)
     _altered: frozenset[str] = field(default=frozenset(), repr=False)  # files that are not as a run left them
+
+    def design(self, dataset: str) -> Design:
+        """How the claims on a data set of `courses` are judged."""
+        return Design.model_validate(self.plan["designs"][dataset])
 
     def planned(self, variant: str, dataset: str) -> list[Run]:
         """The runs of one variant on one data set, whatever has become of them."""
@@ -294,7 +318,24 @@ def collect(folder: Path) -> Results:
     Raises:
         LabError: there is no plan in it, or none that a report could be made of; runs.zip is damaged.
     """
-    plan, place = _plan(folder), runs_of(folder)
+    return _collected(folder, _plan(folder), runs_of(folder))
+
+
+def sequential_courses(folder: Path, contents: dict[str, Any]) -> dict[str, Course]:
+    """How far planned looks have come with the results in a folder, by data set; of those that have some.
+
+    Args:
+        folder: of an ablation and tier; its own `plan.json` does not matter, nor whether it is there.
+        contents: those of the plan.
+    """
+    plan = _Plan.model_validate_json(json.dumps(contents)).model_dump()
+    sequential = [name for name, design in plan["designs"].items() if design and design["sequential"]]
+    plan["datasets"] = [name for name in plan["datasets"] if name in sequential]
+    plan["variants"] = [variant for variant in plan["variants"] if variant["dataset"] in sequential]
+    return _collected(folder, plan, folder / "runs").courses
+
+
+def _collected(folder: Path, plan: dict[str, Any], place: Place) -> Results:
     strays: set[Stray] = set()
     environments: dict[str, dict[str, Any]] = {}
     distinct: dict[str, dict[str, Any]] = {}  # of which a thousand runs have one or two
@@ -316,7 +357,30 @@ def collect(folder: Path) -> Results:
         for run, planned in read
     ]
     others = _others(place, plan, {run.run for run in runs}, strays)
-    return Results(folder, plan, tuple(runs), others, place, environments, strays, frozenset(not_as_left))
+    courses = _courses(plan, runs)
+    called = _called_for(plan, runs, courses)
+    return Results(folder, plan, called, courses, others, place, environments, strays, frozenset(not_as_left))
+
+
+def _courses(plan: dict[str, Any], runs: Sequence[Run]) -> dict[str, Course]:
+    by_dataset: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        by_dataset.setdefault(run.dataset, {}).setdefault(run.variant, []).append(run)
+    return {
+        dataset: course_of(Design.model_validate(design), by_dataset[dataset])
+        for dataset in plan["datasets"]
+        if (design := plan["designs"].get(dataset)) is not None
+    }
+
+
+def _called_for(plan: dict[str, Any], runs: Sequence[Run], courses: dict[str, Course]) -> tuple[Run, ...]:
+    """The runs that the looks have called for so far, in their order; the plan's others are taken from it."""
+    for variant in plan["variants"]:
+        if (course := courses.get(variant["dataset"])) is not None:
+            seeds = itertools.islice(variant["runs"].items(), course.seeds[variant["name"]])
+            variant["runs"] = dict(seeds)
+    called = {run_id for variant in plan["variants"] for run_id in variant["runs"].values()}
+    return tuple(run for run in runs if run.run in called)
 
 
 def _plan(folder: Path) -> dict[str, Any]:

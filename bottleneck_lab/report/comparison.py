@@ -11,7 +11,7 @@ import numpy as np
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.collect import Results, Run, collect
-from bottleneck_lab.report.summary import measure_known_as, summarise, value_of
+from bottleneck_lab.report.summary import measure_known_as, summarise
 from bottleneck_lab.runs.result_folders import result_folders
 from bottleneck_lab.stats import holm, mean_interval, t_test, welch
 from bottleneck_lab.stats.judgement import SEEDS_FOR_A_VERDICT
@@ -264,7 +264,7 @@ def _compared(key: tuple[str, str], measure: str, a: Results, b: Results, same: 
     known = measure_known_as(measure)
     runs = [{run.seed: run for run in results.of(*key)} for results in (a, b)]
     values = [
-        {seed: value for seed, run in of.items() if (value := value_of(run, measure)) is not None}
+        {seed: value for seed, run in of.items() if (value := run.value_of(measure)) is not None}
         for of in runs
     ]
     pairs = [seed for seed in values[0] if seed in values[1]] if same else []

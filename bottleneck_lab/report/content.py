@@ -383,20 +383,44 @@ def _claims(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
         return
     paper = any(claim["paper"] is not None for claim in claims)
     columns = [Column("claim"), Column("source"), Column("data"), Column("estimate", True)]
-    columns += [Column("95 % over seeds"), Column("95 % over examples"), Column("p (Holm)", True)]
+    designed = [claim for claim in claims if "level" in claim]
+    over_seeds = "over seeds (level)" if designed else "95 % over seeds"
+    columns += [Column(over_seeds), Column("95 % over examples"), Column("p (Holm)", True)]
     columns += [Column("seeds", True)]
     columns += [Column("paper", True)] if paper else []
     columns += [Column("verdict")]
     yield Table("table-claims", "Every claim", tuple(columns), tuple(_claim(each, paper) for each in claims))
     yield Text((_claims_explained(results, summary),))
-    yield Text(
-        (
-            "Verdicts rest on the seeds. A claim of a difference says that its contrast is above 0; one of "
-            "equivalence, that it is within its margin. Verdicts hold after Holm's correction over all "
-            "claims of this report, at 5 % for each kind of verdict; fewer than three seeds carry none, and "
-            "neither does a claim that misses a pair that was planned.",
-        )
+    meaning = (
+        "Verdicts rest on the seeds. A claim of a difference says that its contrast is above 0; one of "
+        "equivalence, that it is within its margin."
     )
+    if len(designed) < len(claims):
+        which = f" of the claims on {_listed_datasets(claims)}" if designed else ""
+        yield Text(
+            (
+                f"{meaning} Verdicts{which} hold after Holm's correction over all claims of this report, at "
+                "5 % for each kind of verdict; fewer than three seeds carry none, and neither does a claim "
+                "that misses a pair that was planned.",
+            )
+        )
+    if designed:
+        said = "" if len(designed) < len(claims) else f"{meaning} "
+        yield Text(
+            (
+                f"{said}{' '.join(fmt.promises(summary))} An interval over seeds is of the level at which "
+                "its claim was judged, among the claims of its family and at its look, so that it shows the "
+                "verdict; p is to be compared with 5 %. Fewer than four seeds carry no verdict, and neither "
+                "does a claim that misses a pair.",
+            )
+        )
+    for claim in designed:
+        if claim["far_from_normal"]:
+            yield Note(
+                "CAUTION",
+                f"The contrasts of {claim['id']} on {claim['dataset']} are far from normal over seeds "
+                "(Shapiro-Wilk, p < 1 %), which its interval takes them for.",
+            )
     yield Bullets(tuple(_contrast(claim) for claim in claims))
 
 
@@ -411,21 +435,44 @@ def _claim(claim: dict[str, Any], paper: bool) -> tuple[Cell, ...]:
         Cell(claim["source"]),
         Cell(claim["dataset"]),
         Cell(fmt.estimate(claim) + of, claim["estimate"], still),
-        Cell(fmt.interval(claim), open=still),
+        Cell(_with_level(claim), open=still),
         Cell(fmt.over_examples(claim), open=still),
         Cell(p, claim["p_holm"], changing),
-        Cell(_seeds(claim), claim["n_seeds"]),
+        Cell(_seeds(claim) + fmt.decided(claim), claim["n_seeds"]),
     ]
     if paper:
         cells.append(Cell(fmt.in_paper(claim), claim["paper"]))
     return (*cells, Cell(remark, None, changing, claim["verdict"]))
 
 
+def _whose(summary: dict[str, Any]) -> str:
+    """Whose intervals those over seeds are."""
+    bounded = [claim["bounds"] is not None for claim in summary["claims"] if "bounds" in claim]
+    if not any(bounded):
+        return "Student's"
+    return (
+        "that of bets"
+        if len(bounded) == len(summary["claims"]) and all(bounded)
+        else "Student's, or that of bets,"
+    )
+
+
+def _with_level(claim: dict[str, Any]) -> str:
+    """An interval, with its level where that is its own."""
+    found = fmt.interval(claim)
+    return f"{found} ({fmt.level(claim)})" if "level" in claim and found != fmt.DASH else found
+
+
+def _listed_datasets(claims: Sequence[dict[str, Any]]) -> str:
+    """The data sets whose claims are judged together."""
+    return " and ".join(dict.fromkeys(claim["dataset"] for claim in claims if "level" not in claim))
+
+
 def _claims_explained(results: Results, summary: dict[str, Any]) -> str:
     drawn = any(_draws_points(results, dataset) for dataset in summary["datasets"])
     return (
         "An estimate is the mean over seeds of a contrast that is paired by seed. The interval over seeds is "
-        "Student's and generalises over repetitions of training on this data"
+        f"{_whose(summary)} and generalises over repetitions of training on this data"
         f"{' (on points: over new draws of them, too)' if drawn else ''}. The interval over examples is a "
         "bootstrap, paired by example, and generalises over held-out examples for these very networks, the "
         "mean over their seeds. Neither does both, and neither speaks of other data sets."
@@ -897,6 +944,17 @@ def _outlook(summary: dict[str, Any]) -> Iterator[Block]:
     yield Table("table-outlook", "What it would take to know better", columns, rows)
     said = '"Detectable" is the smallest true contrast that this many seeds find with 80 % power.'
     yield Text((f"{said} {fmt.outlook(claims)}".strip(),))
+    still_open = [(claim, more) for claim in claims if (more := fmt.to_decide(claim))]
+    if still_open:
+        yield Text(
+            (
+                "What would decide the open claims in a new plan of fixed seeds, among as many claims, if "
+                "what was found were true:",
+            )
+        )
+        yield Bullets(
+            tuple((Code(claim["id"]), f" on {claim['dataset']}: {more}.") for claim, more in still_open)
+        )
 
 
 def _detectable(claim: dict[str, Any]) -> str:

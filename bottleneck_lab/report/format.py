@@ -52,6 +52,60 @@ def interval(row: dict[str, Any], sign: bool = True) -> str:
     return f"[{amount(row['ci_low'], share, sign)}, {amount(row['ci_high'], share, sign)}]"
 
 
+def level(claim: dict[str, Any]) -> str:
+    """The level of a claim's interval: `95 %`, or that at which its verdict was found, `99.17 %`."""
+    percent = f"{100 * claim.get('level', 0.95):.2f}"
+    return f"{percent.rstrip('0').rstrip('.')} %"
+
+
+def decided(claim: dict[str, Any]) -> str:
+    """After which of the planned looks: ` (look 2 of 3)`; nothing for fixed seeds, or before the first."""
+    if not claim.get("looks") or claim["look"] is None:
+        return ""
+    return f" (look {claim['look']} of {len(claim['looks'])})"
+
+
+def to_decide(claim: dict[str, Any]) -> str:
+    """What it takes to decide an open claim, by its design: `some 40 new seeds (12 min of CPU time)`."""
+    if not claim.get("to_decide"):
+        return ""
+    seconds = claim["to_decide_cpu_seconds"]
+    cost = "" if seconds is None else f" ({duration(seconds)} of CPU time)"
+    return f"some {claim['to_decide']:,} new seeds{cost}"
+
+
+def promises(summary: dict[str, Any]) -> list[str]:
+    """What verdicts by a design promise, in sentences; none where no claim was judged by one."""
+    judged = [claim for claim in summary["claims"] if "family" in claim]
+    families = Counter((claim["family"], claim["dataset"]) for claim in judged)
+    if not families:
+        return []
+    names = [f"{name} on {dataset} ({count})" for (name, dataset), count in families.items()]
+    whole = f", and at most {5 * len(names)} % of any in this report" if len(names) > 1 else ""
+    found = [
+        f"Claims of a family share a chance of at most 5 % of any wrong verdict{whole}. "
+        f"{'Families' if len(names) > 1 else 'Family'}: {', '.join(names)}."
+    ]
+    if heavy := [
+        claim["id"] for claim in judged if claim["weight"] > 1 / families[claim["family"], claim["dataset"]]
+    ]:
+        parts = ", ".join(f"{name}" for name in dict.fromkeys(heavy))
+        found.append(f"A larger part of these 5 % is for {parts}.")
+    normal = any(claim["bounds"] is None for claim in judged)
+    bounded = any(claim["bounds"] is not None for claim in judged)
+    if normal and bounded:
+        on = dict.fromkeys(claim["dataset"] for claim in judged if claim["bounds"] is not None)
+        found.append(
+            "That takes contrasts for normal over seeds (Student's t), but for accuracies on "
+            f"{', '.join(on)}, of which nothing is assumed but that they are 0 to 1 (bets)."
+        )
+    elif normal:
+        found.append("That takes contrasts for normal over seeds (Student's t).")
+    else:
+        found.append("That assumes nothing of accuracies but that they are 0 to 1 (bets).")
+    return found
+
+
 def over_examples(claim: dict[str, Any]) -> str:
     """The 95 % interval of a claim on accuracy over held-out examples, in points."""
     if claim["examples_low"] is None:
@@ -256,7 +310,7 @@ def headline(claim: dict[str, Any]) -> str:
         return f"{statement}: {claim['verdict']}{mark}, no seed on {claim['dataset']} has both sides."
     of = "" if claim["measure"] == "accuracy" else f"{claim['label']} "
     found = f"{of}{estimate(claim)} {interval(claim)}".replace(f" {DASH}", "")
-    over = "one seed" if claim["n_seeds"] == 1 else f"95 % over {claim['n_seeds']} seeds"
+    over = "one seed" if claim["n_seeds"] == 1 else f"{level(claim)} over {claim['n_seeds']} seeds"
     return f"{statement}: {claim['verdict']}{mark}, {found}{mark} on {claim['dataset']} ({over})."
 
 

@@ -116,6 +116,8 @@ def _section(entry: _Entry) -> Iterator[str]:
 
 def _to_decide(claim: dict[str, Any], claims: Sequence[dict[str, Any]]) -> str:
     """How many seeds would decide an open claim among these, if what was found were true."""
+    if "to_decide" in claim:
+        return f"{claim['to_decide']:,}" if claim["to_decide"] else fmt.DASH
     n = claim["n_seeds"]
     if claim["verdict"] != "inconclusive" or claim["ci_low"] is None or claim["ci_low"] == claim["ci_high"]:
         return fmt.DASH

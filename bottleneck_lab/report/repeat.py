@@ -38,7 +38,8 @@ def _usual(plan: dict[str, Any], dataset: str) -> list[int] | None:
     for part in plan["ablation"]["parts"].values():
         tier = part["datasets"].get(dataset, {}).get("tiers", {}).get(plan["tier"])
         if tier is not None:
-            return list(range(tier["seeds"]))
+            first, looks = tier.get("first_seed", 0), tier.get("looks")
+            return list(range(first, first + (looks[-1] if looks else tier["seeds"])))
     return None
 
 

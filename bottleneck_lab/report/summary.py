@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,12 +19,15 @@ from bottleneck_lab.report.examples import Answers, interval_over_examples
 from bottleneck_lab.report.predictions import predictions_of
 from bottleneck_lab.runs.folder import FINAL
 from bottleneck_lab.stats import (
+    Claimed,
     Judgement,
     Question,
     accuracy_interval,
+    far_from_normal,
     judge,
     mean_interval,
     paired_contrast,
+    seeds_for_verdict,
     seeds_needed,
 )
 
@@ -31,8 +36,9 @@ def summarise(results: Results) -> dict[str, Any]:
     """Means and verdicts from the finished runs of a results folder.
 
     Accuracies and their 95 % intervals are 0 to 1, estimates are differences of these; an interval over
-    fewer than two seeds is null. The claims of all data sets are judged together (Holm), but for those that
-    miss a pair that was planned: `reason` says which, and they are inconclusive whatever the others show.
+    fewer than two seeds is null. Claims are judged by the design of their data set (`stats.looks`); those
+    that have none, all together (`stats.judge`). One that misses a pair that was planned is inconclusive
+    whatever the others show: `reason` says which.
 
     Measures and claims about them have the measure's own unit; `share` says whether that is 0 to 1. What the
     paper reports is in percent (`paper_top1`) and percentage points (`paper`), on `paper_data`.
@@ -180,10 +186,66 @@ class _Asked:
 
 
 def _claims(results: Results) -> list[dict[str, Any]]:
+    """Every claim; those of data sets without a design are judged together, as they were planned to be."""
     asked = [one for dataset in results.plan["datasets"] for one in _asked(results, dataset)]
-    judgements = _judge_complete([one.question for one in asked], [one.missing for one in asked])
-    complete = all(_are_final(one.runs) for one in asked)
-    return [_claim(one, judged, complete) for one, judged in zip(asked, judgements, strict=True)]
+    together = [one for one in asked if one.dataset not in results.courses]
+    judgements = iter(_judge_complete([one.question for one in together], [one.missing for one in together]))
+    complete = all(_are_final(one.runs) for one in together)
+    return [
+        _claim_of_design(results, one)
+        if one.dataset in results.courses
+        else _claim(one, next(judgements), complete, _are_final(one.runs))
+        for one in asked
+    ]
+
+
+def _claim_of_design(results: Results, asked: _Asked) -> dict[str, Any]:
+    """A claim that was judged by the design of its data set, and what that says of it besides.
+
+    `level` is that of its interval, `look` the number of the look that its verdict rests on, of those after
+    `looks` seeds; its `weight` is a share of its family's 5 %. `bounds` are those of its contrast where only
+    these are assumed; else `far_from_normal` warns. `contrasts` are those that it rests on. `to_decide` is
+    the number of new seeds that would decide an open claim, `to_decide_cpu_seconds` what they would cost.
+    """
+    course = results.courses[asked.dataset]
+    name = asked.claim["id"]
+    judged = course.judgements[name]
+    settled = course.is_over or judged.verdict != "inconclusive"
+    design = results.design(asked.dataset)
+    rules = design.claims[name]
+    weights = sum(design.claims[other].weight for other in design.families()[rules.family])
+    values = asked.question.values[: judged.n_seeds]
+    seeds = None
+    if judged.verdict == "inconclusive" and asked.missing is None and len(values) > 1:
+        claim = Claimed(values, rules.kind, rules.margin, rules.weight, rules.bounds)
+        seeds = seeds_for_verdict(claim, rules.weight / weights, design.alpha)
+    return {
+        **_claim(asked, judged, settled, settled),
+        "n_planned": judged.n_seeds if settled and name not in course.lost else _planned(asked.runs),
+        "seeds_for_half_interval": _seeds_for_half_interval(values),
+        "reason": None if judged.verdict != "inconclusive" else asked.missing,
+        "level": judged.level,
+        "look": judged.look,
+        "looks": list(design.looks) if design.sequential else None,
+        "family": rules.family,
+        "weight": rules.weight / weights,
+        "bounds": rules.bounds and list(rules.bounds),
+        "far_from_normal": rules.bounds is None and far_from_normal(values),
+        "contrasts": list(values),
+        "to_decide": seeds,
+        "to_decide_cpu_seconds": seeds and _cpu_seconds(asked.runs, seeds),
+    }
+
+
+def _cpu_seconds(runs: Sequence[Run], seeds: int) -> float | None:
+    """What so many seeds of the variants of these runs would take."""
+    per_variant: dict[str, list[float]] = {}
+    for run in runs:
+        if run.cpu_seconds is not None:
+            per_variant.setdefault(run.variant, []).append(run.cpu_seconds)
+    if per_variant.keys() != {run.variant for run in runs}:
+        return None
+    return round(seeds * math.fsum(statistics.mean(each) for each in per_variant.values()), 3)
 
 
 def _asked(results: Results, dataset: str) -> Iterator[_Asked]:
@@ -193,6 +255,9 @@ def _asked(results: Results, dataset: str) -> Iterator[_Asked]:
     for claim in described["claims"]:
         runs = [run for name in claim["contrast"] for run in results.planned(name, dataset)]
         pairs = paired_contrast(_values(results, dataset, claim), claim["contrast"])
+        if (course := results.courses.get(dataset)) is not None:
+            used = course.judgements[claim["id"]].n_seeds  # its variants may have more, for other claims
+            pairs = dict(itertools.islice(pairs.items(), used))
         over_examples = (
             interval_over_examples(claim["contrast"], list(pairs), answers)
             if claim["measure"] == "accuracy"
@@ -209,7 +274,7 @@ def _asked(results: Results, dataset: str) -> Iterator[_Asked]:
         )
 
 
-def _claim(asked: _Asked, judged: Judgement, complete: bool) -> dict[str, Any]:
+def _claim(asked: _Asked, judged: Judgement, complete: bool, estimate_complete: bool) -> dict[str, Any]:
     claim, known = asked.claim, measure_known_as(asked.claim["measure"])
     return {
         "id": claim["id"],
@@ -234,7 +299,7 @@ def _claim(asked: _Asked, judged: Judgement, complete: bool) -> dict[str, Any]:
         "n_seeds": judged.n_seeds,
         "n_planned": _planned(asked.runs),
         "complete": complete,
-        "estimate_complete": _are_final(asked.runs),
+        "estimate_complete": estimate_complete,
         "detectable": judged.detectable,
         "seeds_for_half_interval": _seeds_for_half_interval(asked.question.values),
         "verdict": judged.verdict,
@@ -248,15 +313,10 @@ def _values(results: Results, dataset: str, claim: dict[str, Any]) -> dict[str, 
         name: {
             run.seed: value
             for run in results.of(name, dataset)
-            if (value := value_of(run, claim["measure"])) is not None
+            if (value := run.value_of(claim["measure"])) is not None
         }
         for name in claim["contrast"]
     }
-
-
-def value_of(run: Run, measure: str) -> float | None:
-    """A run's accuracy, or its value of a measure, if it has one."""
-    return run.accuracy if measure == "accuracy" else run.measures.get(measure)
 
 
 def _planned(runs: Iterable[Run]) -> int:
@@ -269,7 +329,7 @@ def _incomplete(runs: Sequence[Run], measure: str, n_pairs: int) -> str | None:
     lost = [
         run.status if run.status != "done" else f"without {measure}"
         for run in runs
-        if run.status != "done" or value_of(run, measure) is None
+        if run.status != "done" or run.value_of(measure) is None
     ]
     return f"{n_pairs} of {_planned(runs)} pairs: {fmt.counts(lost)}" if lost else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,8 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from bottleneck_lab import extend
-from bottleneck_lab.config import Ablation, DatasetName, RunSettings, Tier, Variant
+from bottleneck_lab.config import (
+    Ablation,
+    DatasetName,
+    Design,
+    RunSettings,
+    Tier,
+    Variant,
+    design_of,
+)
 from bottleneck_lab.config.settings import DataSettings
 from bottleneck_lab.config.tuning import Tuned
 from bottleneck_lab.data import cifar
@@ -119,6 +130,8 @@ class Plan:
         data: the data sets, in order.
         variants: on all data sets.
         seeds: for each data set.
+        designs: how the claims on each data set are judged; None for results that were planned when that was
+            by the rules of `stats.judge`. It can name data sets of earlier plans in the same folder.
         overrides: what `--set` changed in the settings.
         checksums: what every run's data must turn out to be, wherever it is trained.
         tuned: what was chosen for the arms before.
@@ -129,16 +142,17 @@ class Plan:
     data: Data
     variants: tuple[Variant, ...]
     seeds: Mapping[DatasetName, tuple[int, ...]]
+    designs: Mapping[DatasetName, Design | None]
     overrides: dict[str, Any]
     checksums: Mapping[DataSettings, dict[str, str]] = field(default_factory=dict)
     tuned: tuple[Tuned, ...] = ()
 
     def runs(self) -> list[RunSettings]:
-        """Every run, variant by variant."""
+        """Every run that there can be, variant by variant."""
         return [variant.with_seed(seed) for variant in self.variants for seed in self.seeds[variant.dataset]]
 
-    def write(self, results: Path) -> None:
-        """Leave `plan.json` in the results folder: all that a report needs besides the runs."""
+    def contents(self) -> dict[str, Any]:
+        """What `plan.json` holds: all that a report needs besides the runs."""
         variants: list[dict[str, Any]] = []
         for variant in self.variants:
             cost = dataclasses.asdict(cost_of(variant.settings))
@@ -151,18 +165,24 @@ class Plan:
             data = {"checksums": self.checksums.get(variant.settings.data, {})}
             variants.append({**description, **cost, **data, "runs": runs})
         tuning = [{"hash": tuned.hash, **json.loads(tuned.model_dump_json())} for tuned in self.tuned]
-        files.write_json(
-            results / "plan.json",
-            {
-                "ablation": json.loads(self.ablation.model_dump_json(exclude={"file"})),
-                "tier": self.tier,
-                "datasets": list(self.data.names),
-                "notices": list(self.data.notices),
-                "overrides": self.overrides,
-                "variants": variants,
-                **({"tuning": tuning} if tuning else {}),
-            },
-        )
+        designs = {
+            name: None if design is None else json.loads(design.model_dump_json())
+            for name, design in self.designs.items()
+        }
+        return {
+            "ablation": json.loads(self.ablation.model_dump_json(exclude={"file"})),
+            "tier": self.tier,
+            "datasets": list(self.data.names),
+            "notices": list(self.data.notices),
+            "overrides": self.overrides,
+            **({"designs": designs} if any(designs.values()) else {}),
+            "variants": variants,
+            **({"tuning": tuning} if tuning else {}),
+        }
+
+    def write(self, results: Path) -> None:
+        """Leave `plan.json` in the results folder."""
+        files.write_json(results / "plan.json", self.contents())
 
 
 def _look_into(settings: DataSettings, folder: Path | None) -> dict[str, str]:
@@ -190,7 +210,7 @@ def make_plan(
     overrides: dict[str, Any],
     tuned: Sequence[Tuned] = (),
 ) -> Plan:
-    """All runs of an ablation on `data`; `seeds` replaces every tier's own number of seeds.
+    """All runs of an ablation on `data`; `seeds` replaces every tier's own number of seeds, and its looks.
 
     Raises:
         LabError: seeds that a setting was chosen with; settings that `overrides` makes impossible; an added
@@ -207,5 +227,66 @@ def make_plan(
         settings: _look_into(settings, data.folders.get(settings.dataset))
         for settings in dict.fromkeys(variant.settings.data for variant in variants)
     }
-    chosen = {name: tuple(seeds or range(ablation.seeds(tier, name))) for name in data.names}
-    return Plan(ablation, tier, data, variants, chosen, overrides, found, tuple(tuned))
+    numbers: dict[DatasetName, tuple[int, ...]] = {}
+    designs: dict[DatasetName, Design | None] = {}
+    for name in data.names:
+        spent = ablation.spending(tier, name)
+        numbers[name] = tuple(seeds or spent.every_seed)
+        part = ablation.part_of(name) or ""
+        sequential = spent.looks is not None and not seeds
+        looks = spent.looks if spent.looks and sequential else (len(numbers[name]),)
+        designs[name] = design_of(part, ablation.parts[part], looks, sequential)
+    return Plan(ablation, tier, data, variants, numbers, designs, overrides, found, tuple(tuned))
+
+
+def keep_to(before: object, plan: Plan, results: Path) -> Plan:
+    """The plan, with the rules by which results in the same folder were planned before.
+
+    Args:
+        before: the content of the folder's `plan.json`; anything else than a plan counts as none.
+        plan: the one that is to take its place.
+        results: the folder.
+
+    Raises:
+        LabError: fixed seeds would become planned looks, or the other way round, or the looks or claims of
+            planned looks would change: either voids what its verdicts promise.
+    """
+    earlier = _designs(before)
+    designs: dict[DatasetName, Design | None] = {**earlier, **plan.designs}
+    for name, design in plan.designs.items():
+        if name not in earlier or design is None:
+            continue
+        was = earlier[name]
+        if design.sequential or (was is not None and was.sequential):
+            if design != was:
+                raise LabError(_refusal(results, name, was, design))
+        elif was is None:
+            designs[name] = None
+    return dataclasses.replace(plan, designs=designs)
+
+
+def _designs(before: object) -> dict[str, Design | None]:
+    """How the claims on each data set of an earlier plan are judged."""
+    if not isinstance(before, dict):
+        return {}
+    found: dict[str, Design | None] = dict.fromkeys(map(str, before.get("datasets", [])))
+    for name, design in before.get("designs", {}).items():
+        with contextlib.suppress(ValidationError):
+            found[name] = None if design is None else Design.model_validate_json(json.dumps(design))
+    return found
+
+
+def _refusal(results: Path, dataset: str, was: Design | None, now: Design) -> str:
+    before, after = _named(was), _named(now)
+    if before == after:
+        before, after = f"{before} and other claims, margins or weights", "those of today"
+    return (
+        f"{results}: {dataset} was planned with {before}, and this is {after}; a plan that changes when "
+        "results are there voids its verdicts: choose another --out"
+    )
+
+
+def _named(design: Design | None) -> str:
+    if design is None or not design.sequential:
+        return "fixed seeds"
+    return f"looks after {', '.join(map(str, design.looks))} seeds"

@@ -84,6 +84,11 @@ class Workplace:
             Checkpoint(self.checkpoint(job, batch)).drop()
         under_way.drop(self.results, job.id)
 
+    def forget_begun(self, job: str) -> None:
+        """The same for a job of which only the id is known, as it stands in `under_way`."""
+        Checkpoint(self.results / "checkpoints" / f"{job}.pt").drop()
+        under_way.drop(self.results, job)
+
 
 def do(
     job: Job, place: Workplace, progress: Callable[[float, Record], None] = lambda share, record: None

@@ -14,7 +14,15 @@ from bottleneck_lab.stats.intervals import (
     mean_interval,
 )
 from bottleneck_lab.stats.judgement import Judgement, Kind, Question, Verdict, judge, seeds_to_decide
-from bottleneck_lab.stats.looks import Claimed, Look, far_from_normal, judge_family, planned_looks
+from bottleneck_lab.stats.looks import (
+    Claimed,
+    Look,
+    decide_family,
+    far_from_normal,
+    judge_family,
+    planned_looks,
+    seeds_for_verdict,
+)
 from bottleneck_lab.stats.planning import detectable_effect, seeds_needed
 from bottleneck_lab.stats.significance import beyond_margin_test, equivalence_test, holm, t_test
 from bottleneck_lab.stats.welch import welch
@@ -33,6 +41,7 @@ __all__ = [
     "betting_p",
     "beyond_margin_test",
     "bootstrap_examples",
+    "decide_family",
     "detectable_effect",
     "equivalence_test",
     "far_from_normal",
@@ -43,6 +52,7 @@ __all__ = [
     "mean_interval",
     "paired_contrast",
     "planned_looks",
+    "seeds_for_verdict",
     "seeds_needed",
     "seeds_to_decide",
     "t_test",

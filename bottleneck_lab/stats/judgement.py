@@ -109,7 +109,7 @@ def judge(questions: Sequence[Question], alpha: float = 0.05) -> list[Judgement]
 
 
 def seeds_to_decide(
-    kind: Kind, estimate: float, sd: float, margin: float, claims: int, of_kind: int, alpha: float = 0.05
+    kind: Kind, estimate: float, sd: float, margin: float, claims: float, of_kind: float, alpha: float = 0.05
 ) -> int | None:
     """With how many seeds `judge` would decide a claim, if what was found were true, at its strictest level.
 

@@ -22,6 +22,7 @@ wrong sign: for each claim that is at most half as likely as calling one of 0 di
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,13 +30,14 @@ from typing import get_args
 
 from bottleneck_lab.stats.betting import Bounds, betting_interval, betting_p
 from bottleneck_lab.stats.intervals import Interval, mean_interval
-from bottleneck_lab.stats.judgement import Judgement, Kind, Verdict
+from bottleneck_lab.stats.judgement import Judgement, Kind, Verdict, seeds_to_decide
 from bottleneck_lab.stats.planning import detectable_effect
 from bottleneck_lab.stats.sample import Sample, describe
 from bottleneck_lab.stats.significance import check_margin, holm, p_of_mean_above, p_of_mean_below
 
 ALPHA = 0.05
 SEEDS_FOR_A_LOOK = 4  # three networks on a few hundred images tie by chance often enough to break the promise
+_MOST_SEEDS = 1_000_000
 _POWER_80 = 0.8416  # the normal quantile of a power of 80 %
 
 
@@ -107,14 +109,51 @@ def judge_family(claims: Sequence[Claimed], looks: Sequence[Look], alpha: float 
 
     Raises ValueError for an alpha outside (0, 0.5), and for contrasts not finite or out of bounds.
     """
+    found = _found_at_last(claims, looks, alpha)
+    return [
+        found[place].judgement() if place in found else _untested(claim.values)
+        for place, claim in enumerate(claims)
+    ]
+
+
+def decide_family(
+    claims: Sequence[Claimed], looks: Sequence[Look], alpha: float = ALPHA
+) -> list[tuple[Verdict, int]]:
+    """The verdicts of `judge_family`, and after how many seeds each was found; 0 for a claim never tested.
+
+    Without intervals, so many times as fast: for simulations. Raises ValueError as that does.
+    """
+    found = _found_at_last(claims, looks, alpha)
+    return [
+        (found[place].verdict, found[place].test.look.seeds) if place in found else ("inconclusive", 0)
+        for place in range(len(claims))
+    ]
+
+
+def _found_at_last(claims: Sequence[Claimed], looks: Sequence[Look], alpha: float) -> dict[int, _Found]:
+    """What the last look that each claim was tested at has found, by its place."""
     if not 0 < alpha < 0.5:
         raise ValueError(f"alpha lies between 0 and 0.5, got {alpha}")
-    family = _Family(claims, alpha)
+    weights = [claim.weight for claim in claims]
+    no_difference, difference = _Hypotheses(weights, alpha / 2), _Hypotheses(weights, alpha / 2)
+    is_open = set(range(len(claims)))
+    last: dict[int, _Found] = {}
     for number, look in enumerate(looks, 1):
-        if not family.open:
+        tests = {
+            place: _Test(claims[place], values, look)
+            for place in sorted(is_open)
+            if (values := _all_known(claims[place], look)) is not None
+        }
+        no_difference.test({place: test.p_no_difference for place, test in tests.items()})
+        difference.test({place: test.p_difference for place, test in tests.items()})
+        for place, test in tests.items():
+            found = _Found(test, number, no_difference.of(place), difference.of(place))
+            last[place] = found
+            if found.verdict != "inconclusive":
+                is_open.discard(place)
+        if not is_open:
             break
-        family.take(number, look)
-    return family.judgements
+    return last
 
 
 def far_from_normal(values: Sequence[float]) -> bool:
@@ -127,32 +166,6 @@ def far_from_normal(values: Sequence[float]) -> bool:
     import scipy  # whose parts come when they are used
 
     return float(scipy.stats.shapiro(list(values)).pvalue) < 0.01
-
-
-class _Family:
-    """Claims on their way through the looks."""
-
-    def __init__(self, claims: Sequence[Claimed], alpha: float) -> None:
-        self._claims, self._alpha = claims, alpha
-        self._no_difference = _Hypotheses([claim.weight for claim in claims], alpha / 2)
-        self._difference = _Hypotheses([claim.weight for claim in claims], alpha / 2)
-        self.open = set(range(len(claims)))
-        self.judgements = [_untested(claim.values) for claim in claims]
-
-    def take(self, number: int, look: Look) -> None:
-        """Judge what is open with the seeds of this look."""
-        tests = {
-            place: _Test(claim, values, look)
-            for place, claim in enumerate(self._claims)
-            if place in self.open and (values := _all_known(claim, look)) is not None
-        }
-        self._no_difference.test({place: test.p_no_difference for place, test in tests.items()})
-        self._difference.test({place: test.p_difference for place, test in tests.items()})
-        for place, test in tests.items():
-            judged = test.judged(number, self._no_difference.of(place), self._difference.of(place))
-            self.judgements[place] = judged
-            if judged.verdict != "inconclusive":
-                self.open.discard(place)
 
 
 def _all_known(claim: Claimed, look: Look) -> tuple[float, ...] | None:
@@ -181,14 +194,17 @@ class _Hypotheses:
     def test(self, p_values: Mapping[int, float]) -> None:
         """Reject what these p, each divided by its look's share, let be rejected; the others have p = 1."""
         left = [place for place in range(len(self._weights)) if place not in self._rejected]
+        p = {place: min(1.0, p_values.get(place, 1.0)) for place in left}
         weights = [self._weights[place] for place in left]
-        adjusted = holm([min(1.0, p_values.get(place, 1.0)) for place in left], weights)
+        adjusted = dict(zip(left, holm([*p.values()], weights), strict=True))
         burden = math.fsum(weights)
-        for p, place in sorted((p, place) for p, place in zip(adjusted, left, strict=True) if p is not None):
-            is_rejected = p < self._alpha
-            part = self._alpha * self._weights[place] / burden
-            self._last[place] = _Tested(p, part, is_rejected)
-            if is_rejected:
+        for place in sorted(left, key=lambda place: (p[place] / self._weights[place], place)):
+            found = adjusted[place]
+            assert found is not None
+            self._last[place] = _Tested(
+                found, self._alpha * self._weights[place] / burden, found < self._alpha
+            )
+            if found < self._alpha:
                 self._rejected.add(place)
                 burden = math.fsum(self._weights[other] for other in left if other not in self._rejected)
 
@@ -204,6 +220,7 @@ class _Test:
     claim: Claimed
     values: tuple[float, ...]
     look: Look
+    times: float = 1.0  # how often to count each of the values; for bets only
 
     @property
     def share(self) -> float:
@@ -224,70 +241,87 @@ class _Test:
 
     def _p_above(self, bound: float) -> float:
         if self.claim.bounds is None:
-            return p_of_mean_above(self._sample, bound)
-        return betting_p(self.values, self.claim.bounds, bound)
+            return p_of_mean_above(self.sample, bound)
+        return betting_p(self.values, self.claim.bounds, bound, self.times)
 
     def _p_below(self, bound: float) -> float:
         if self.claim.bounds is None:
-            return p_of_mean_below(self._sample, bound)
+            return p_of_mean_below(self.sample, bound)
         low, high = self.claim.bounds
-        return betting_p([-value for value in self.values], (-high, -low), -bound)
+        return betting_p([-value for value in self.values], (-high, -low), -bound, self.times)
 
     @cached_property
-    def _sample(self) -> Sample:
+    def sample(self) -> Sample:
+        """Their number, mean and spread."""
         found = describe(self.values)
         assert found is not None
         return found
 
-    def judged(self, number: int, no_difference: _Tested, difference: _Tested) -> Judgement:
-        """The verdict, with the interval that shows it."""
-        verdict = self._verdict(no_difference.is_rejected, difference.is_rejected)
-        two_sided, one_sided = no_difference.part * self.share, difference.part * self.share
-        if verdict == "inconclusive":
-            alpha = min(two_sided, 2 * one_sided)  # the wider one, which shows neither
-        elif verdict == "equivalent" or (verdict, self.claim.kind) == ("supported", "equivalence"):
-            alpha = 2 * one_sided
-        else:
-            alpha = two_sided
-        interval = self._interval(1 - alpha)
-        main, p = (
-            (no_difference, self.p_no_difference)
-            if self.claim.kind == "difference"
-            else (difference, self.p_difference)
-        )
-        return Judgement(
-            estimate=self._sample.mean,
-            ci_low=interval.low,
-            ci_high=interval.high,
-            p_value=min(1.0, p * self.share),
-            p_holm=min(1.0, 2 * main.p_adjusted),
-            n_seeds=len(self.values),
-            detectable=self._detectable(two_sided),
-            verdict=verdict,
-            level=1 - alpha,
-            look=number,
-        )
-
-    def _verdict(self, differs: bool, is_equal: bool) -> Verdict:
-        if self.claim.kind == "equivalence":
-            return "supported" if is_equal else "contradicted" if differs else "inconclusive"
-        if differs:
-            return "supported" if self._sample.mean > 0 else "contradicted"
-        return "equivalent" if is_equal else "inconclusive"
-
-    def _interval(self, level: float) -> Interval:
+    def interval(self, level: float) -> Interval:
+        """The interval of that level that goes with the test."""
         if self.claim.bounds is None:
             return mean_interval(self.values, level)
         return betting_interval(self.values, self.claim.bounds, level)
 
-    def _detectable(self, alpha: float) -> float | None:
-        sample = self._sample
+    def detectable(self, alpha: float) -> float | None:
+        """The contrast that so many seeds with this spread find with 80 % power; about so, for bets."""
+        sample = self.sample
         if self.claim.bounds is None:
             return detectable_effect(sample.sd, sample.n, alpha=alpha)
-        interval = self._interval(1 - alpha)
+        interval = self.interval(1 - alpha)
         assert interval.low is not None
         assert interval.high is not None
         return (interval.high - interval.low) / 2 + _POWER_80 * sample.sd / math.sqrt(sample.n)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a look has found of a claim."""
+
+    test: _Test
+    number: int
+    no_difference: _Tested
+    difference: _Tested
+
+    @property
+    def verdict(self) -> Verdict:
+        """By the rules of `judge_family`."""
+        if self.test.claim.kind == "equivalence":
+            if self.difference.is_rejected:
+                return "supported"
+            return "contradicted" if self.no_difference.is_rejected else "inconclusive"
+        if self.no_difference.is_rejected:
+            return "supported" if self.test.sample.mean > 0 else "contradicted"
+        return "equivalent" if self.difference.is_rejected else "inconclusive"
+
+    def judgement(self) -> Judgement:
+        """The verdict, with the interval that shows it."""
+        test, kind = self.test, self.test.claim.kind
+        two_sided, one_sided = self.no_difference.part * test.share, self.difference.part * test.share
+        if self.verdict == "inconclusive":
+            alpha = min(two_sided, 2 * one_sided)  # the wider one, which shows neither
+        elif self.verdict == "equivalent" or (self.verdict, kind) == ("supported", "equivalence"):
+            alpha = 2 * one_sided
+        else:
+            alpha = two_sided
+        interval = test.interval(1 - alpha)
+        main, p = (
+            (self.no_difference, test.p_no_difference)
+            if kind == "difference"
+            else (self.difference, test.p_difference)
+        )
+        return Judgement(
+            estimate=test.sample.mean,
+            ci_low=interval.low,
+            ci_high=interval.high,
+            p_value=min(1.0, p * test.share),
+            p_holm=min(1.0, 2 * main.p_adjusted),
+            n_seeds=len(test.values),
+            detectable=test.detectable(two_sided),
+            verdict=self.verdict,
+            level=1 - alpha,
+            look=self.number,
+        )
 
 
 def _untested(values: Sequence[float | None]) -> Judgement:
@@ -299,3 +333,41 @@ def _untested(values: Sequence[float | None]) -> Judgement:
     return Judgement(
         interval.estimate, interval.low, interval.high, None, None, len(known), None, "inconclusive"
     )
+
+
+def seeds_for_verdict(claim: Claimed, of_all: float, alpha: float = ALPHA) -> int | None:
+    """With how many new seeds, in a fixed design, the claim would be decided if what was found were true.
+
+    Args:
+        claim: with at least two contrasts, all known.
+        of_all: its part of the weights of its family; nothing is counted on from other claims.
+        alpha: as for `judge_family`.
+
+    None where some millions would not do, because the estimate lies on the border between two verdicts.
+    """
+    values = [value for value in claim.values if value is not None]
+    part = alpha / 2 * of_all
+    if claim.bounds is not None:
+        return _bets_needed(claim, values, part)
+    sample = describe(values)
+    if sample is None:
+        return None
+    found = seeds_to_decide(
+        claim.kind, sample.mean, sample.sd, claim.margin, 1 / of_all, 1 / of_all, alpha / 2
+    )
+    return None if found is None else max(SEEDS_FOR_A_LOOK, found)
+
+
+def _bets_needed(claim: Claimed, values: Sequence[float], part: float) -> int | None:
+    """By counting each value as often as it takes."""
+
+    def is_decided(seeds: int) -> bool:
+        test = _Test(claim, tuple(values), Look(seeds, 1.0), times=seeds / len(values))
+        return test.p_no_difference < part or test.p_difference < part
+
+    high = SEEDS_FOR_A_LOOK
+    while not is_decided(high):
+        if high > _MOST_SEEDS:
+            return None
+        high *= 2
+    return bisect_left(range(high), True, lo=high // 2, key=is_decided)

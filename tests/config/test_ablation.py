@@ -34,7 +34,7 @@ def test_an_ablation_of_the_catalogue_can_run_on_all_its_data_sets_in_every_tier
     assert ablation.name == name
     for tier, dataset in itertools.product(TIERS, ablation.datasets()):
         variants = ablation.variants(tier, [dataset])
-        assert ablation.seeds(tier, dataset) >= 1
+        assert len(ablation.spending(tier, dataset).every_seed) >= 1
         assert len({variant.settings.id for variant in variants}) == len(variants) > 1
         assert {variant.settings.dataset for variant in variants} == {dataset}
 
@@ -110,7 +110,7 @@ def test_a_tier_lays_its_settings_over_those_of_data_set_and_part(ablation: Abla
     epochs = {tier: ablation.variants(tier, ["spiral"])[0].settings.train.epochs for tier in TIERS}
     assert arms == {"smoke": 4, "quick": 4, "laptop": 5, "paper": 4}
     assert epochs == {"smoke": 20, "quick": 300, "laptop": 400, "paper": 500}
-    assert [ablation.seeds(tier, "spiral") for tier in TIERS] == [2, 3, 4, 5]
+    assert [len(ablation.spending(tier, "spiral").every_seed) for tier in TIERS] == [2, 3, 4, 5]
 
 
 def test_level_beats_tier_beats_data_set_beats_part(write: Callable[..., Path]) -> None:

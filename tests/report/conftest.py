@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from bottleneck_lab.config import load
@@ -55,6 +57,19 @@ measure = "lost_int8"
 contrast = { "t=2, bottlenecks" = 1, "t=2, nowhere" = -1 }
 margin = 0.01
 """
+
+
+@pytest.fixture
+def planned_before():
+    """A function that makes a folder one that was planned before plans had designs."""
+
+    def forget(results):
+        plan = json.loads((results / "plan.json").read_text())
+        del plan["designs"]
+        (results / "plan.json").write_text(json.dumps(plan))
+        return results
+
+    return forget
 
 
 @pytest.fixture

@@ -79,11 +79,12 @@ def test_other_settings_make_independent_samples_and_what_all_share_is_said_once
     assert row(compare(a, b), A).p_value == pytest.approx(2.55e-4, rel=1e-2)
 
 
-def test_a_changed_verdict_is_marked(two_folders):
+def test_a_changed_verdict_is_marked(two_folders, planned_before):
     a, b = two_folders(
         lambda run: 700 + run.seed + (50 + run.seed % 2 if run.variant == A else 0),
         lambda run: 700 + run.seed - (50 + run.seed % 2 if run.variant == A else 0),
     )
+    planned_before(a), planned_before(b)  # three seeds had a verdict then
     claim = next(claim for claim in compare(a, b).comparisons[0].claims if claim.id == "shortcuts")
     assert (claim.verdicts, claim.changed) == (("supported", "contradicted"), True)
     output = CliRunner().invoke(app, ["compare", str(a), str(b)], catch_exceptions=False).output
@@ -98,6 +99,8 @@ def test_machines_and_seeds_that_differ_are_named(two_folders):
     plan = json.loads((b / "plan.json").read_text())
     for variant in plan["variants"]:
         del variant["runs"]["2"]
+    for design in plan["designs"].values():
+        design["looks"] = [2]
     (b / "plan.json").write_text(json.dumps(plan))
     comparison = compare(a, b).comparisons[0]
     assert comparison.environment == {"cpu": ((), ("an abacus",))}

@@ -81,8 +81,8 @@ def test_a_terminal_marks_the_same_numbers_and_says_so_once(leave_runs, capsys):
     assert max(map(len, printed.splitlines())) <= 80
 
 
-def test_a_claim_may_change_while_another_of_its_family_is_incomplete(leave_runs):
-    results = leave_runs()
+def test_a_claim_may_change_while_another_of_its_family_is_incomplete(leave_runs, planned_before):
+    results = planned_before(leave_runs())
     plan = json.loads((results / "plan.json").read_text())
     plan["ablation"]["parts"]["images"]["claims"][1]["contrast"] = {
         "t=4, bottlenecks": 1,

@@ -104,7 +104,7 @@ def test_what_comes_after_the_deciding_look_changes_nothing(family, changed):
 
 
 @given(family=st.lists(claims, min_size=1, max_size=4))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_the_interval_shows_the_verdict(family):
     for claim, judged in zip(family, judge_family(family, planned_looks([6, 12])), strict=True):
         low, high, margin = judged.ci_low, judged.ci_high, claim.margin
