@@ -66,12 +66,11 @@ def decided(claim: dict[str, Any]) -> str:
 
 
 def to_decide(claim: dict[str, Any]) -> str:
-    """What it takes to decide an open claim, by its design: `some 40 new seeds (12 min of CPU time)`."""
+    """What it takes to decide an open claim, by its design: `some 40 new seeds (80 runs)`."""
     if not claim.get("to_decide"):
         return ""
-    seconds = claim["to_decide_cpu_seconds"]
-    cost = "" if seconds is None else f" ({duration(seconds)} of CPU time)"
-    return f"some {claim['to_decide']:,} new seeds{cost}"
+    runs = claim["to_decide"] * len(claim["contrast"])
+    return f"some {claim['to_decide']:,} new seeds ({runs:,} runs)"
 
 
 def promises(summary: dict[str, Any]) -> list[str]:

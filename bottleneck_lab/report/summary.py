@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -205,7 +204,7 @@ def _claim_of_design(results: Results, asked: _Asked) -> dict[str, Any]:
     `level` is that of its interval, `look` the number of the look that its verdict rests on, of those after
     `looks` seeds; its `weight` is a share of its family's 5 %. `bounds` are those of its contrast where only
     these are assumed; else `far_from_normal` warns. `contrasts` are those that it rests on. `to_decide` is
-    the number of new seeds that would decide an open claim, `to_decide_cpu_seconds` what they would cost.
+    the number of new seeds that would decide an open claim.
     """
     course = results.courses[asked.dataset]
     name = asked.claim["id"]
@@ -233,19 +232,7 @@ def _claim_of_design(results: Results, asked: _Asked) -> dict[str, Any]:
         "far_from_normal": rules.bounds is None and far_from_normal(values),
         "contrasts": list(values),
         "to_decide": seeds,
-        "to_decide_cpu_seconds": seeds and _cpu_seconds(asked.runs, seeds),
     }
-
-
-def _cpu_seconds(runs: Sequence[Run], seeds: int) -> float | None:
-    """What so many seeds of the variants of these runs would take."""
-    per_variant: dict[str, list[float]] = {}
-    for run in runs:
-        if run.cpu_seconds is not None:
-            per_variant.setdefault(run.variant, []).append(run.cpu_seconds)
-    if per_variant.keys() != {run.variant for run in runs}:
-        return None
-    return round(seeds * math.fsum(statistics.mean(each) for each in per_variant.values()), 3)
 
 
 def _asked(results: Results, dataset: str) -> Iterator[_Asked]:
