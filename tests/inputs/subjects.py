@@ -81,6 +81,8 @@ def experiments(folder, only_small=False):
     if not only_small:
         trees += [tomllib.loads(path.read_text(encoding="utf-8")) for path in catalogue().values()]
     path = folder / "mutated.toml"
+    path.write_text(SMALL)
+    call("run-ablation", path, "--dry-run", "--tier=smoke")  # imports, which take seconds, belong to none
 
     def made(number):
         chance = randoms(number)
