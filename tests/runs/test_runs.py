@@ -54,6 +54,8 @@ def contents(results):
 
 
 def without_times(path):
+    if path.name == "result.json":  # which has the checksums of files with times
+        return {key: value for key, value in json.loads(path.read_text()).items() if key != "files"}
     if path.name != "metrics.jsonl":
         return path.read_bytes()
     records = [json.loads(line) for line in path.read_text().splitlines()]
