@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -35,11 +36,19 @@ class Settings(BaseModel):
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
-        for name, field in type(self).model_fields.items():
-            later = any(isinstance(mark, Later) for mark in field.metadata)
-            if later and getattr(self, name) == field.get_default(call_default_factory=True):
+        for name, default in _later_defaults(type(self)).items():
+            if getattr(self, name) == default:
                 written.pop(name, None)
         return written
+
+
+@functools.cache  # a plan may have 100,000 runs, each of which is written for its id
+def _later_defaults(kind: type[Settings]) -> dict[str, Any]:
+    return {
+        name: field.get_default(call_default_factory=True)
+        for name, field in kind.model_fields.items()
+        if any(isinstance(mark, Later) for mark in field.metadata)
+    }
 
 
 def _known(registry: extend.Registry[Any]) -> AfterValidator:
