@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ if TYPE_CHECKING:
 
 
 def say_kernels(runs: Iterable[RunSettings], device: str) -> None:
-    """Say what trains the image networks among `runs` on this machine, and why; compile it if need be.
+    """Say what trains the image networks among `runs` on this machine's CPU, and why; compile it if need be.
+
+    Nothing is said of what was asked for to be eager, or is on a GPU.
 
     Raises:
         LabError: `train.kernel = "fused"` where there is no such kernel.
@@ -20,24 +23,28 @@ def say_kernels(runs: Iterable[RunSettings], device: str) -> None:
     from bottleneck_lab.cli.text import notice, say
     from bottleneck_lab.config import ImageSettings
     from bottleneck_lab.models import fused
+    from bottleneck_lab.training.device import settle_process
     from bottleneck_lab.training.images import build
     from bottleneck_lab.training.kernel import choose_kernel, is_eager_by_choice
 
     place = torch.device(device)
     kinds = {
-        (run.model, run.data, run.train.batch_size, run.train.kernel): run
+        (run.model, run.data, run.train.batch_size, run.train.precision, run.train.kernel): run
         for run in runs
-        if isinstance(run.data, ImageSettings)
+        if isinstance(run.data, ImageSettings) and not is_eager_by_choice(run)
     }
-    if all(is_eager_by_choice(run) for run in kinds.values()) or place.type != "cpu":
+    if not kinds or place.type != "cpu":
         return
-    if fused.must_be_compiled():
-        notice("Compiling the training kernel: once on this machine, about half a minute.")
-    told: dict[tuple[str, str], int] = {}
+    settle_process()  # as the processes are that train, so that what is measured holds for them
+    compiling = fused.must_be_compiled()
+    told: Counter[tuple[str, str]] = Counter()
     for run in kinds.values():
-        kernel = choose_kernel(run, build(run, place), place)
-        key = (kernel.name, kernel.why)
-        told[key] = told.get(key, 0) + 1
+        network = build(run, place)
+        if compiling and fused.has_blocks(network):
+            notice("Compiling the training kernel: once on this machine, about half a minute.")
+            compiling = False
+        kernel = choose_kernel(run, network, place)
+        told[kernel.name, kernel.why] += 1
     for (name, why), count in sorted(told.items(), reverse=True):
         which = "" if len(told) == 1 else f" of {count} networks"
         say(f"  kernel{which}: {name} ({why})")

@@ -65,7 +65,7 @@ def train_on_images(
         kernel = resume_kernel(saved.get("kernel", "eager"), network)
     else:
         kernel = choose_kernel(run, network, device)
-        saved = trunks.find(run, device, kernel.name)
+        saved = trunks.find(run, device, kernel.mark)
     if saved:
         network.load_state_dict(saved["network"])
         optimizer.load_state_dict(saved["optimizer"])
@@ -110,7 +110,7 @@ def train_on_images(
             return Outcome("diverged", records, None, None, None, weights, continued, kernel.name)
         state = {
             "runs": [run.id],
-            "kernel": kernel.name,
+            "kernel": kernel.mark,
             "records": records,
             "network": network.state_dict(),
             "optimizer": optimizer.state_dict(),

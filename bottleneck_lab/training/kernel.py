@@ -30,22 +30,37 @@ VARIABLE = (
 _FASTER = 1.05  # times eager, below which a measurement is taken for noise
 _ROUNDS, _SECONDS = 3, 4.0  # of a measurement, whichever is reached first
 
-KernelName = Literal["fused", "eager"]
+MIXED = "mixed"  # begun with one kernel and gone on with another
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """What computes the blocks of a network in training, and why: a few words that end a sentence."""
+    """What computes the blocks of a network in training.
 
-    name: KernelName
+    Args:
+        name: `eager` or `fused`, or `mixed` where a training could not go on with what it was begun with.
+        why: a few words that end a sentence.
+        mark: tells what the last bits depend on: for `fused` the compiled library.
+    """
+
+    name: Literal["fused", "eager", "mixed"]
     why: str
+    mark: str
+
+
+def _eager(why: str) -> Kernel:
+    return Kernel("eager", why, "eager")
+
+
+def _fused(why: str) -> Kernel:
+    return Kernel("fused", why, fused.library_path().stem)
 
 
 def choose_kernel(run: RunSettings, network: nn.Module, device: torch.device) -> Kernel:
     """Let the fused kernel compute what it can of `network` if the run wants that or it is faster here.
 
     How much faster is measured once for each network, batch and machine, and remembered, so that every
-    process chooses alike.
+    process chooses alike (where the cache folder can be written).
 
     Raises:
         LabError: `train.kernel = "fused"`, and the kernel cannot be had here or not for this network.
@@ -53,20 +68,21 @@ def choose_kernel(run: RunSettings, network: nn.Module, device: torch.device) ->
     wanted = _wanted(run)
     fused.fuse(network, on=False)
     if wanted == "eager":
-        return Kernel("eager", "as asked for")
+        return _eager("as asked for")
     reason = _why_not(run, network, device)
     if wanted == "fused":
         if reason is not None:
-            raise LabError(f'train.kernel = "fused": {reason}; leave it at "auto"')
+            asked = 'train.kernel = "fused"' if run.train.kernel == "fused" else f"{VARIABLE}=fused"
+            raise LabError(f"{asked}: {reason}; make it auto")
         fused.fuse(network)
-        return Kernel("fused", "as asked for")
+        return _fused("as asked for")
     if reason is not None:
-        return Kernel("eager", reason)
+        return _eager(reason)
     speed = _speed(run, network)
     if speed < _FASTER:
-        return Kernel("eager", f"the fused kernel is not faster here ({speed:.2f} times as fast)")
+        return _eager(f"the fused kernel is not faster here ({speed:.2f} times as fast)")
     fused.fuse(network)
-    return Kernel("fused", f"{speed:.1f} times as fast as eager here")
+    return _fused(f"{speed:.1f} times as fast as eager here")
 
 
 def is_eager_by_choice(run: RunSettings) -> bool:
@@ -81,13 +97,17 @@ def _wanted(run: RunSettings) -> str:
     return wanted
 
 
-def resume_kernel(name: KernelName, network: nn.Module) -> Kernel:
-    """The kernel that a run was begun with, so that it ends in the same bits."""
-    if name == "fused" and (reason := fused.why_not()) is not None:
-        fused.fuse(network, on=False)
-        return Kernel("eager", f"begun with the fused kernel, but {reason}")
-    fused.fuse(network, on=name == "fused")
-    return Kernel(name, "as it was begun")
+def resume_kernel(mark: str, network: nn.Module) -> Kernel:
+    """The kernel that a run was begun with, so that it ends in the same bits; `mixed` where it is gone."""
+    fused.fuse(network, on=False)
+    if mark in ("eager", MIXED):
+        return Kernel("eager" if mark == "eager" else "mixed", "as it was begun", mark)
+    if (reason := fused.why_not()) is not None:
+        return Kernel("mixed", f"begun with the fused kernel, but {reason}", MIXED)
+    fused.fuse(network)
+    if mark != fused.library_path().stem:
+        return Kernel("mixed", "begun with another build of the fused kernel", MIXED)
+    return _fused("as it was begun")
 
 
 def _why_not(run: RunSettings, network: nn.Module, device: torch.device) -> str | None:
@@ -104,17 +124,19 @@ def _why_not(run: RunSettings, network: nn.Module, device: torch.device) -> str 
 def _speed(run: RunSettings, network: nn.Module) -> float:
     """How many times as fast as eager the fused kernel is here, measured now or remembered."""
     place = fused.library_path().with_name(f"speed-{_signature(run, network)}.json")
+    if (known := _remembered(place)) is not None:
+        return known
     try:
         with filelock.FileLock(place.with_suffix(".lock")):
             if (known := _remembered(place)) is not None:
                 return known
-            speed = _measure(run, network)
+            known = _measure(run, network)
             part = place.with_suffix(".part")
-            part.write_text(json.dumps({"times_eager": speed}), encoding="utf-8")
+            part.write_text(json.dumps({"times_eager": known}), encoding="utf-8")
             part.replace(place)
-            return speed
     except OSError:  # nothing can be remembered here
-        return _measure(run, network)
+        pass
+    return known if known is not None else _measure(run, network)
 
 
 def _remembered(place: Path) -> float | None:
@@ -125,11 +147,13 @@ def _remembered(place: Path) -> float | None:
 
 
 def _signature(run: RunSettings, network: nn.Module) -> str:
-    """What time depends on: the library, the shapes of all weights, strides, images and batch, threads."""
+    """What time depends on: the library, what it computes, shapes of weights, images and batch, threads."""
     assert isinstance(run.data, ImageSettings)
     strides = [module.stride for module in network.modules() if isinstance(module, nn.Conv2d)]
     shapes = [tuple(parameter.shape) for parameter in network.parameters()]
-    rest = (run.data.shape, run.train.batch_size, torch.get_num_threads(), torch.__version__)
+    modules = [module for module in network.modules() if isinstance(module, fused.Fusible)]
+    computed = [module.why_not_fused() is None for module in modules]
+    rest = (computed, run.data.shape, run.train.batch_size, torch.get_num_threads(), torch.__version__)
     told = repr((fused.library_path().name, shapes, strides, rest))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
@@ -138,7 +162,8 @@ def _measure(run: RunSettings, network: nn.Module) -> float:
     """Train copies of the network on noise for a few steps, one way and the other in turn."""
     assert isinstance(run.data, ImageSettings)
     chance = torch.Generator().manual_seed(0)
-    batch = min(run.train.batch_size or 1, run.data.train_count)
+    assert run.train.batch_size is not None
+    batch = min(run.train.batch_size, run.data.train_count)
     images = torch.randn(batch, *run.data.shape, generator=chance).to(memory_format=torch.channels_last)
     labels = torch.randint(run.data.classes, (batch,), generator=chance)
     eager, quick = copy.deepcopy(network), copy.deepcopy(network)

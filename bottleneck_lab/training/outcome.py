@@ -37,7 +37,7 @@ class Outcome:
         test_accuracy: on the official test part, evaluated once at the end; None where it is not at hand.
         weights: the network's final state by name.
         continued: how many of the first epochs another run had trained, and this one went on from.
-        kernel: what computed its blocks in training, `eager` or `fused`.
+        kernel: what computed its blocks in training: `eager`, `fused`, or `mixed` where it had to change.
     """
 
     status: Literal["done", "diverged"]

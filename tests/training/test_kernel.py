@@ -70,18 +70,18 @@ def test_the_measurement_is_made_once_and_remembered(tmp_path, monkeypatch) -> N
     monkeypatch.setattr(fused, "library_path", lambda: tmp_path / "fused-here.so")
     measured = []
     monkeypatch.setattr(kernel, "_measure", lambda run, network: measured.append(run) or 3.0)
-    assert {chosen(settings()) for _ in range(3)} == {
-        kernel.Kernel("fused", "3.0 times as fast as eager here")
-    }
+    assert {chosen(settings()).why for _ in range(3)} == {"3.0 times as fast as eager here"}
     assert len(measured) == 1
     assert chosen(settings(model={"projection_activation": "relu6"})).name == "fused"  # takes as long
     assert len(measured) == 1
     chosen(settings(batch_size=16))
     assert len(measured) == 2
+    chosen(settings(model={"expansion_activation": "silu"}))  # of which the kernel can do less
+    assert len(measured) == 3
     for path in tmp_path.glob("speed-*.json"):
         path.write_text("damaged")
     assert chosen(settings()).name == "fused"
-    assert len(measured) == 3
+    assert len(measured) == 4
 
 
 @pytest.mark.usefixtures("fused_kernel")
@@ -121,16 +121,14 @@ def test_a_gpu_has_its_own_kernels(monkeypatch) -> None:
 def test_without_a_compiler_all_is_as_it_was(monkeypatch) -> None:
     monkeypatch.delenv("BOTTLENECK_LAB_KERNEL")
     monkeypatch.setenv("CXX", "no-such-compiler")
-    library.library.cache_clear()
+    library._found.cache_clear()
     try:
         told = chosen(settings())
-        assert told == kernel.Kernel("eager", "there is no C++ compiler no-such-compiler (as CXX says)")
-        with pytest.raises(
-            LabError, match=r'kernel = "fused": there is no C\+\+ compiler.*leave it at "auto"'
-        ):
+        assert (told.name, told.why) == ("eager", "there is no C++ compiler no-such-compiler (as CXX says)")
+        with pytest.raises(LabError, match=r'kernel = "fused": there is no C\+\+ compiler.*make it auto'):
             chosen(settings("fused"))
     finally:
-        library.library.cache_clear()
+        library._found.cache_clear()
 
 
 def test_a_compiler_that_fails_is_quoted(monkeypatch, tmp_path) -> None:
@@ -200,10 +198,32 @@ def test_a_run_that_was_interrupted_ends_in_the_bits_of_one_that_was_not(tmp_pat
 @pytest.mark.usefixtures("fused_kernel")
 def test_a_run_goes_on_with_the_kernel_it_was_begun_with() -> None:
     network = build(settings(), CPU)
-    assert resume_kernel("fused", network).name == "fused"
+    begun = choose_kernel(settings("fused"), network, CPU)
+    assert resume_kernel(begun.mark, network).name == "fused"
     assert any(getattr(module, "fused", False) for module in network.modules())
     assert resume_kernel("eager", network).name == "eager"
     assert not any(getattr(module, "fused", False) for module in network.modules())
+
+
+@pytest.mark.usefixtures("fused_kernel")
+def test_a_run_that_cannot_go_on_with_its_kernel_says_so_ever_after(monkeypatch) -> None:
+    network = build(settings(), CPU)
+    other_build = resume_kernel("fused-of-another-compiler", network)
+    monkeypatch.setattr(fused, "why_not", lambda: "there is no compiler")
+    no_kernel = resume_kernel("fused-here", network)
+    assert {other_build.name, no_kernel.name, resume_kernel(no_kernel.mark, network).name} == {"mixed"}
+    assert no_kernel.why == "begun with the fused kernel, but there is no compiler"
+
+
+@pytest.mark.usefixtures("fused_kernel")
+def test_a_remembered_measurement_is_read_where_nothing_can_be_written(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(fused, "library_path", lambda: tmp_path / "fused-here.so")
+    monkeypatch.setattr(kernel, "_measure", lambda run, network: 3.0)
+    chosen(settings())
+    monkeypatch.setattr(kernel, "_measure", lambda run, network: 0.5)
+    monkeypatch.setattr(kernel.filelock, "FileLock", lambda path: (tmp_path / "no" / "folder").touch())
+    assert chosen(settings()).name == "fused"
+    assert chosen(settings(batch_size=16)).name == "eager"
 
 
 @pytest.mark.usefixtures("fused_kernel")

@@ -7,7 +7,8 @@ mean(W x) = W mean(x) and var(W x) = diag(W Cov(x) W^T).
 
 A network is asked to use it by `fuse`. What follows the projection (activation, addition) stays PyTorch, so
 every variant gets the speed. Modules that somebody looks into by hooks, evaluation, and whatever the kernel
-does not know are computed by PyTorch, from the same parameters.
+does not know are computed by PyTorch, from the same parameters. Only second derivatives and derivatives in
+forward mode of a network in training are refused: ask for them after `fuse(network, on=False)`.
 """
 
 from __future__ import annotations

@@ -33,21 +33,29 @@ class UnavailableError(Exception):
 
 def why_not() -> str | None:
     """Why the kernel cannot be had here; None where it can. The first call compiles, if nobody has before."""
-    try:
-        library()
-    except UnavailableError as error:
-        return str(error)
-    return None
+    found = _found()
+    return str(found) if isinstance(found, UnavailableError) else None
 
 
-@functools.cache
 def library() -> ctypes.CDLL:
     """The kernel's functions.
 
     Raises:
         UnavailableError: no compiler, a processor without AVX2 (or NEON), or no place to put it.
     """
-    return load(compiled())
+    found = _found()
+    if isinstance(found, UnavailableError):
+        raise found
+    return found
+
+
+@functools.cache
+def _found() -> ctypes.CDLL | UnavailableError:
+    """The library or why there is none, looked for once in a process."""
+    try:
+        return load(compiled())
+    except UnavailableError as error:
+        return error
 
 
 def load(path: Path) -> ctypes.CDLL:
@@ -59,7 +67,7 @@ def load(path: Path) -> ctypes.CDLL:
     try:
         kernel = ctypes.CDLL(str(path))
     except OSError as error:
-        raise UnavailableError(f"{path} cannot be loaded ({error})") from error
+        raise UnavailableError(f"{path} cannot be loaded ({error}); delete it") from error
     kernel.inverted_residual_sizes.argtypes = [c_void_p, ctypes.POINTER(c_int64)]
     kernel.inverted_residual_forward.argtypes = [c_void_p] * 6
     kernel.inverted_residual_backward.argtypes = [c_void_p] * 7
@@ -159,7 +167,7 @@ def _key(command: list[str]) -> str:
     told = hashlib.sha256()
     for text in (*command, _version(command[0]), platform.machine(), platform.system(), _processor()):
         told.update(text.encode() + b"\0")
-    for path in sorted(SOURCES.iterdir()):
+    for path in sorted((*SOURCES.glob("*.cpp"), *SOURCES.glob("*.hpp"))):
         told.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return told.hexdigest()[:16]
 

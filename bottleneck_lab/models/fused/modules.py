@@ -106,23 +106,44 @@ def conv_norm(module: ConvNorm, x: Tensor) -> Tensor | None:
 
 
 def _can_be_fused(x: Tensor, stride: int, modules: Iterable[nn.Module]) -> bool:
-    """Whether this input can pass these modules at once: float32, in training, and nobody looks inside."""
+    """Whether this input can pass these modules at once: float32, in training, and nobody looks inside.
+
+    What does not fit is PyTorch's to refuse.
+    """
     if type(x) is not Tensor or x.device.type != "cpu" or x.dtype != torch.float32 or x.dim() != 4:
         return False
     values = len(x) * -(-x.shape[2] // stride) * -(-x.shape[3] // stride)  # of a channel: one has no variance
     if values <= 1 or torch.is_autocast_enabled("cpu") or _looked_at_everywhere():
         return False
+    channels = x.shape[1]
     for module in modules:
-        if _is_looked_at(module) or not module.training:
+        if _is_looked_at(module) or not module.training or not _is_plain(module):
             return False
-        weight = module.weight if isinstance(module, nn.Conv2d) else None
-        if weight is not None and (weight.dtype != torch.float32 or not _is_dense(weight)):
+        if isinstance(module, nn.Conv2d):
+            if module.in_channels != channels:
+                return False
+            channels = module.out_channels
+        if isinstance(module, nn.BatchNorm2d) and (
+            module.num_features != channels or module.momentum is None
+        ):
             return False
     return library.why_not() is None
 
 
-def _is_dense(weight: Tensor) -> bool:
-    return weight.is_contiguous() or weight.is_contiguous(memory_format=torch.channels_last)
+def _is_plain(module: nn.Module) -> bool:
+    """Whether all numbers of a module itself lie in memory as the kernel reads them."""
+    for tensor in (*module._parameters.values(), *module._buffers.values()):
+        if tensor is None or not tensor.is_floating_point():
+            continue
+        if tensor.dtype != torch.float32 or tensor.device.type != "cpu" or not _is_dense(tensor):
+            return False
+    return True
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    if tensor.is_contiguous():
+        return True
+    return tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
 
 
 def _is_looked_at(module: nn.Module) -> bool:
