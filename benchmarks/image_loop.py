@@ -39,7 +39,7 @@ from bottleneck_lab.training.device import Precision, settle_process
 from bottleneck_lab.training.images import augmentation_of, build, train_epoch
 from bottleneck_lab.training.optimiser import optimiser
 
-CLAIM = 3.0
+CLAIM = 1.8
 CORES = 2
 CLASSES, EDGE, BATCH = 10, 32, 64
 

@@ -1,6 +1,6 @@
+import os
 import subprocess
 import sys
-import time
 
 import pytest
 from typer.testing import CliRunner
@@ -35,12 +35,15 @@ sys.exit("torch" in sys.modules)
 
 def test_help_answers_at_once():
     command = [sys.executable, "-c", "from bottleneck_lab.cli import main; main()", "--help"]
-    times = []
+    seconds = []  # of a processor: what else the machine does is not the command's
     for _ in range(3):
-        start = time.perf_counter()
+        before = os.times()
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.5
+        after = os.times()
+        seconds.append(
+            after.children_user + after.children_system - before.children_user - before.children_system
+        )
+    assert min(seconds) < 0.5
 
 
 def test_the_list_names_every_ablation_and_tier():
