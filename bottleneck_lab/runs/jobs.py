@@ -49,6 +49,8 @@ class Job:
 
     def unfinished(self, results: Path) -> list[RunSettings]:
         """The runs that have yet to be trained, or to be tried again."""
+        if not (results / "runs").exists():
+            return list(self.runs)
         named = zip(self.runs, self.run_ids, strict=True)
         return [run for run, name in named if RunFolder(results, name).status() not in FINAL]
 
@@ -70,16 +72,21 @@ class Job:
 def plan_jobs(runs: Sequence[RunSettings]) -> list[Job]:
     """Sort runs into jobs, the longest first, so that the last ones to end are short."""
     groups: dict[str, dict[str, RunSettings]] = {}
+    written: dict[tuple[int, ...], str] = {}
     for run in runs:
         name = run.id
-        groups.setdefault(_group(run, name), {})[name] = run
+        groups.setdefault(_group(run, name, written), {})[name] = run
     jobs = [_job(key, group) for key, group in groups.items()]
     return sorted(jobs, key=lambda job: -job.work)
 
 
-def _group(run: RunSettings, name: str) -> str:
+def _group(run: RunSettings, name: str, written: dict[tuple[int, ...], str]) -> str:
+    """The group of a run's job; `written` keeps the text of settings, which many runs share as they are."""
     if not _on_images(run):
-        return fingerprint(f"{toy_group(run)} {run.seed // SEEDS_TOGETHER}")
+        shared = id(run.model), id(run.data), id(run.train), id(run.measures)
+        if shared not in written:
+            written[shared] = str(toy_group(run))
+        return fingerprint(f"{written[shared]} {run.seed // SEEDS_TOGETHER}")
     return run.trunk if run.shared_epochs else name
 
 
