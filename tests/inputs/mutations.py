@@ -178,9 +178,15 @@ JSON_EXTREMES = [
 ]  # fmt: skip
 
 
-def damage(chance, folder):
-    """Damage one file of a folder of results; returns its path."""
-    path = chance.choice(sorted(path for path in folder.rglob("*") if path.is_file()))
+def damage(chance, folder, count):
+    """Damage so many files of a folder of results; returns their paths."""
+    paths = chance.sample(sorted(path for path in folder.rglob("*") if path.is_file()), count)
+    for path in paths:
+        _damage(chance, folder, path)
+    return paths
+
+
+def _damage(chance, folder, path):
     kind = chance.randrange(10)
     if kind == 0:
         path.unlink()
@@ -188,9 +194,8 @@ def damage(chance, folder):
         path.unlink()
         chance.choice([path.mkdir, lambda: path.symlink_to(path), lambda: path.symlink_to("/dev/null")])()
     elif kind == 2:
-        shutil.copy(
-            chance.choice([each for each in folder.rglob("*") if each.is_file() and each != path]), path
-        )
+        others = sorted(each for each in folder.rglob("*") if each.is_file() and each != path)
+        shutil.copy(chance.choice(others), path)
     elif kind <= 6 and path.suffix == ".json":
         _damage_json(chance, path)
     elif kind <= 6 and path.suffix == ".jsonl":
@@ -203,7 +208,6 @@ def damage(chance, folder):
         path.write_bytes(b"[" * 100_000)
     else:
         path.write_bytes(spoilt(chance, path.read_bytes()))
-    return path
 
 
 def _damage_json(chance, path):

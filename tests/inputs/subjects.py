@@ -161,7 +161,7 @@ def damaged_results(folder, reading=READING, of_published=OF_PUBLISHED):
             results, commands = copied(published, again / "small"), of_published
         else:
             results, commands = copied(whole, again / "small" / "smoke"), reading
-        spoilt = [damage(chance, results) for _ in range(chance.choice([1, 1, 2]))]
+        spoilt = damage(chance, results, chance.choice([1, 1, 2]))
         command = chance.choice(commands)
         words = list(map(str, _words(command, path, results, again, whole, folder)))
         ended = call(*words)

@@ -40,13 +40,13 @@ def check(words, ended, silent):
     assert silent is None, (words, silent)
 
 
-@settings(once, max_examples=150)
+@settings(once, max_examples=100)
 @given(numbers)
 def test_a_mutated_experiment_file_is_planned_as_it_says_or_refused_in_a_sentence(plan, number):
     check(*plan(number))
 
 
-@settings(once, max_examples=50)
+@settings(once, max_examples=30)
 @given(numbers)
 def test_damaged_results_are_named_and_nothing_falls_over_them(read, number):
     check(*read(number))
