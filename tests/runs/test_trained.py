@@ -152,7 +152,11 @@ def test_images_that_are_not_at_hand_are_asked_for(folder, tmp_path):
 
 def test_weights_that_are_missing_damaged_or_of_another_network_are_refused(folder, tmp_path):
     weights = torch.load(folder / "weights.pt", weights_only=True)
-    for broken in (b"", b"no weights", (folder / "weights.pt").read_bytes()[:1000]):
+    whole = (folder / "weights.pt").read_bytes()
+    (folder / "weights.pt").write_bytes(whole[:1000])
+    assert f"weights.pt: has 1000 bytes; the run left {len(whole)}" in refusal(folder)
+    change(folder / "result.json", files={})  # as runs were left before their files were counted
+    for broken in (b"", b"no weights", whole[:1000]):
         (folder / "weights.pt").write_bytes(broken)
         assert "damaged, or not the weights of 'relu6'" in refusal(folder)
     del weights["classifier.bias"]
