@@ -234,7 +234,7 @@ def _contents(costs: Iterable[Any], how: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(out: Path, stem: str, figure: Any, costs: Iterable[Any], how: dict[str, Any]) -> None:
-    from bottleneck_lab.report.style import save
+    from bottleneck_lab.report.drawing.style import save
     from bottleneck_lab.runs.files import write_json
 
     save(figure, out / stem)

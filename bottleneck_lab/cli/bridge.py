@@ -75,7 +75,7 @@ def _write(folder: Path, found: Bridge, contents: dict[str, Any]) -> list[Path]:
     from dataclasses import asdict
 
     from bottleneck_lab.report.bridge_figure import datasets_in, draw_bridge
-    from bottleneck_lab.report.style import save
+    from bottleneck_lab.report.drawing.style import save
     from bottleneck_lab.runs.files import write_json, write_text
 
     stream = io.StringIO()

@@ -169,7 +169,7 @@ def _parse_dims(text: str) -> list[int]:
 def _write(out: Path, result: CollapseResult, settings: dict[str, object]) -> None:
     from bottleneck_lab.report.collapse_data import contents_of
     from bottleneck_lab.report.collapse_figure import collapse_figures
-    from bottleneck_lab.report.style import save
+    from bottleneck_lab.report.drawing.style import save
     from bottleneck_lab.runs.files import write_json
 
     contents = contents_of(result, settings)

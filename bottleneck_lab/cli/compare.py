@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from bottleneck_lab.report.comparison import ClaimPair, Compared, Comparison, SideBySide
+    from bottleneck_lab.report.findings.comparison import ClaimPair, Compared, Comparison, SideBySide
 
 
 def compare(
@@ -25,7 +25,7 @@ def compare(
     with 95 % intervals, and Holm's correction over all comparisons at 5 %. Exit codes: 0 whether or not they
     differ, 2 for folders that cannot be compared.
     """
-    from bottleneck_lab.report.comparison import compare as compare_folders
+    from bottleneck_lab.report.findings.comparison import compare as compare_folders
 
     found = compare_folders(a, b)
     if json_:

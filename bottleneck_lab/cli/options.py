@@ -75,7 +75,7 @@ def check_drawing() -> None:
         LabError: matplotlib cannot be used, as with a damaged matplotlibrc.
     """
     try:
-        from bottleneck_lab.report.style import drawn_bytes, styled, subplots
+        from bottleneck_lab.report.drawing.style import drawn_bytes, styled, subplots
 
         with styled():
             figure, _ = subplots(figsize=(1, 1))

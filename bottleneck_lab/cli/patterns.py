@@ -104,8 +104,8 @@ def _write(out: Path, run: TrainedRun, images: int, rows: list[dict[str, Any]]) 
     from dataclasses import asdict
 
     from bottleneck_lab.manifold.positives import PAPER
+    from bottleneck_lab.report.drawing.style import save
     from bottleneck_lab.report.patterns_figure import draw_patterns, measured_in
-    from bottleneck_lab.report.style import save
     from bottleneck_lab.runs.files import write_json
 
     contents = {

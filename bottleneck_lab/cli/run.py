@@ -485,9 +485,9 @@ def _do(jobs: Sequence[Job], left: Sequence[Job], engine: Engine | None, trackin
 def _report(plan: Plan, results: Path) -> tuple[bool, str]:
     """Write and print the report of this plan; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.cli.text import left_out, notice, print_summary, say
-    from bottleneck_lab.report.collect import Stray, collect
     from bottleneck_lab.report.format import answer, trouble
     from bottleneck_lab.report.index import write_index
+    from bottleneck_lab.report.reading.collect import Stray, collect
     from bottleneck_lab.report.write import write_report
 
     with writing(results, _KEPT):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bottleneck_lab.config import RunSettings
-from bottleneck_lab.report.collect import sequential_courses
-from bottleneck_lab.report.course import Course
+from bottleneck_lab.report.reading.collect import sequential_courses
+from bottleneck_lab.report.reading.course import Course
 from bottleneck_lab.runs.jobs import Job, plan_jobs
 from bottleneck_lab.runs.plan import Plan
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from bottleneck_lab.report import format as fmt
 
 if TYPE_CHECKING:
-    from bottleneck_lab.report.collect import Stray
+    from bottleneck_lab.report.reading.collect import Stray
     from bottleneck_lab.runs.plan import Plan
 
 VERDICT_STYLES = {"supported": "green", "contradicted": "red", "equivalent": "cyan", "inconclusive": "yellow"}

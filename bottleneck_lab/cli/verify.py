@@ -59,7 +59,7 @@ def verify(
 
 def _runs(folder: Path) -> tuple[int, int, list[str]]:
     """How many runs a results folder has, how many of them without checksums, and what is wrong with them."""
-    from bottleneck_lab.report.collect import collect
+    from bottleneck_lab.report.reading.collect import collect
     from bottleneck_lab.runs.checksums import KEY, altered
     from bottleneck_lab.runs.folder import RunFolder
 

@@ -20,7 +20,7 @@ from bottleneck_lab.costs import (
     Spread,
     TrainingCost,
 )
-from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, styled
+from bottleneck_lab.report.drawing.style import COLOURS, LINES, MARKERS, styled
 
 SPREADS = ("seconds", "times_plain", "times_eager")  # in the JSON that a command leaves
 MEMORY_ALLOWED, TIME_ALLOWED = 0.4, 1.5  # of plain's: what a split is asked to keep to

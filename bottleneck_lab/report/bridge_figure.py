@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from bottleneck_lab.report.lettering import in_legend
-from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, styled
+from bottleneck_lab.report.drawing.lettering import in_legend
+from bottleneck_lab.report.drawing.style import COLOURS, LINES, MARKERS, styled
 
 _FAINT = 0.35
 

@@ -11,11 +11,11 @@ from bottleneck_lab import __version__
 from bottleneck_lab.config import TIERS
 from bottleneck_lab.config.tuning import Tuned
 from bottleneck_lab.report import format as fmt
-from bottleneck_lab.report.budget import stretch_ends, stretch_text
-from bottleneck_lab.report.collect import Results, Run
-from bottleneck_lab.report.headline import headline_claims
-from bottleneck_lab.report.summary import ORIGIN
-from bottleneck_lab.report.tuning_figure import tuned_of
+from bottleneck_lab.report.figures.tuning import tuned_of
+from bottleneck_lab.report.findings.budget import stretch_ends, stretch_text
+from bottleneck_lab.report.findings.headline import headline_claims
+from bottleneck_lab.report.findings.summary import ORIGIN
+from bottleneck_lab.report.reading.collect import Results, Run
 from bottleneck_lab.stats import Interval, mean_interval, paired_contrast
 from bottleneck_lab.stats.best_of import expected_best
 

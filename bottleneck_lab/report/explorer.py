@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bottleneck_lab.manifold.embedding import paper_matrix
-from bottleneck_lab.report.template import environment
+from bottleneck_lab.report.writers.template import environment
 
 _PAPER_DIMS = (2, 3)  # the panels of Fig. 1 whose T is known
 

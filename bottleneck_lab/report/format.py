@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bottleneck_lab.report.collect import Run
+    from bottleneck_lab.report.reading.collect import Run
 
 DASH = "-"
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from bottleneck_lab.config import catalogue, load
 from bottleneck_lab.report import format as fmt
-from bottleneck_lab.report.headline import headline_claims
-from bottleneck_lab.report.page import page_template
+from bottleneck_lab.report.findings.headline import headline_claims
+from bottleneck_lab.report.writers.html import page_template
 from bottleneck_lab.runs import files
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.manifold.positives import PAPER, Positives
-from bottleneck_lab.report.style import COLOURS, styled
+from bottleneck_lab.report.drawing.style import COLOURS, styled
 
 if TYPE_CHECKING:
     from bottleneck_lab.runs.trained import State

@@ -12,16 +12,16 @@ from typing import Any
 import jinja2
 
 from bottleneck_lab.report import format as fmt
-from bottleneck_lab.report import latex
 from bottleneck_lab.report.collapse_figure import collapse_pictures
-from bottleneck_lab.report.collect import Run, collect
 from bottleneck_lab.report.content import Cell, Code, Content, Link, Picture, Span, Strong, content_of
+from bottleneck_lab.report.drawing.style import save
 from bottleneck_lab.report.explorer import explorer_page
-from bottleneck_lab.report.figures import figures_of
-from bottleneck_lab.report.page import report_page
-from bottleneck_lab.report.style import save
-from bottleneck_lab.report.summary import summarise
-from bottleneck_lab.report.template import environment
+from bottleneck_lab.report.figures.of_results import figures_of
+from bottleneck_lab.report.findings.summary import summarise
+from bottleneck_lab.report.reading.collect import Run, collect
+from bottleneck_lab.report.writers import latex
+from bottleneck_lab.report.writers.html import report_page
+from bottleneck_lab.report.writers.template import environment
 from bottleneck_lab.runs import files
 
 

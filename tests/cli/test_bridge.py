@@ -17,8 +17,8 @@ from bottleneck_lab.cli.bridge import bridge
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.bridge import build_bridge
-from bottleneck_lab.report.collect import collect
 from bottleneck_lab.report.published import draw, stale_figures
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.trained import open_run
 

@@ -14,7 +14,7 @@ from bottleneck_lab.cli import app
 from bottleneck_lab.cli.options import writing
 from bottleneck_lab.cli.run import _default_workers
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.report.comparison import compare
+from bottleneck_lab.report.findings.comparison import compare
 from bottleneck_lab.runs.result_folders import result_folders
 
 LONG = "x" * 300  # no file system has such names

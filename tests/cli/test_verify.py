@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from bottleneck_lab.cli import app
 from bottleneck_lab.config import RunSettings
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.report.collect import collect
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.checksums import OF_A_RUN

@@ -12,7 +12,7 @@ from bottleneck_lab.costs import (
     Spread,
 )
 from bottleneck_lab.report.bench_figure import draw_networks, draw_split
-from bottleneck_lab.report.style import save
+from bottleneck_lab.report.drawing.style import save
 
 
 def split_cost(way: str, parts: int | None, megabytes: float, times: float) -> SplitCost:

@@ -9,7 +9,7 @@ import pytest
 from bottleneck_lab.config import NETWORKS, RunSettings
 from bottleneck_lab.report.bridge import MEASURES, Block, Bridge, Measures
 from bottleneck_lab.report.bridge_figure import draw_bridge
-from bottleneck_lab.report.style import save
+from bottleneck_lab.report.drawing.style import save
 
 # Student's sleep data (1908), in hours: the differences have the mean 1.58 and the interval 0.7001 to 2.4599.
 DRUG_1 = (0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0)

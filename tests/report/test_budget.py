@@ -6,10 +6,10 @@ import pytest
 
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.report.budget import stretch_ends, stretch_text
-from bottleneck_lab.report.budget_figure import budget_figure
-from bottleneck_lab.report.collect import collect
-from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.figures.budget import budget_figure
+from bottleneck_lab.report.findings.budget import stretch_ends, stretch_text
+from bottleneck_lab.report.findings.summary import summarise
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report
 
 TEXT = """

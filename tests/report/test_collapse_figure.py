@@ -8,8 +8,8 @@ from bottleneck_lab.manifold.collapse import measure_collapse
 from bottleneck_lab.manifold.invertibility import collapsed_in_theory
 from bottleneck_lab.manifold.shapes import make_shape, spiral
 from bottleneck_lab.report.collapse_figure import PICTURES, draw_collapsed, draw_panels, draw_pictures
+from bottleneck_lab.report.drawing.style import save
 from bottleneck_lab.report.published import same_drawing
-from bottleneck_lab.report.style import save
 
 
 @pytest.fixture(scope="module")

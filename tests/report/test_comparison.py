@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from bottleneck_lab.cli import app
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.report.comparison import compare
+from bottleneck_lab.report.findings.comparison import compare
 
 A, B = "t=2, bottlenecks", "t=2, nowhere"
 EXAMPLES = 1000

@@ -4,11 +4,11 @@ import pytest
 
 from bottleneck_lab.report import content
 from bottleneck_lab.report.content import Content, Picture, Section, reference_of
+from bottleneck_lab.report.findings.headline import headline_claims
 from bottleneck_lab.report.format import answer, headline
 from bottleneck_lab.report.format import seeds as fmt_seeds
-from bottleneck_lab.report.headline import headline_claims
-from bottleneck_lab.report.page import report_page
 from bottleneck_lab.report.write import write_report
+from bottleneck_lab.report.writers.html import report_page
 from bottleneck_lab.runs import files
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bottleneck_lab.cli.text import print_summary
-from bottleneck_lab.report.collect import collect
-from bottleneck_lab.report.examples import Answers, interval_over_examples
-from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.findings.examples import Answers, interval_over_examples
+from bottleneck_lab.report.findings.summary import summarise
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report
 
 EXAMPLES = 4000

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bottleneck_lab.report.latex import escape
 from bottleneck_lab.report.write import write_report
+from bottleneck_lab.report.writers.latex import escape
 from bottleneck_lab.runs import files
 
 PDFLATEX = shutil.which("pdflatex")

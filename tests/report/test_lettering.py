@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bottleneck_lab.report import lettering
-from bottleneck_lab.report.collect import collect
-from bottleneck_lab.report.figures import figures_of
-from bottleneck_lab.report.lettering import LetteringWarning, in_legend
-from bottleneck_lab.report.lines import legend
-from bottleneck_lab.report.style import drawn_bytes, drawn_svg, styled, subplots
-from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.drawing import lettering
+from bottleneck_lab.report.drawing.lettering import LetteringWarning, in_legend
+from bottleneck_lab.report.drawing.lines import legend
+from bottleneck_lab.report.drawing.style import drawn_bytes, drawn_svg, styled, subplots
+from bottleneck_lab.report.figures.of_results import figures_of
+from bottleneck_lab.report.findings.summary import summarise
+from bottleneck_lab.report.reading.collect import collect
 
 
 def drawn(names):

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bottleneck_lab.report.lines import MOST_LINES, levels_of, look, others, panel_axis
+from bottleneck_lab.report.drawing.lines import MOST_LINES, levels_of, look, others, panel_axis
 
 
 def grid(**axes):

@@ -9,7 +9,7 @@ import pytest
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report import format as fmt
-from bottleneck_lab.report.collect import collect
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import runs_table, write_report
 from bottleneck_lab.runs import files
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from bottleneck_lab.config import load
-from bottleneck_lab.report.collect import collect
-from bottleneck_lab.report.cost_curves import accuracy_against_madds
-from bottleneck_lab.report.figures import figures_of
-from bottleneck_lab.report.paper_curves import curves_beside_paper
-from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.figures.curves.cost import accuracy_against_madds
+from bottleneck_lab.report.figures.curves.paper import curves_beside_paper
+from bottleneck_lab.report.figures.of_results import figures_of
+from bottleneck_lab.report.findings.summary import summarise
+from bottleneck_lab.report.reading.collect import collect
 
 TEXT = """
 question = "Are shortcuts better than none, at every time?"

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from bottleneck_lab.cli.text import print_summary
-from bottleneck_lab.report.collect import collect
-from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.findings.summary import summarise
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report
 
 NAMES = ("t=2, bottlenecks", "t=2, nowhere", "t=2, sandglass", "t=4, bottlenecks", "t=4, sandglass")

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from bottleneck_lab.manifold.positives import PAPER, Positives
+from bottleneck_lab.report.drawing.style import save
 from bottleneck_lab.report.patterns_figure import draw_patterns
-from bottleneck_lab.report.style import save
 
 OURS = (Positives(48, 8, 6, 24.0, 40, 4.0), Positives(72, 12, 18, 35.0, 54, 5.0))
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bottleneck_lab.report.collect import collect
-from bottleneck_lab.report.predictions_figure import predictions_figure
-from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.figures.predictions import predictions_figure
+from bottleneck_lab.report.findings.summary import summarise
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report
 
 TEXT = """

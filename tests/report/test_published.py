@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.report.collect import collect
-from bottleneck_lab.report.comparison import compare
+from bottleneck_lab.report.findings.comparison import compare
 from bottleneck_lab.report.published import (
     draw,
     false_numbers,
@@ -23,6 +22,7 @@ from bottleneck_lab.report.published import (
     stale_figures,
 )
 from bottleneck_lab.report.published_files import is_published
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.packed import pack, runs_of

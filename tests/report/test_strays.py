@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bottleneck_lab.cli import app
-from bottleneck_lab.report.collect import collect
-from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.findings.summary import summarise
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report
 
 FILES = ("result.json", "environment.json", "metrics.jsonl", "correct.npy")

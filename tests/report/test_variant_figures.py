@@ -2,12 +2,12 @@
 
 import pytest
 
-from bottleneck_lab.report.collect import collect
-from bottleneck_lab.report.cost_curves import accuracy_against_madds
-from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
-from bottleneck_lab.report.heat_map import accuracy_map
-from bottleneck_lab.report.measure_curves import measure_curves
-from bottleneck_lab.report.summary import summarise
+from bottleneck_lab.report.figures.curves.accuracy import accuracy_against_facet, accuracy_curves
+from bottleneck_lab.report.figures.curves.cost import accuracy_against_madds
+from bottleneck_lab.report.figures.curves.measures import measure_curves
+from bottleneck_lab.report.figures.heat_map import accuracy_map
+from bottleneck_lab.report.findings.summary import summarise
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report
 
 # Student's sleep data (1908), three patients, as accuracies around one half: mean 0.49633.

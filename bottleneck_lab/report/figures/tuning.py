@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.config.tuning import Tuned
-from bottleneck_lab.report.collect import Results
-from bottleneck_lab.report.lines import legend
-from bottleneck_lab.report.style import COLOURS, MARKERS, styled
+from bottleneck_lab.report.drawing.lines import legend
+from bottleneck_lab.report.drawing.style import COLOURS, MARKERS, styled
+from bottleneck_lab.report.reading.collect import Results
 from bottleneck_lab.stats.best_of import expected_best
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from bottleneck_lab.report.style import COLOURS, styled, subplots
+from bottleneck_lab.report.drawing.style import COLOURS, styled, subplots
 
 COLUMNS = 3
 

@@ -15,7 +15,7 @@ def environment(*, autoescape: bool, **options: Any) -> jinja2.Environment:
         options: others of jinja2's.
     """
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("bottleneck_lab.report"),
+        loader=jinja2.PackageLoader("bottleneck_lab.report.writers"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -8,8 +8,8 @@ import jinja2
 from markupsafe import Markup, escape
 
 from bottleneck_lab.report.content import Code, Content, Link, Picture, Span, Strong
-from bottleneck_lab.report.svg import inline_svg
-from bottleneck_lab.report.template import environment
+from bottleneck_lab.report.writers.svg import inline_svg
+from bottleneck_lab.report.writers.template import environment
 
 LARGEST_PAGE = 3_000_000  # bytes
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bottleneck_lab.report import format as fmt
-from bottleneck_lab.report.collect import Results, Run
+from bottleneck_lab.report.reading.collect import Results, Run
 from bottleneck_lab.stats import Interval, mean_interval
 from bottleneck_lab.stats.stretch import Stretches, ratio_interval, time_stretch
 

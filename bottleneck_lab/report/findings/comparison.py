@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.report.collect import Results, Run, collect
-from bottleneck_lab.report.summary import measure_known_as, summarise
+from bottleneck_lab.report.findings.summary import measure_known_as, summarise
+from bottleneck_lab.report.reading.collect import Results, Run, collect
 from bottleneck_lab.runs.result_folders import result_folders
 from bottleneck_lab.stats import holm, mean_interval, t_test, welch
 from bottleneck_lab.stats.judgement import SEEDS_FOR_A_VERDICT

@@ -12,10 +12,10 @@ from typing import Any
 
 from bottleneck_lab import extend
 from bottleneck_lab.report import format as fmt
-from bottleneck_lab.report.budget import budgets_of
-from bottleneck_lab.report.collect import Results, Run
-from bottleneck_lab.report.examples import Answers, interval_over_examples
-from bottleneck_lab.report.predictions import predictions_of
+from bottleneck_lab.report.findings.budget import budgets_of
+from bottleneck_lab.report.findings.examples import Answers, interval_over_examples
+from bottleneck_lab.report.findings.predictions import predictions_of
+from bottleneck_lab.report.reading.collect import Results, Run
 from bottleneck_lab.runs.folder import FINAL
 from bottleneck_lab.stats import (
     Claimed,

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from bottleneck_lab.report.lettering import in_legend
-from bottleneck_lab.report.style import COLOURS, LINES, MARKERS, subplots
+from bottleneck_lab.report.drawing.lettering import in_legend
+from bottleneck_lab.report.drawing.style import COLOURS, LINES, MARKERS, subplots
 
 BAND = 0.18
 MOST_LINES = 8  # that an eye follows in one panel

@@ -9,9 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bottleneck_lab.report.collect import Results
-from bottleneck_lab.report.lettering import in_legend
-from bottleneck_lab.report.lines import (
+from bottleneck_lab.report.drawing.lettering import in_legend
+from bottleneck_lab.report.drawing.lines import (
     MATCHED_WITHIN,
     MOST_LINES,
     Variant,
@@ -25,7 +24,8 @@ from bottleneck_lab.report.lines import (
     panel_grid,
     spread,
 )
-from bottleneck_lab.report.style import styled, subplots
+from bottleneck_lab.report.drawing.style import styled, subplots
+from bottleneck_lab.report.reading.collect import Results
 from bottleneck_lab.stats import accuracy_band
 
 

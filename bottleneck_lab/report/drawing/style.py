@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from bottleneck_lab.report.lettering import OWN_FONT, spell_out
+from bottleneck_lab.report.drawing.lettering import OWN_FONT, spell_out
 from bottleneck_lab.runs import files
 
 # Okabe & Ito 2008: colours that stay apart for the colour-blind; yellow is left out (too faint on white).

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
 from numpy.typing import ArrayLike
 
-from bottleneck_lab.report.collect import Results
-from bottleneck_lab.report.lettering import in_legend
-from bottleneck_lab.report.lines import (
+from bottleneck_lab.report.drawing.lettering import in_legend
+from bottleneck_lab.report.drawing.lines import (
     MATCHED_WITHIN,
     Look,
     Variant,
@@ -25,7 +24,8 @@ from bottleneck_lab.report.lines import (
     panel_grid,
     spread,
 )
-from bottleneck_lab.report.style import COLOURS, MARKERS, styled, subplots
+from bottleneck_lab.report.drawing.style import COLOURS, MARKERS, styled, subplots
+from bottleneck_lab.report.reading.collect import Results
 
 _APART = 0.012  # of the logarithmic axis, from one line to the next
 

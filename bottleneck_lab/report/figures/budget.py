@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bottleneck_lab.report.collect import Results
-from bottleneck_lab.report.style import COLOURS, styled
+from bottleneck_lab.report.drawing.style import COLOURS, styled
+from bottleneck_lab.report.reading.collect import Results
 
 
 def budget_figure(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from bottleneck_lab.report.collect import Results
+from bottleneck_lab.report.drawing.lettering import plain
+from bottleneck_lab.report.drawing.style import styled, subplots
 from bottleneck_lab.report.format import half_width
-from bottleneck_lab.report.lettering import plain
-from bottleneck_lab.report.style import styled, subplots
+from bottleneck_lab.report.reading.collect import Results
 
 
 def accuracy_map(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:

@@ -8,15 +8,15 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from bottleneck_lab.report.budget_figure import budget_figure
-from bottleneck_lab.report.collect import Results
-from bottleneck_lab.report.cost_curves import accuracy_against_madds
-from bottleneck_lab.report.curves import accuracy_against_facet, accuracy_curves
-from bottleneck_lab.report.heat_map import accuracy_map
-from bottleneck_lab.report.measure_curves import measure_curves
-from bottleneck_lab.report.paper_curves import curves_beside_paper
-from bottleneck_lab.report.predictions_figure import predictions_figure
-from bottleneck_lab.report.tuning_figure import tuning_figure
+from bottleneck_lab.report.figures.budget import budget_figure
+from bottleneck_lab.report.figures.curves.accuracy import accuracy_against_facet, accuracy_curves
+from bottleneck_lab.report.figures.curves.cost import accuracy_against_madds
+from bottleneck_lab.report.figures.curves.measures import measure_curves
+from bottleneck_lab.report.figures.curves.paper import curves_beside_paper
+from bottleneck_lab.report.figures.heat_map import accuracy_map
+from bottleneck_lab.report.figures.predictions import predictions_figure
+from bottleneck_lab.report.figures.tuning import tuning_figure
+from bottleneck_lab.report.reading.collect import Results
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from bottleneck_lab.config.ablation import SEPARATOR, Paper
 from bottleneck_lab.config.budget import Budget
 from bottleneck_lab.config.predictions import PredictionRule, Predictions
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.report.course import Course, course_of
+from bottleneck_lab.report.reading.course import Course, course_of
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.checksums import altered, is_altered
 from bottleneck_lab.runs.folder import Status

@@ -1,0 +1,1 @@
+"""Figures with lines: over training, against a facet, against costs."""

@@ -1,0 +1,1 @@
+"""From what runs have left to numbers and verdicts."""

@@ -1,0 +1,1 @@
+"""One document as HTML, Markdown and LaTeX."""
