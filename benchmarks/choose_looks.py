@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from bottleneck_lab.config import Design, catalogue, design_of, load
-from bottleneck_lab.report.reading.collect import Results, collect
+from bottleneck_lab.report.reading.collect import collect
+from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import Claimed, decide_family, paired_contrast, planned_looks
 
 FIGURES = Path(__file__).parents[1] / "figures"

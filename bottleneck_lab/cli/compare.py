@@ -55,21 +55,21 @@ def _print(found: SideBySide, a: Path, b: Path) -> None:
 
 def _print_settings(one: Comparison) -> None:
     from bottleneck_lab.cli.text import say
-    from bottleneck_lab.report import format as fmt
+    from bottleneck_lab.report.sentences import assignments, numbers
 
     lines = [f"variants only in A: {'; '.join(one.only_in_a)}"] if one.only_in_a else []
     lines += [f"variants only in B: {'; '.join(one.only_in_b)}"] if one.only_in_b else []
     if one.overrides is not None:
-        lines.append("--set: " + _beside(*(fmt.changed(each) or "nothing" for each in one.overrides)))
+        lines.append("--set: " + _beside(*(assignments.changed(each) or "nothing" for each in one.overrides)))
     lines += [f"all variants, {key}: {_beside(*map(_shown, pair))}" for key, pair in one.shared.items()]
     for variant, settings in one.settings.items():
         lines += [f"{variant}, {key}: {_beside(*map(_shown, pair))}" for key, pair in settings.items()]
     every = set(one.seeds.values())
     if len(every) == 1 and len(one.seeds) == len(one.accuracies):
-        lines.append(f"all variants, seeds: {_beside(*map(fmt.seeds, every.pop()))}")
+        lines.append(f"all variants, seeds: {_beside(*map(numbers.seeds, every.pop()))}")
     else:
         lines += [
-            f"{variant}, seeds: {_beside(*map(fmt.seeds, pair))}" for variant, pair in one.seeds.items()
+            f"{variant}, seeds: {_beside(*map(numbers.seeds, pair))}" for variant, pair in one.seeds.items()
         ]
     lines += [f"{key}: {_beside(*map(_listed, pair))}" for key, pair in one.environment.items()]
     lines += [f"md5 or SHA-256 of {key}: {_beside(*map(_listed, p))}" for key, p in one.checksums.items()]
@@ -102,7 +102,7 @@ def _print_rows(rows: Iterable[Compared]) -> None:
     from rich.text import Text
 
     from bottleneck_lab.cli.text import say
-    from bottleneck_lab.report import format as fmt
+    from bottleneck_lab.report.sentences import numbers
 
     tables: dict[str, list[Compared]] = {}
     for row in rows:
@@ -120,10 +120,10 @@ def _print_rows(rows: Iterable[Compared]) -> None:
             )
             table.add_row(
                 Text(row.variant),
-                *(fmt.measured({"mean": m, "share": row.share, "ci_low": None}) for m in row.means),
-                fmt.amount(row.difference, row.share),
-                fmt.interval(ends),
-                fmt.p_value(row.p_holm) + ("*" if row.differs else ""),
+                *(numbers.measured({"mean": m, "share": row.share, "ci_low": None}) for m in row.means),
+                numbers.amount(row.difference, row.share),
+                numbers.interval(ends),
+                numbers.p_value(row.p_holm) + ("*" if row.differs else ""),
                 pairs,
                 style="bold" if row.differs else "",
             )
@@ -141,7 +141,7 @@ def _print_rows(rows: Iterable[Compared]) -> None:
 
 def _print_claims(claims: Iterable[ClaimPair]) -> None:
     from bottleneck_lab.cli.text import say
-    from bottleneck_lab.report import format as fmt
+    from bottleneck_lab.report.sentences import numbers, verdicts
 
     shown = list(claims)
     if not shown:
@@ -154,7 +154,7 @@ def _print_claims(claims: Iterable[ClaimPair]) -> None:
             claim.estimates, claim.intervals, claim.verdicts, strict=True
         ):
             row = {"estimate": estimate, "ci_low": low, "ci_high": high, "share": claim.share}
-            sides.append(f"{verdict} {fmt.estimate(row)} {fmt.interval(row)}")
+            sides.append(f"{verdict} {verdicts.estimate(row)} {numbers.interval(row)}")
         changed = "VERDICT CHANGED: " if claim.changed else ""
         say(f"  {changed}{claim.id} on {claim.dataset}: {_beside(*sides)}", style="bold" if changed else "")
 

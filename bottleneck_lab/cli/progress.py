@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from bottleneck_lab.report.format import duration
+from bottleneck_lab.report.sentences.numbers import duration
 from bottleneck_lab.runs.execute import Event, Listener
 from bottleneck_lab.runs.jobs import Job
 

@@ -333,7 +333,7 @@ def _print_estimate(
 
 
 def _time_for(jobs: Sequence[Job], results: Path, device: str, workers: int | None) -> str:
-    from bottleneck_lab.report.format import duration
+    from bottleneck_lab.report.sentences.numbers import duration
     from bottleneck_lab.runs.estimate import estimate_seconds
 
     # What a cluster will take is not known here; what one worker of this machine would, is.
@@ -427,7 +427,7 @@ def _train(
 ) -> bool:
     """Do these jobs and all that follow, under the eyes of the user; whether Ctrl-C ended it."""
     from bottleneck_lab.cli.text import say
-    from bottleneck_lab.report.format import duration
+    from bottleneck_lab.report.sentences.numbers import duration
     from bottleneck_lab.runs import slurm_queue
 
     begin = time.monotonic()
@@ -485,9 +485,11 @@ def _do(jobs: Sequence[Job], left: Sequence[Job], engine: Engine | None, trackin
 def _report(plan: Plan, results: Path) -> tuple[bool, str]:
     """Write and print the report of this plan; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.cli.text import left_out, notice, print_summary, say
-    from bottleneck_lab.report.format import answer, trouble
     from bottleneck_lab.report.index import write_index
-    from bottleneck_lab.report.reading.collect import Stray, collect
+    from bottleneck_lab.report.reading.collect import collect
+    from bottleneck_lab.report.reading.lenient import Stray
+    from bottleneck_lab.report.sentences.conditions import trouble
+    from bottleneck_lab.report.sentences.verdicts import answer
     from bottleneck_lab.report.write import write_report
 
     with writing(results, _KEPT):

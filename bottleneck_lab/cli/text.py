@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bottleneck_lab.report import format as fmt
+from bottleneck_lab.report.sentences import matching, numbers, verdicts
 
 if TYPE_CHECKING:
-    from bottleneck_lab.report.reading.collect import Stray
+    from bottleneck_lab.report.reading.lenient import Stray
     from bottleneck_lab.runs.plan import Plan
 
 VERDICT_STYLES = {"supported": "green", "contradicted": "red", "equivalent": "cyan", "inconclusive": "yellow"}
@@ -88,10 +88,10 @@ def print_summary(summary: dict[str, Any]) -> None:
     changing = not all(entry["complete"] for entry in (*summary["variants"], *summary["claims"]))
     for found in summary.get("predictions", ()):
         _print_predictions(found)
-    say(f"{fmt.answer(summary['claims'])}{'*' if changing else ''}")
+    say(f"{verdicts.answer(summary['claims'])}{'*' if changing else ''}")
     if changing:
         say("* may change: runs are missing.", style="bold yellow")
-    for promise in fmt.promises(summary):
+    for promise in verdicts.promises(summary):
         say(promise)
     if any(claim["examples_low"] is not None for claim in summary["claims"]):
         say(
@@ -107,7 +107,7 @@ def _print_predictions(found: dict[str, Any]) -> None:
         if hypothesis["excluded_by"]:
             line += f" by {', '.join(hypothesis['excluded_by'])}"
         if rank := hypothesis["rank"]:
-            ends = fmt.ends(rank["low"], rank["high"], 2)
+            ends = numbers.ends(rank["low"], rank["high"], 2)
             line += f"; rank correlation {rank['estimate']:.2f} {ends} over {rank['arms']} arms"
         say(line)
     _console.print()
@@ -128,7 +128,7 @@ _MOST_COLUMNS = 7  # of `72.6±9.5` beside a name
 
 def _listed(dataset: str, variants: list[dict[str, Any]]) -> list[Noted]:
     """A row for each variant; what is equal for all stands below instead of in a column."""
-    costs = [key for key in fmt.MATCHED if fmt.differing(variants, key)]
+    costs = [key for key in matching.MATCHED if matching.differing(variants, key)]
     paper = any(v["paper_top1"] is not None for v in variants)
     together = len(costs) + paper > 2  # accuracy and interval in one column, else 80 are too few
     columns = [(_COST_COLUMNS[key], "right") for key in costs]
@@ -136,15 +136,15 @@ def _listed(dataset: str, variants: list[dict[str, Any]]) -> list[Noted]:
     columns += [(f"paper\n({variants[0]['paper_data']})", "right")] if paper else []
     table = _table(dataset, *columns)
     for v in variants:
-        cells = [fmt.DASH if v[key] is None else f"{v[key]:,}" for key in costs]
-        mean, ends = fmt.percent(v["mean"]), fmt.interval(v, sign=False)
+        cells = [numbers.DASH if v[key] is None else f"{v[key]:,}" for key in costs]
+        mean, ends = numbers.percent(v["mean"]), numbers.interval(v, sign=False)
         cells += [_half_width(v, v)] if together else [mean + _mark(v), ends + _mark(v)]
-        cells += [fmt.top1(v)] if paper else []
+        cells += [numbers.top1(v)] if paper else []
         table.add_row(Text(v["name"]), *cells)
     unit = " in %, ± half the 95 % interval" if together else ""
     note = f"held-out accuracy{unit}, mean over {_seeds(variants)}"
     if equal := [
-        f"{variants[0][key]:,} {fmt.MATCHED[key]}" for key in ("params", "madds") if key not in costs
+        f"{variants[0][key]:,} {matching.MATCHED[key]}" for key in ("params", "madds") if key not in costs
     ]:
         note += f"; each has {' and '.join(equal)}"
     return [(table, note), *_measured(variants)]
@@ -176,7 +176,7 @@ def _pivoted(dataset: str, variants: list[dict[str, Any]], axis: str) -> list[No
     note = f"held-out accuracy in %, mean over {_seeds(variants)} ± half the 95 % interval"
     if all(v["paper_top1"] is None for v in variants):
         return [(ours, note)]
-    paper = _grid("paper", variants, axis, fmt.top1)
+    paper = _grid("paper", variants, axis, numbers.top1)
     return [(ours, note), (paper, f"{variants[0]['paper_data']}: top-1 accuracy that the paper reports")]
 
 
@@ -190,7 +190,7 @@ def _grid(
         others = tuple(level for name, level in v["levels"].items() if name != axis)
         rows.setdefault(others, {})[v["levels"][axis]] = show(v)
     for others, cells in rows.items():
-        table.add_row(Text(", ".join(others)), *(cells.get(column, fmt.DASH) for column in columns))
+        table.add_row(Text(", ".join(others)), *(cells.get(column, numbers.DASH) for column in columns))
     return table
 
 
@@ -200,7 +200,7 @@ def _mark(entry: dict[str, Any]) -> str:
 
 
 def _half_width(row: dict[str, Any], variant: dict[str, Any]) -> str:
-    return fmt.half_width(row) + _mark(variant)
+    return numbers.half_width(row) + _mark(variant)
 
 
 def _seeds(variants: list[dict[str, Any]]) -> str:
@@ -216,27 +216,27 @@ def _print_claim(claim: dict[str, Any]) -> None:
     body = textwrap.wrap(f"{claim['statement']} ({claim['source']})", 64)
     of = "" if claim["measure"] == "accuracy" else f"{claim['label']} "
     still = "" if claim["estimate_complete"] else "*"
-    numbers = f"{claim['dataset']}: {of}{fmt.estimate(claim)}{still} {fmt.interval(claim)}{still}, "
-    if fmt.level(claim) != "95 %":
-        numbers = numbers.removesuffix(", ") + f" ({fmt.level(claim)}), "
+    said = f"{claim['dataset']}: {of}{verdicts.estimate(claim)}{still} {numbers.interval(claim)}{still}, "
+    if verdicts.level(claim) != "95 %":
+        said = said.removesuffix(", ") + f" ({verdicts.level(claim)}), "
     if claim["estimate"] is None:
-        numbers = f"{claim['n_seeds']} seeds on {claim['dataset']}: too few to judge"
+        said = f"{claim['n_seeds']} seeds on {claim['dataset']}: too few to judge"
     elif claim["p_holm"] is None:
-        numbers += f"{claim['n_seeds']} seeds"
+        said += f"{claim['n_seeds']} seeds"
     else:
-        numbers += f"{fmt.tested(claim)}{_mark(claim)}, {claim['n_seeds']} seeds{fmt.decided(claim)}"
-        numbers += fmt.small(claim)
+        said += f"{verdicts.tested(claim)}{_mark(claim)}, {claim['n_seeds']} seeds{verdicts.decided(claim)}"
+        said += verdicts.small(claim)
     if claim["reason"]:
-        numbers += f" ({claim['reason']})"
+        said += f" ({claim['reason']})"
     if claim["examples_low"] is not None:
-        numbers += f"; over examples {fmt.over_examples(claim)}{still}"
+        said += f"; over examples {verdicts.over_examples(claim)}{still}"
     if claim["paper"] is not None:
-        numbers += f"; paper: {fmt.in_paper(claim)}"
-    if more := fmt.to_decide(claim):
-        numbers += f"; to decide it: {more}"
+        said += f"; paper: {verdicts.in_paper(claim)}"
+    if more := verdicts.to_decide(claim):
+        said += f"; to decide it: {more}"
     if claim.get("far_from_normal"):
-        numbers += "; CAUTION: far from normal over seeds, which Student's interval takes it for"
-    lines = [*body, *textwrap.wrap(numbers, 64)]
+        said += "; CAUTION: far from normal over seeds, which Student's interval takes it for"
+    lines = [*body, *textwrap.wrap(said, 64)]
     _console.print(head + Text(("\n" + " " * 14).join(lines)))
 
 

@@ -22,7 +22,8 @@ from bottleneck_lab.activations import label_of
 from bottleneck_lab.config import MobileNetV2Settings, RunSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.layers import Bottleneck, measure_bottlenecks, pooled_outputs, probe_accuracy
-from bottleneck_lab.report.reading.collect import Results, Run, collect
+from bottleneck_lab.report.reading.collect import collect
+from bottleneck_lab.report.reading.results import Results, Run
 from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.trained import State, TrainedRun, open_run
 from bottleneck_lab.stats import mean_interval, paired_contrast

@@ -18,7 +18,7 @@ from bottleneck_lab.manifold.collapse import CollapseResult, measure_collapse
 from bottleneck_lab.manifold.invertibility import collapsed_in_theory
 from bottleneck_lab.manifold.shapes import CURVES, spiral
 from bottleneck_lab.report.collapse_data import result_in
-from bottleneck_lab.report.content import Picture
+from bottleneck_lab.report.document import Picture
 from bottleneck_lab.report.drawing.style import COLOURS, drawn_bytes, styled
 from bottleneck_lab.report.published_files import OF_EVERY_REPORT
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bottleneck_lab.config import catalogue, load
-from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.findings.headline import headline_claims
+from bottleneck_lab.report.sentences import verdicts
 from bottleneck_lab.report.writers.html import page_template
 from bottleneck_lab.runs import files
 
@@ -78,7 +78,7 @@ def _entry(out: Path, folder: Path) -> Entry:
     """Raises AttributeError, IndexError, KeyError, TypeError or ValueError for what is no summary."""
     summary: dict[str, Any] = files.read_json(folder / "summary.json")
     claims = summary["claims"]
-    verdicts = Counter(str(claim["verdict"]) for claim in claims)
+    counted = Counter(str(claim["verdict"]) for claim in claims)
     report = next((name for name in ("report.html", "report.md") if (folder / name).exists()), None)
     return Entry(
         folder=folder.relative_to(out).as_posix(),
@@ -87,8 +87,8 @@ def _entry(out: Path, folder: Path) -> Entry:
         question=_question(folder, summary),
         done=int(summary["runs"].get("done", 0)),
         planned=int(summary["runs"]["planned"]),
-        headline=" ".join(fmt.headline({"complete": True, **claim}) for claim in _first(folder, claims)),
-        verdicts=dict(verdicts),
+        headline=" ".join(verdicts.headline({"complete": True, **claim}) for claim in _first(folder, claims)),
+        verdicts=dict(counted),
         href=report and f"{folder.relative_to(out).as_posix()}/{report}",
     )
 

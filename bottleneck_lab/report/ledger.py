@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.repeat import repeat_command
+from bottleneck_lab.report.sentences import numbers, plain, verdicts
 from bottleneck_lab.runs import files
 from bottleneck_lab.stats import seeds_to_decide
 from bottleneck_lab.stats.intervals import t_quantile
@@ -84,15 +84,15 @@ def _entry(folder: Path) -> _Entry:
 
 def _section(entry: _Entry) -> Iterator[str]:
     processors = dict.fromkeys(origin["cpu"] or "an unknown processor" for origin in entry.summary["origins"])
-    yield f"## {fmt.markdown(entry.name)}"
+    yield f"## {plain.markdown(entry.name)}"
     yield ""
-    yield fmt.markdown(f"{entry.plan['ablation']['question']} ({entry.plan['ablation']['source']})")
+    yield plain.markdown(f"{entry.plan['ablation']['question']} ({entry.plan['ablation']['source']})")
     yield ""
     yield f"    {repeat_command(entry.plan)}"
     yield ""
     yield (
         f"{entry.summary['runs'].get('done', 0)} runs, {entry.cpu_seconds / 3600:.2f} core-hours on "
-        f"{fmt.markdown(' and '.join(processors))}. Numbers and figures: [{entry.name}/]({entry.name}/)."
+        f"{plain.markdown(' and '.join(processors))}. Numbers and figures: [{entry.name}/]({entry.name}/)."
     )
     yield ""
     yield f"| {_HEADINGS.replace(', ', ' | ')} |"
@@ -100,13 +100,13 @@ def _section(entry: _Entry) -> Iterator[str]:
     for claim in entry.summary["claims"]:
         measure = "" if claim["measure"] == "accuracy" else f" ({claim['label']})"
         cells = (
-            fmt.cell(claim["statement"] + measure),
-            fmt.cell(claim["source"]),
-            fmt.in_paper(claim),
+            plain.cell(claim["statement"] + measure),
+            plain.cell(claim["source"]),
+            verdicts.in_paper(claim),
             claim["dataset"],
-            fmt.amount(claim["estimate"], claim["share"]),
-            fmt.interval(claim),
-            fmt.p_value(claim["p_holm"]),
+            numbers.amount(claim["estimate"], claim["share"]),
+            numbers.interval(claim),
+            numbers.p_value(claim["p_holm"]),
             str(claim["n_seeds"]),
             f"**{claim['verdict']}**",
             _to_decide(claim, entry.summary["claims"]),
@@ -117,13 +117,13 @@ def _section(entry: _Entry) -> Iterator[str]:
 def _to_decide(claim: dict[str, Any], claims: Sequence[dict[str, Any]]) -> str:
     """How many seeds would decide an open claim among these, if what was found were true."""
     if "to_decide" in claim:
-        return f"{claim['to_decide']:,}" if claim["to_decide"] else fmt.DASH
+        return f"{claim['to_decide']:,}" if claim["to_decide"] else numbers.DASH
     n = claim["n_seeds"]
     if claim["verdict"] != "inconclusive" or claim["ci_low"] is None or claim["ci_low"] == claim["ci_high"]:
-        return fmt.DASH
+        return numbers.DASH
     deviation = (claim["ci_high"] - claim["ci_low"]) / 2 * math.sqrt(n) / t_quantile(0.975, n - 1)
     of_kind = sum(each["kind"] == claim["kind"] for each in claims)
     seeds = seeds_to_decide(
         claim["kind"], claim["estimate"], deviation, claim["margin"], len(claims), of_kind
     )
-    return fmt.DASH if seeds is None else f"{seeds:,}"
+    return numbers.DASH if seeds is None else f"{seeds:,}"

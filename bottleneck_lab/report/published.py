@@ -18,13 +18,14 @@ from bottleneck_lab.report.bench_figure import draw_bench
 from bottleneck_lab.report.bridge_figure import datasets_in, draw_bridge
 from bottleneck_lab.report.collapse_data import contents_of, measured_again
 from bottleneck_lab.report.collapse_figure import collapse_figures, collapse_pictures
-from bottleneck_lab.report.content import Picture, content_of
+from bottleneck_lab.report.document import Picture
 from bottleneck_lab.report.drawing.style import drawn_svg, is_drawn_with, save
 from bottleneck_lab.report.figures.of_results import figures_of
 from bottleneck_lab.report.findings.summary import summarise, variants_of
 from bottleneck_lab.report.patterns_figure import draw_patterns, measured_in
 from bottleneck_lab.report.published_files import COLLAPSE, LEFT, OF_EVERY_REPORT
 from bottleneck_lab.report.reading.collect import collect
+from bottleneck_lab.report.sections.content import content_of
 from bottleneck_lab.report.write import documents, runs_table
 from bottleneck_lab.runs import files
 from bottleneck_lab.runs.packed import PACKED, pack

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from bottleneck_lab.report import format as fmt
+from bottleneck_lab.report.sentences import assignments, numbers
 
 
 def repeat_command(plan: dict[str, Any]) -> str:
@@ -24,7 +24,7 @@ def repeat_command(plan: dict[str, Any]) -> str:
     changed = [seeds for name in plan["datasets"] if (seeds := _seeds(plan, name)) != _usual(plan, name)]
     if changed:
         words += ["--seeds", _written(changed[0])]
-    words += [word for setting in fmt.assignments(plan["overrides"]) for word in ("--set", setting)]
+    words += [word for setting in assignments.assignments(plan["overrides"]) for word in ("--set", setting)]
     return shlex.join(words)
 
 
@@ -47,4 +47,4 @@ def _written(seeds: Sequence[int]) -> str:
     """As `--seeds` reads it, where a number alone is how many: `5`, `4-4`, `10-14`, or `3,7-8`."""
     if list(seeds) == list(range(len(seeds))):
         return str(len(seeds))
-    return fmt.seeds(seeds) if len(seeds) > 1 else f"{seeds[0]}-{seeds[0]}"
+    return numbers.seeds(seeds) if len(seeds) > 1 else f"{seeds[0]}-{seeds[0]}"

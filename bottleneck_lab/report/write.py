@@ -11,14 +11,16 @@ from typing import Any
 
 import jinja2
 
-from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.collapse_figure import collapse_pictures
-from bottleneck_lab.report.content import Cell, Code, Content, Link, Picture, Span, Strong, content_of
+from bottleneck_lab.report.document import Cell, Code, Content, Link, Picture, Span, Strong
 from bottleneck_lab.report.drawing.style import save
 from bottleneck_lab.report.explorer import explorer_page
 from bottleneck_lab.report.figures.of_results import figures_of
 from bottleneck_lab.report.findings.summary import summarise
-from bottleneck_lab.report.reading.collect import Run, collect
+from bottleneck_lab.report.reading.collect import collect
+from bottleneck_lab.report.reading.results import Run
+from bottleneck_lab.report.sections.content import content_of
+from bottleneck_lab.report.sentences import plain
 from bottleneck_lab.report.writers import latex
 from bottleneck_lab.report.writers.html import report_page
 from bottleneck_lab.report.writers.template import environment
@@ -68,7 +70,7 @@ def documents(said: Content) -> dict[str, str]:
 
 def _markdown() -> jinja2.Template:
     made = environment(autoescape=False)  # Markdown, not HTML
-    made.filters.update(cell=fmt.cell, md=fmt.markdown, md_cell=_md_cell, spans=_md_spans)
+    made.filters.update(cell=plain.cell, md=plain.markdown, md_cell=_md_cell, spans=_md_spans)
     return made.get_template("report.md.j2")
 
 
@@ -91,8 +93,8 @@ def _latex() -> jinja2.Template:
 def _md_cell(content: Cell) -> str:
     mark = "\\*" if content.open else ""
     if content.verdict is None:
-        return fmt.cell(content.text) + mark
-    rest = fmt.cell(content.text)
+        return plain.cell(content.text) + mark
+    rest = plain.cell(content.text)
     return f"**{content.verdict}**{mark}{' ' if rest else ''}{rest}"
 
 
@@ -102,12 +104,12 @@ def _md_spans(parts: tuple[Span, ...]) -> str:
 
 def _md_span(part: Span) -> str:
     if isinstance(part, Code):
-        return fmt.code(part.text)
+        return plain.code(part.text)
     if isinstance(part, Strong):
-        return f"**{fmt.markdown(part.text)}**"
+        return f"**{plain.markdown(part.text)}**"
     if isinstance(part, Link):
-        return f"[{fmt.markdown(part.text)}]({part.href})"
-    return fmt.markdown(part)
+        return f"[{plain.markdown(part.text)}]({part.href})"
+    return plain.markdown(part)
 
 
 def runs_table(runs: tuple[Run, ...]) -> str:

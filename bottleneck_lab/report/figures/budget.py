@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bottleneck_lab.report.drawing.style import COLOURS, styled
-from bottleneck_lab.report.reading.collect import Results
+from bottleneck_lab.report.reading.results import Results
 
 
 def budget_figure(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from bottleneck_lab.report.drawing.lettering import plain
 from bottleneck_lab.report.drawing.style import styled, subplots
-from bottleneck_lab.report.format import half_width
-from bottleneck_lab.report.reading.collect import Results
+from bottleneck_lab.report.reading.results import Results
+from bottleneck_lab.report.sentences.numbers import half_width
 
 
 def accuracy_map(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:

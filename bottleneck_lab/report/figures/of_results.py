@@ -16,7 +16,7 @@ from bottleneck_lab.report.figures.curves.paper import curves_beside_paper
 from bottleneck_lab.report.figures.heat_map import accuracy_map
 from bottleneck_lab.report.figures.predictions import predictions_figure
 from bottleneck_lab.report.figures.tuning import tuning_figure
-from bottleneck_lab.report.reading.collect import Results
+from bottleneck_lab.report.reading.results import Results
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from bottleneck_lab.config.tuning import Tuned
 from bottleneck_lab.report.drawing.lines import legend
 from bottleneck_lab.report.drawing.style import COLOURS, MARKERS, styled
-from bottleneck_lab.report.reading.collect import Results
+from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats.best_of import expected_best
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bottleneck_lab.report import format as fmt
-from bottleneck_lab.report.reading.collect import Results, Run
+from bottleneck_lab.report.reading.results import Results, Run
+from bottleneck_lab.report.sentences import numbers
 from bottleneck_lab.stats import Interval, mean_interval
 from bottleneck_lab.stats.stretch import Stretches, ratio_interval, time_stretch
 
@@ -149,9 +149,10 @@ def _by_rules(
             else f"The time stretch has changed {steady[0]:.2f}-fold between the two{_ends(*steady[1:])}"
         )
         + f"; speed asks for {least:g} to {most:g}.",
-        f"From {names['before']} to {names['late']} epochs the gap shrinks by {fmt.points(change)} points, "
-        f"and its interval then begins at {fmt.points(end)}; a loss that stays asks for less than "
-        f"{fmt.points(rules['still'], sign=False)}, and at least {fmt.points(rules['stays'], sign=False)}.",
+        f"From {names['before']} to {names['late']} epochs the gap shrinks by {numbers.points(change)} "
+        f"points, and its interval then begins at {numbers.points(end)}; a loss that stays asks for less "
+        f"than {numbers.points(rules['still'], sign=False)}, and at least "
+        f"{numbers.points(rules['stays'], sign=False)}.",
     ]
     held = [name for name, holds in (("speed", is_speed), ("a loss stays", is_lasting)) if holds]
     verdict = f"By the rules written before: {' and '.join(held) if held else 'open'}."
@@ -165,7 +166,7 @@ def _ends(low: float | None, high: float | None) -> str:
 def stretch_text(stretch: dict[str, Any] | None, end: str) -> str:
     """A time stretch or an end of its interval: 1.52, or ≥ 2.00 where it is a bound."""
     if stretch is None or (value := stretch[end]) is None:
-        return fmt.DASH
+        return numbers.DASH
     bound = "≥ " if value >= stretch["most"] else "≤ " if value <= stretch["least"] else ""
     return f"{bound}{value:.2f}"
 
@@ -173,5 +174,5 @@ def stretch_text(stretch: dict[str, Any] | None, end: str) -> str:
 def stretch_ends(stretch: dict[str, Any] | None) -> str:
     """The interval of a time stretch."""
     if stretch is None or stretch["low"] is None:
-        return fmt.DASH
+        return numbers.DASH
     return f"[{stretch_text(stretch, 'low')}, {stretch_text(stretch, 'high')}]"

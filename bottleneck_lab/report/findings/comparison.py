@@ -11,7 +11,8 @@ import numpy as np
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.findings.summary import measure_known_as, summarise
-from bottleneck_lab.report.reading.collect import Results, Run, collect
+from bottleneck_lab.report.reading.collect import collect
+from bottleneck_lab.report.reading.results import Results, Run
 from bottleneck_lab.runs.result_folders import result_folders
 from bottleneck_lab.stats import holm, mean_interval, t_test, welch
 from bottleneck_lab.stats.judgement import SEEDS_FOR_A_VERDICT

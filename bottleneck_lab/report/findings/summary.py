@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bottleneck_lab import extend
-from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.findings.budget import budgets_of
 from bottleneck_lab.report.findings.examples import Answers, interval_over_examples
 from bottleneck_lab.report.findings.predictions import predictions_of
-from bottleneck_lab.report.reading.collect import Results, Run
+from bottleneck_lab.report.reading.results import Results, Run
+from bottleneck_lab.report.sentences import conditions
 from bottleneck_lab.runs.folder import FINAL
 from bottleneck_lab.stats import (
     Claimed,
@@ -318,7 +318,7 @@ def _incomplete(runs: Sequence[Run], measure: str, n_pairs: int) -> str | None:
         for run in runs
         if run.status != "done" or run.value_of(measure) is None
     ]
-    return f"{n_pairs} of {_planned(runs)} pairs: {fmt.counts(lost)}" if lost else None
+    return f"{n_pairs} of {_planned(runs)} pairs: {conditions.counts(lost)}" if lost else None
 
 
 def _judge_complete(questions: Sequence[Question], missing: Sequence[str | None]) -> list[Judgement]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import jinja2
 from markupsafe import Markup, escape
 
-from bottleneck_lab.report.content import Code, Content, Link, Picture, Span, Strong
+from bottleneck_lab.report.document import Code, Content, Link, Picture, Span, Strong
 from bottleneck_lab.report.writers.svg import inline_svg
 from bottleneck_lab.report.writers.template import environment
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bottleneck_lab.report.content import Cell, Code, Link, Span, Strong, Table
+from bottleneck_lab.report.document import Cell, Code, Link, Span, Strong, Table
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",

@@ -25,7 +25,7 @@ from bottleneck_lab.report.drawing.lines import (
     spread,
 )
 from bottleneck_lab.report.drawing.style import styled, subplots
-from bottleneck_lab.report.reading.collect import Results
+from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import accuracy_band
 
 

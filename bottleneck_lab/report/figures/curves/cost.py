@@ -25,7 +25,7 @@ from bottleneck_lab.report.drawing.lines import (
     spread,
 )
 from bottleneck_lab.report.drawing.style import COLOURS, MARKERS, styled, subplots
-from bottleneck_lab.report.reading.collect import Results
+from bottleneck_lab.report.reading.results import Results
 
 _APART = 0.012  # of the logarithmic axis, from one line to the next
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.report.drawing.lines import legend, levels_of, look, mean_line, others, panel_axis
 from bottleneck_lab.report.drawing.style import styled, subplots
-from bottleneck_lab.report.reading.collect import Results
+from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import mean_band
 
 _MOST_COLUMNS = 5

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.report.drawing.lines import Look, Values, legend, look, mean_line
 from bottleneck_lab.report.drawing.style import COLOURS, styled, subplots
-from bottleneck_lab.report.reading.collect import Results
+from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import accuracy_band, mean_band, paired_contrast
 
 Points = list[tuple[float, float]]  # how far training was, and a percentage or percentage points

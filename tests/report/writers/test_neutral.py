@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.report import format as fmt
 from bottleneck_lab.report.reading.collect import collect
+from bottleneck_lab.report.sentences import plain
 from bottleneck_lab.report.write import runs_table, write_report
 from bottleneck_lab.runs import files
 
@@ -79,9 +79,11 @@ def test_a_run_is_looked_for_among_the_runs_only(leave_runs, run):
 
 
 def test_code_holds_whatever_is_in_it():
-    assert fmt.code("plain") == "`plain`"
-    assert fmt.code("``` a ` b") == "```` ``` a ` b ````"
+    assert plain.code("plain") == "`plain`"
+    assert plain.code("``` a ` b") == "```` ``` a ` b ````"
 
 
 def test_what_is_no_tag_and_no_link_is_left_as_it_reads_best():
-    assert fmt.markdown("p < 0.001, 3 <= 4, [0.1, 0.2] (Sec. 3)") == "p < 0.001, 3 <= 4, [0.1, 0.2] (Sec. 3)"
+    assert (
+        plain.markdown("p < 0.001, 3 <= 4, [0.1, 0.2] (Sec. 3)") == "p < 0.001, 3 <= 4, [0.1, 0.2] (Sec. 3)"
+    )

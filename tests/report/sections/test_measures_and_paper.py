@@ -9,8 +9,9 @@ import pytest
 from bottleneck_lab.cli.text import print_summary
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.findings.summary import summarise
-from bottleneck_lab.report.format import aligned, amount, half_width, matching, measured, points
 from bottleneck_lab.report.reading.collect import collect
+from bottleneck_lab.report.sentences.matching import matching
+from bottleneck_lab.report.sentences.numbers import aligned, amount, half_width, measured, points
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs import files
 

@@ -2,11 +2,12 @@
 
 import pytest
 
-from bottleneck_lab.report import content
-from bottleneck_lab.report.content import Content, Picture, Section, reference_of
+from bottleneck_lab.report.document import Content, Picture, Section
 from bottleneck_lab.report.findings.headline import headline_claims
-from bottleneck_lab.report.format import answer, headline
-from bottleneck_lab.report.format import seeds as fmt_seeds
+from bottleneck_lab.report.findings.references import reference_of
+from bottleneck_lab.report.sections.provenance import PAPER
+from bottleneck_lab.report.sentences.numbers import seeds as fmt_seeds
+from bottleneck_lab.report.sentences.verdicts import answer, headline
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.report.writers.html import report_page
 from bottleneck_lab.runs import files
@@ -122,8 +123,8 @@ def test_strays_are_named_in_the_report(leave_runs):
 
 
 def test_the_paper_is_cited_as_it_was_published():
-    assert "Sandler, Mark and Howard, Andrew and Zhu, Menglong" in content.PAPER
-    assert "1801.04381" in content.PAPER
+    assert "Sandler, Mark and Howard, Andrew and Zhu, Menglong" in PAPER
+    assert "1801.04381" in PAPER
 
 
 def test_the_answer_is_what_the_experiment_marks_and_of_images_rather_than_points():

@@ -1,0 +1,1 @@
+"""Numbers, settings and verdicts as people read them."""

@@ -1,0 +1,143 @@
+"""Claims and their verdicts, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from bottleneck_lab.report.sentences.numbers import DASH, amount, as_reported, interval, p_value, points
+
+
+def level(claim: dict[str, Any]) -> str:
+    """The level of a claim's interval: `95 %`, or that at which its verdict was found, `99.17 %`."""
+    percent = f"{100 * claim.get('level', 0.95):.2f}"
+    return f"{percent.rstrip('0').rstrip('.')} %"
+
+
+def decided(claim: dict[str, Any]) -> str:
+    """After which of the planned looks: ` (look 2 of 3)`; nothing for fixed seeds, or before the first."""
+    if not claim.get("looks") or claim["look"] is None:
+        return ""
+    return f" (look {claim['look']} of {len(claim['looks'])})"
+
+
+def to_decide(claim: dict[str, Any]) -> str:
+    """What it takes to decide an open claim, by its design: `some 40 new seeds (80 runs)`."""
+    if not claim.get("to_decide"):
+        return ""
+    runs = claim["to_decide"] * len(claim["contrast"])
+    return f"some {claim['to_decide']:,} new seeds ({runs:,} runs)"
+
+
+def promises(summary: dict[str, Any]) -> list[str]:
+    """What verdicts by a design promise, in sentences; none where no claim was judged by one."""
+    judged = [claim for claim in summary["claims"] if "family" in claim]
+    families = Counter((claim["family"], claim["dataset"]) for claim in judged)
+    if not families:
+        return []
+    names = [f"{name} on {dataset} ({count})" for (name, dataset), count in families.items()]
+    whole = f", and at most {5 * len(names)} % of any in this report" if len(names) > 1 else ""
+    found = [
+        f"Claims of a family share a chance of at most 5 % of any wrong verdict{whole}. "
+        f"{'Families' if len(names) > 1 else 'Family'}: {', '.join(names)}."
+    ]
+    if heavy := [
+        claim["id"] for claim in judged if claim["weight"] > 1 / families[claim["family"], claim["dataset"]]
+    ]:
+        parts = ", ".join(f"{name}" for name in dict.fromkeys(heavy))
+        found.append(f"A larger part of these 5 % is for {parts}.")
+    normal = any(claim["bounds"] is None for claim in judged)
+    bounded = any(claim["bounds"] is not None for claim in judged)
+    if normal and bounded:
+        on = dict.fromkeys(claim["dataset"] for claim in judged if claim["bounds"] is not None)
+        found.append(
+            "That takes contrasts for normal over seeds (Student's t), but for accuracies on "
+            f"{', '.join(on)}, of which nothing is assumed but that they are 0 to 1 (bets)."
+        )
+    elif normal:
+        found.append("That takes contrasts for normal over seeds (Student's t).")
+    else:
+        found.append("That assumes nothing of accuracies but that they are 0 to 1 (bets).")
+    return found
+
+
+def over_examples(claim: dict[str, Any]) -> str:
+    """The 95 % interval of a claim on accuracy over held-out examples, in points."""
+    if claim["examples_low"] is None:
+        return DASH
+    return f"[{points(claim['examples_low'])}, {points(claim['examples_high'])}]"
+
+
+def estimate(claim: dict[str, Any]) -> str:
+    """What a claim's contrast comes to, with its unit: `+22.2 points`."""
+    found = amount(claim["estimate"], claim["share"])
+    return f"{found} points" if claim["share"] and claim["estimate"] is not None else found
+
+
+def in_paper(claim: dict[str, Any]) -> str:
+    """The same contrast in the paper: `+0.6 points (ImageNet)`."""
+    if claim["paper"] is None:
+        return DASH
+    sign = "+" if claim["paper"] > 0 else ""
+    return f"{sign}{as_reported(claim['paper'])} points ({claim['paper_data']})"
+
+
+def tested(claim: dict[str, Any]) -> str:
+    """A claim's p-value after Holm's correction, and what it is of: `p (within ±1.0 points) = 0.024`."""
+    margin = f"±{amount(claim['margin'], claim['share'], sign=False)}{' points' if claim['share'] else ''}"
+    what = f"p (within {margin})" if claim["kind"] == "equivalence" else "p"
+    return f"{what} = {p_value(claim['p_holm'])}".replace("= <", "<")
+
+
+def contrast(weights: dict[str, float]) -> str:
+    """A claim's contrast in words: `(linear) - (relu)`."""
+    terms = []
+    for name, weight in weights.items():
+        factor = "" if abs(weight) == 1 else f"{abs(weight):g} "
+        terms.append(f"{'-' if weight < 0 else '+'} {factor}({name})")
+    return " ".join(terms).removeprefix("+ ")
+
+
+def small(claim: dict[str, Any]) -> str:
+    """A remark on a difference that is there but within the margin that was set for one that matters."""
+    if claim["verdict"] in ("supported", "contradicted") and claim["kind"] == "difference":
+        within = max(abs(claim["ci_low"]), abs(claim["ci_high"])) < claim["margin"]
+        return " (but smaller than the margin)" if within else ""
+    return ""
+
+
+def outlook(claims: Sequence[dict[str, Any]]) -> str:
+    """What it would take to know better: on each data set, the seeds that would halve the intervals."""
+    needed = {
+        claim["dataset"]: (claim["seeds_for_half_interval"], claim["n_seeds"])
+        for claim in claims
+        if claim["seeds_for_half_interval"]
+    }
+    if not needed:
+        return ""
+    seeds = ", ".join(f"{more} on {dataset} (there were {now})" for dataset, (more, now) in needed.items())
+    return f"Seeds that would halve the intervals: {seeds}."
+
+
+def answer(claims: Sequence[dict[str, Any]]) -> str:
+    """How the claims came out, in a sentence."""
+    if not claims:
+        return "This ablation makes no claims."
+    if len(claims) == 1:
+        return f"The one claim is {claims[0]['verdict']}."
+    counts = Counter(claim["verdict"] for claim in claims)
+    parts = [f"{count} {verdict}" for verdict, count in counts.most_common()]
+    return f"Of {len(claims)} claims: {', '.join(parts)}."
+
+
+def headline(claim: dict[str, Any]) -> str:
+    """How one claim came out, in a sentence with its interval."""
+    statement = " ".join(claim["statement"].split()).rstrip(".")
+    mark = "" if claim["complete"] else "*"
+    if claim["estimate"] is None:
+        return f"{statement}: {claim['verdict']}{mark}, no seed on {claim['dataset']} has both sides."
+    of = "" if claim["measure"] == "accuracy" else f"{claim['label']} "
+    found = f"{of}{estimate(claim)} {interval(claim)}".replace(f" {DASH}", "")
+    over = "one seed" if claim["n_seeds"] == 1 else f"{level(claim)} over {claim['n_seeds']} seeds"
+    return f"{statement}: {claim['verdict']}{mark}, {found}{mark} on {claim['dataset']} ({over})."
