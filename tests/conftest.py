@@ -1,5 +1,6 @@
 import os
 import sys
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -12,6 +13,35 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # No time limit for an example on a busy machine; and in CI the same examples each time.
 hypothesis.settings.register_profile("lab", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("lab")
+
+FAST = (
+    "config",
+    "data",
+    "manifold",
+    "models/test_block.py",
+    "models/test_cost.py",
+    "models/test_toy.py",
+    "stats",
+    "test_extend.py",
+    "test_project.py",
+    "test_seeds.py",
+)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--fast", action="store_true", help=f"only {', '.join(FAST)}: a few minutes on 2 cores")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """With `--fast`, whatever neither is one of these nor leads to or lies in one."""
+    path = collection_path.relative_to(Path(__file__).parent)
+    fast = [Path(name) for name in FAST]
+    if config.getoption("--fast") and not any(
+        path == each or path in each.parents or each in path.parents for each in fast
+    ):
+        return True
+    return None
+
 
 # One small ablation, quick enough for tests, with a part on spirals and a part on images.
 MINI = """
