@@ -39,14 +39,11 @@ def count(network: nn.Module, *input_shape: int) -> Counted:
     """`madds` for one input of `input_shape`, and what was used that it has no rule for."""
     was_training = network.training
     device = next(network.parameters()).device
-    counter = FlopCounterMode(display=False, custom_mapping=_RULES)
-    seen = _Operators()
-    with torch.no_grad(), _attention_in_steps(), seen, counter:
+    counting = _Counting()
+    with torch.no_grad(), _attention_in_steps(), counting:
         network.eval()(torch.zeros(*input_shape, device=device))
     network.train(was_training)
-    flops: int = counter.get_total_flops()
-    uncounted = [str(operator) for operator in seen.found if operator not in counter.flop_registry]
-    return Counted(flops // 2, tuple(sorted(filter(_multiplies, uncounted))))
+    return Counted(counting.flops // 2, tuple(sorted(filter(_multiplies, counting.without_rule))))
 
 
 @contextlib.contextmanager
@@ -60,18 +57,29 @@ def _attention_in_steps() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-class _Operators(TorchDispatchMode):
-    """Notes which operators are used."""
+class _Counting(TorchDispatchMode):
+    """Adds up floating point operations by torch's rules and ours, and notes operators that have none."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: dict[Any, None] = {}
+        self.flops = 0
+        self.without_rule: set[str] = set()
+        self._rules = FlopCounterMode(display=False, custom_mapping=_RULES).flop_registry
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # it is not in use, and to be told that, torch would load its compiler for seconds
 
     def __torch_dispatch__(
         self, operator: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        self.found[operator._overloadpacket] = None
-        return operator(*args, **(kwargs or {}))
+        out = operator(*args, **(kwargs or {}))
+        rule = self._rules.get(operator._overloadpacket)
+        if rule is None:
+            self.without_rule.add(str(operator._overloadpacket))
+        else:
+            self.flops += rule(*args, **(kwargs or {}), out_val=out)
+        return out
 
 
 # Words in the names of torch's operators that multiply and add up; those of other libraries may all do so.

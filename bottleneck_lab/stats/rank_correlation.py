@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy  # whose parts come when they are used: some take longer than a report
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from bottleneck_lab.stats.intervals import Interval
 
@@ -52,7 +52,7 @@ def rank_correlation(
 
 def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """Row by row; NaN where all of a row's values are equal."""
-    a, b = (stats.rankdata(values, axis=1) for values in (x, y))
+    a, b = (scipy.stats.rankdata(values, axis=1) for values in (x, y))
     a, b = a - a.mean(1, keepdims=True), b - b.mean(1, keepdims=True)
     spread = np.sqrt((a**2).sum(1) * (b**2).sum(1))
     return np.asarray(np.divide((a * b).sum(1), spread, out=np.full(len(x), np.nan), where=spread > 0))
