@@ -21,13 +21,12 @@ from bottleneck_lab.cli.explore import explore
 from bottleneck_lab.cli.figures import make_figures, publish, verify_figures
 from bottleneck_lab.cli.inspect import describe, list_ablations, status
 from bottleneck_lab.cli.new import new
-from bottleneck_lab.cli.options import remedy
 from bottleneck_lab.cli.paper import paper
 from bottleneck_lab.cli.patterns import patterns
 from bottleneck_lab.cli.report import report
 from bottleneck_lab.cli.run import run
 from bottleneck_lab.cli.verify import verify
-from bottleneck_lab.errors import LabError
+from bottleneck_lab.errors import LabError, remedy
 from bottleneck_lab.runs import ctrl_c
 
 _LOOKS = {"pretty_exceptions_enable": False, "add_completion": False, "rich_markup_mode": None}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -85,40 +82,3 @@ def check_drawing() -> None:
             f"matplotlib cannot draw here, and figures are to be drawn ({type(error).__name__}: {error}); "
             "mend or remove your matplotlibrc (in this folder, in $MATPLOTLIBRC, or in ~/.config/matplotlib)"
         ) from error
-
-
-# What can be done about it, by what the file system says.
-_REMEDIES: dict[tuple[int, ...], str] = {
-    (errno.ENOSPC, errno.EDQUOT): "make room, or choose another place",
-    (errno.EACCES, errno.EPERM): "get the right to it, or choose another place",
-    (errno.EROFS,): "nothing can be written there: choose another place",
-    (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP): (
-        "this file system has no locks, which keep two processes apart: choose a place on another one, as a "
-        "disk of this machine, or have its locks turned on"
-    ),
-    (errno.ENAMETOOLONG,): "choose a shorter name",
-    (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP): "choose another place",
-    (errno.EMFILE, errno.ENFILE): "too many files are open: allow more (ulimit -n), or lower --workers",
-    (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO): "see to the disk, or the network it lies on",
-}
-
-
-def remedy(error: OSError) -> str:
-    """What a user can do about what the file system has refused."""
-    found = (advice for numbers, advice in _REMEDIES.items() if error.errno in numbers)
-    return next(found, "choose another place")
-
-
-@contextmanager
-def writing(place: Path, advice: str = "{remedy}") -> Iterator[None]:
-    """Turn what the file system refuses into a sentence that ends in `advice`, with a remedy in it."""
-    try:
-        yield
-    except NotImplementedError as error:  # so filelock says it
-        no_locks = OSError(errno.ENOLCK, str(error))
-        raise LabError(
-            f"{place}: has no locks ({error}); {advice.format(remedy=remedy(no_locks))}"
-        ) from error
-    except OSError as error:
-        what = f"{place}: cannot be written to ({error.strerror or error})"
-        raise LabError(f"{what}; {advice.format(remedy=remedy(error))}") from error

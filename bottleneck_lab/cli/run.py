@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
-import shutil
 import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bottleneck_lab import extend
-from bottleneck_lab.cli.options import DataDir, Include, Out, check_drawing, parse_seeds, writing
+from bottleneck_lab.cli.options import DataDir, Include, Out, check_drawing, parse_seeds
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
-    from bottleneck_lab.cli.steps import Steps
-    from bottleneck_lab.config import Ablation, Tier
-    from bottleneck_lab.config.tuning import Tuned
+    from bottleneck_lab.api.session import Order, Session
+    from bottleneck_lab.config import Ablation
     from bottleneck_lab.data.cifar import CifarLayout
-    from bottleneck_lab.runs.engines.protocol import Engine, Options
+    from bottleneck_lab.runs.engines.protocol import Listener
     from bottleneck_lab.runs.jobs import Job
     from bottleneck_lab.runs.plan import Data, Plan
-    from bottleneck_lab.runs.tracking import Tracking
-    from bottleneck_lab.runs.work import Workplace
 
 
 def run(
@@ -107,12 +101,14 @@ def run(
     chosen = [ablation for ablation in ablations if asked[ablation.name] is not None]
     if not chosen:
         raise LabError(f"--dataset {', '.join(dataset or [])}: no ablation of the catalogue can run on it")
+    from bottleneck_lab.api.session import Order, refuse_early
+
     for ablation in chosen:
-        _refuse_early(ablation, tier, asked[ablation.name] or [], overrides)
+        refuse_early(ablation, tier, asked[ablation.name] or [], overrides)
     options = read_options(
         engine, engine_option or [], address=address, per_gpu=None if per_gpu is None else str(per_gpu)
     )
-    order = _Order(
+    order = Order(
         tier=tier,
         seeds=chosen_seeds,
         overrides=overrides,
@@ -148,24 +144,6 @@ def run(
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True)
-class _Order:
-    """What the options say of every ablation that is run."""
-
-    tier: Tier
-    seeds: list[int] | None
-    overrides: dict[str, Any]
-    workers: int | None
-    engine: str
-    options: Options
-    device: str
-    out: Path
-    data_dir: Path | None
-    trackers: tuple[str, ...]
-    fresh: bool
-    dry_run: bool
-
-
 def _asked(ablation: Ablation, datasets: list[str], skip: bool) -> list[str] | None:
     """The data sets asked for; with `skip` those that the ablation has, None where it has none of them."""
     if not skip or not datasets:
@@ -173,84 +151,67 @@ def _asked(ablation: Ablation, datasets: list[str], skip: bool) -> list[str] | N
     return [name for name in datasets if ablation.part_of(name)] or None
 
 
-def _run(ablation: Ablation, asked: Sequence[str], order: _Order) -> tuple[bool, str]:
+def _run(ablation: Ablation, asked: Sequence[str], order: Order) -> tuple[bool, str]:
     """Plan, train and report one ablation; whether some runs failed, and the answer in a sentence."""
-    from bottleneck_lab.cli.data import fetch_with_progress
-    from bottleneck_lab.cli.kernel import say_kernels
-    from bottleneck_lab.cli.steps import Steps
-    from bottleneck_lab.runs import files
-    from bottleneck_lab.runs.plan import choose_data, keep_to, make_plan
-    from bottleneck_lab.runs.work import Workplace
-    from bottleneck_lab.training import find_device
+    from bottleneck_lab.api.session import Session
 
-    away = order.engine != "local"
-    device = order.device if away else str(find_device(order.device))
-    fetch = _no_fetch if order.dry_run else fetch_with_progress
-    data = choose_data(ablation, asked, order.data_dir, order.tier, fetch)
-    results = order.out / ablation.name / order.tier
-    tuned = _tuned(ablation, data, Workplace(results, device, data.folders, extend.included()), order)
-    plan = make_plan(ablation, order.tier, data, order.seeds, order.overrides, tuned)
-    plan = keep_to(files.read_json(results / "plan.json"), plan, results)
-    steps = Steps(plan, results)
-    jobs = steps.next()
-    count = order.workers
-    if not away:
-        most = len(steps.most() if steps.are_planned_looks else jobs)
-        count = max(1, min(count or _default_workers(device, order.options.per_gpu), most))
-    _announce(plan, data, results, device, count, order.engine)
-    if not away:
-        say_kernels(plan.runs(), device)
+    session = Session(ablation, asked, order, _Terminal(order.dry_run))
+    with _interruptible(session):
+        session.plan_runs()
+    _announce(session)
+    session.choose_kernels()
     if order.dry_run:
-        _print_costs(plan)
-        _print_estimate(jobs, steps, plan, results, device, None if away else count)
+        _print_costs(session.plan)
+        _print_estimate(session)
         return False, "not run"
-    files.sweep(results)
-    _write_plan(plan, results)
-    if order.fresh:
-        _forget(plan, Workplace(results))
-        jobs = steps.restart()
+    session.begin()
     if order.tier != "smoke":
-        _print_estimate(jobs, steps, plan, results, device, None if away else count)
-    tracking = _tracking(plan, results, order)
-    place = Workplace(results, device, data.folders, extend.included(), checksums=plan.checksums)
-    interrupted = _train(jobs, steps, place, order, count, tracking)
-    failed, answer = _report(plan, results)
-    if interrupted:
-        print(f"Interrupted. What is finished is kept; to go on: {_same_command(data)}", file=sys.stderr)
-        raise typer.Exit(130)
-    return failed, answer
+        _print_estimate(session)
+    with _interruptible(session, _report):
+        session.train()
+    return _report(session)
 
 
-def _tuned(ablation: Ablation, data: Data, place: Workplace, order: _Order) -> list[Tuned]:
-    """What is chosen for the arms before anything is compared."""
-    from bottleneck_lab.cli.tuning import tune_all
-    from bottleneck_lab.runs import engines
-
-    def start(place: Workplace, jobs: int) -> Engine:
-        count = order.workers
-        if order.engine == "local":
-            count = min(count or _default_workers(place.device, order.options.per_gpu), jobs)
-        return engines.start(order.engine, place, count, order.options)
-
+@contextlib.contextmanager
+def _interruptible(session: Session, first: Callable[[Session], object] = lambda _: None) -> Iterator[None]:
+    """Say after a Ctrl-C how to go on, and exit as one does; what is there to show is shown `first`."""
     try:
-        with writing(place.results, _KEPT):
-            return tune_all(
-                ablation,
-                order.tier,
-                data,
-                order.overrides,
-                place,
-                start,
-                fresh=order.fresh,
-                dry_run=order.dry_run,
-            )
+        yield
     except KeyboardInterrupt:
-        print(f"Interrupted. What is finished is kept; to go on: {_same_command(data)}", file=sys.stderr)
+        first(session)
+        how = _same_command(session.data)
+        print(f"Interrupted. What is finished is kept; to go on: {how}", file=sys.stderr)
         raise typer.Exit(130) from None
 
 
-def _unfinished(jobs: Sequence[Job], results: Path) -> list[Job]:
-    return [job for job in jobs if job.unfinished(results)]
+class _Terminal:
+    """Shows what a session has to tell where the command was typed."""
+
+    def __init__(self, dry_run: bool) -> None:
+        self._dry_run = dry_run
+
+    def say(self, text: str) -> None:
+        from bottleneck_lab.cli.text import say
+
+        say(text)
+
+    def notice(self, text: str) -> None:
+        from bottleneck_lab.cli.text import notice
+
+        notice(text)
+
+    def warn(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+    def watching(self, jobs: Sequence[Job]) -> AbstractContextManager[Listener]:
+        from bottleneck_lab.api.progress import watching
+
+        return watching(jobs)
+
+    def fetch(self, layout: CifarLayout, deadline_s: float | None) -> Path:
+        from bottleneck_lab.cli.data import fetch_with_progress
+
+        return (_no_fetch if self._dry_run else fetch_with_progress)(layout, deadline_s)
 
 
 def _no_fetch(layout: CifarLayout, deadline_s: float | None) -> Path:
@@ -260,25 +221,11 @@ def _no_fetch(layout: CifarLayout, deadline_s: float | None) -> Path:
     )
 
 
-def _default_workers(device: str, per_gpu: int) -> int:
-    """All cores on a CPU; one process on an accelerator, or as many as are to share it."""
-    if device != "cpu":
-        return per_gpu
-    from joblib import cpu_count
-
-    try:
-        return int(cpu_count())
-    except ValueError as error:  # what it reads has to be a number
-        given = os.environ.get("LOKY_MAX_CPU_COUNT", "")
-        raise LabError(
-            f"LOKY_MAX_CPU_COUNT={given}: give a whole number above 0, or unset it ({error})"
-        ) from error
-
-
-def _announce(plan: Plan, data: Data, results: Path, device: str, workers: int | None, engine: str) -> None:
+def _announce(session: Session) -> None:
     from bottleneck_lab.cli.text import notice, say
     from bottleneck_lab.config import TIERS
 
+    plan, data = session.plan, session.data
     say(f"{plan.ablation.name}: {plan.ablation.question}")
     say(f"tier {plan.tier}: {TIERS[plan.tier]}")
     for name in data.names:
@@ -289,9 +236,11 @@ def _announce(plan: Plan, data: Data, results: Path, device: str, workers: int |
             first, *more = map(str, design.looks)
             seeds = f"{first} seeds{f', then {_listed(more)} where a claim is open' if more else ''}"
         say(f"  {name}: {variants} variants x {seeds}{where}")
-    pace = "as many at a time as there is room for" if workers is None else f"{workers} at a time"
-    where = f"{device}" if engine == "local" else f"{engine}, device {device}"
-    say(f"{_counted(plan)} runs, {pace} on {where}, results in {results}")
+    pace = "as many at a time as there is room for"
+    if session.workers is not None:
+        pace = f"{session.workers} at a time"
+    where = f"{session.order.engine}, device {session.device}" if session.away else session.device
+    say(f"{_counted(plan)} runs, {pace} on {where}, results in {session.results}")
     for text in plan.data.notices:
         notice(text)
 
@@ -317,87 +266,31 @@ def _print_costs(plan: Plan) -> None:
     cost_table(plan)
 
 
-def _print_estimate(
-    jobs: Sequence[Job], steps: Steps, plan: Plan, results: Path, device: str, workers: int | None
-) -> None:
+def _print_estimate(session: Session) -> None:
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.runs.estimate import estimate_bytes
 
-    megabytes = estimate_bytes(plan) / 1e6
-    now = _time_for(jobs, results, device, workers)
-    if not steps.are_planned_looks:
+    megabytes = estimate_bytes(session.plan) / 1e6
+    now = _time_for(session.jobs, session)
+    if not session.steps.are_planned_looks:
         say(f"{now}; about {megabytes:.0f} MB of disk in all")
         return
     say(f"{now} for the first look; at most {megabytes:.0f} MB of disk in all")
-    say(f"at most, if no claim is decided early: {_time_for(steps.most(), results, device, workers)}")
+    say(f"at most, if no claim is decided early: {_time_for(session.steps.most(), session)}")
 
 
-def _time_for(jobs: Sequence[Job], results: Path, device: str, workers: int | None) -> str:
+def _time_for(jobs: Sequence[Job], session: Session) -> str:
     from bottleneck_lab.report.sentences.numbers import duration
     from bottleneck_lab.runs.estimate import estimate_seconds
 
     # What a cluster will take is not known here; what one worker of this machine would, is.
-    jobs = _unfinished(jobs, results)
-    seconds = estimate_seconds(jobs, results, device, workers or 1)
-    left = sum(len(job.unfinished(results)) for job in jobs)
+    workers = None if session.away else session.workers
+    jobs = session.unfinished(jobs)
+    seconds = estimate_seconds(jobs, session.results, session.device, workers or 1)
+    left = sum(len(job.unfinished(session.results)) for job in jobs)
     took = "for a time that cannot be estimated" if seconds is None else f"about {duration(seconds)}"
     took += "" if workers else " if this machine did one at a time"
     return f"{left} runs to train, {took}"
-
-
-def _refuse_early(ablation: Ablation, tier: Tier, asked: Sequence[str], overrides: dict[str, Any]) -> None:
-    """Refuse what is impossible on every data set that could be chosen, before anything is downloaded."""
-    choices = [[name] for name in asked] or [list(part.datasets) for part in ablation.parts.values()]
-    for candidates in choices:
-        others = ablation.parts.keys() - {ablation.part_of(candidates[0])}
-        concerned = {key: value for key, value in overrides.items() if key not in others}
-        refusals = []
-        for name in candidates:
-            try:
-                ablation.variants(tier, [name], concerned)
-            except LabError as error:
-                refusals.append(error)
-        if len(refusals) == len(candidates):
-            raise refusals[0]
-
-
-def _forget(plan: Plan, place: Workplace) -> None:
-    from bottleneck_lab.runs import slurm_queue, under_way
-    from bottleneck_lab.runs.jobs import plan_jobs
-
-    runs = {run.id for run in plan.runs()}
-    notes = [note for note in slurm_queue.in_slurm(place.results) if runs & set(note.runs)]
-    if arrays := " ".join(sorted({note.number.partition("_")[0] for note in notes})):
-        raise LabError(f"--fresh: Slurm has these runs in its queue; cancel them first: scancel {arrays}")
-    jobs = plan_jobs(plan.runs())  # other looks may have others, but of the same groups
-    if not all(place.is_free(job) for job in jobs):
-        raise LabError("--fresh: another process is at work on these runs; stop it first")
-    for each in plan.runs():
-        shutil.rmtree(place.results / "runs" / each.id, ignore_errors=True)
-        place.trunks.forget(each)
-    for job in jobs:
-        place.forget(job)
-    for taken in under_way.read_all(place.results):  # of a look, whose jobs are others
-        if runs & set(taken.runs):
-            place.forget_begun(taken.job)
-
-
-def _write_plan(plan: Plan, results: Path) -> None:
-    from bottleneck_lab.runs.files import read_json
-
-    before = read_json(results / "plan.json")
-    if isinstance(before, dict):
-        question = before.get("ablation", {}).get("question")
-        if question != plan.ablation.question:
-            raise LabError(
-                f"{results}: holds the results of another ablation of this name ({question}); "
-                "choose another --out"
-            )
-    with writing(results, _KEPT):
-        plan.write(results)
-
-
-_KEPT = "what is finished is kept: {remedy}, and start again"
 
 
 def _refuse_trackers(names: Sequence[str]) -> None:
@@ -408,98 +301,19 @@ def _refuse_trackers(names: Sequence[str]) -> None:
         find_tracker(name)
 
 
-def _tracking(plan: Plan, results: Path, order: _Order) -> Tracking | None:
-    if not order.trackers:
-        return None
-    from bottleneck_lab.runs.tracking import Tracking
-
-    afresh = [run.id for run in plan.runs()] if order.fresh else []
-    return Tracking(order.trackers, results, afresh, lambda text: print(text, file=sys.stderr))
-
-
-def _train(
-    jobs: Sequence[Job],
-    steps: Steps,
-    place: Workplace,
-    order: _Order,
-    workers: int | None,
-    tracking: Tracking | None,
-) -> bool:
-    """Do these jobs and all that follow, under the eyes of the user; whether Ctrl-C ended it."""
-    from bottleneck_lab.cli.text import say
-    from bottleneck_lab.report.sentences.numbers import duration
-    from bottleneck_lab.runs import slurm_queue
-
-    begin = time.monotonic()
-    try:
-        with writing(place.results, _KEPT), contextlib.ExitStack() as stack:
-            engine = None
-            notes = order.engine == "slurm" and any(slurm_queue.read_all(place.results))
-            while jobs:
-                left = _unfinished(jobs, place.results)
-                if engine is None and (left or notes):  # which are to be cleared away, too
-                    engine = stack.enter_context(_started(order, place, workers, bool(left)))
-                _do(jobs, left, engine, tracking)
-                if (jobs := steps.next()) and (left := _unfinished(jobs, place.results)):
-                    runs = sum(len(job.runs) for job in left)
-                    say(f"the claims that are open call for {runs} more runs")
-    except KeyboardInterrupt:
-        return True
-    finally:
-        say(f"trained for {duration(time.monotonic() - begin)}")
-        for line in tracking.where_to_look() if tracking is not None else []:
-            say(line)
-    return False
-
-
-def _started(order: _Order, place: Workplace, workers: int | None, tell: bool) -> Engine:
-    from bottleneck_lab.cli.text import notice
-    from bottleneck_lab.runs import engines
-
-    engine = engines.start(order.engine, place, workers, order.options)
-    if tell and engine.notice:
-        notice(engine.notice)
-    return engine
-
-
-def _do(jobs: Sequence[Job], left: Sequence[Job], engine: Engine | None, tracking: Tracking | None) -> None:
-    """Do the jobs that are left of these."""
-    from bottleneck_lab.cli.progress import watching
-    from bottleneck_lab.runs.execute import Event, drive
-
-    with watching(jobs) as watcher:
-
-        def listener(event: Event) -> None:
-            watcher(event)
-            if tracking is not None:
-                tracking(event)
-
-        unfinished = {job.id for job in left}
-        for job in jobs:
-            if job.id not in unfinished:
-                listener(Event(job, 1.0))
-        if engine is not None:
-            drive(left, engine, listener)
-
-
-def _report(plan: Plan, results: Path) -> tuple[bool, str]:
-    """Write and print the report of this plan; whether some runs failed, and the answer in a sentence."""
+def _report(session: Session) -> tuple[bool, str]:
+    """Write and print the report of a session; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.cli.text import left_out, notice, print_summary, say
-    from bottleneck_lab.report.index import write_index
     from bottleneck_lab.report.reading.collect import collect
     from bottleneck_lab.report.reading.lenient import Stray
     from bottleneck_lab.report.sentences.conditions import trouble
     from bottleneck_lab.report.sentences.verdicts import answer
-    from bottleneck_lab.report.write import write_report
 
-    with writing(results, _KEPT):
-        plan.write(results)  # again: another command may have written its own meanwhile
-        path, summary = write_report(results)
-        write_index(results.parents[1])
+    path, summary = session.write_report()
     print_summary(summary)
-    for text in plan.data.notices:
+    for text in session.plan.data.notices:
         notice(text)
-    troubled = collect(results).troubled()
+    troubled = collect(session.results).troubled()
     if troubled:
         notice(f"{len(troubled)} runs did not end well and count nowhere:")
     for each in troubled:

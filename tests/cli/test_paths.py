@@ -10,10 +10,9 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from bottleneck_lab.api.session import default_workers
 from bottleneck_lab.cli import app
-from bottleneck_lab.cli.options import writing
-from bottleneck_lab.cli.run import _default_workers
-from bottleneck_lab.errors import LabError
+from bottleneck_lab.errors import LabError, writing
 from bottleneck_lab.report.findings.comparison import compare
 from bottleneck_lab.runs.result_folders import result_folders
 
@@ -112,7 +111,7 @@ def test_the_advice_fits_what_the_file_system_has_said(tmp_path, number, remedy)
 def test_a_number_of_processors_that_is_none_gets_a_sentence(monkeypatch, value):
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", value)
     with pytest.raises(LabError, match=r"LOKY_MAX_CPU_COUNT=.*: give a whole number above 0"):
-        _default_workers("cpu", 1)
+        default_workers("cpu", 1)
 
 
 @pytest.mark.parametrize("columns", ["0", "7"])

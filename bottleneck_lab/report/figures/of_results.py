@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,27 +28,51 @@ class Drawn:
     figure: Figure
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A figure that results may have.
+
+    Args:
+        shows: what it shows, with `{dataset}` and `{facet}` to fill in.
+        draw: draws it from results, their summary and a data set; None where there is nothing to draw.
+    """
+
+    shows: str
+    draw: Callable[[Results, dict[str, Any], str], Figure | None]
+
+    def alt(self, results: Results, dataset: str) -> str:
+        """What it shows of a data set."""
+        part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
+        return self.shows.format(dataset=dataset, facet=results.plan["ablation"]["parts"][part]["facet"])
+
+
+# In the order of a report.
+FIGURES = {
+    "accuracy": Kind("Accuracy on {dataset} by {facet}", accuracy_against_facet),
+    "budget": Kind("Gap and time stretch on {dataset} by length", budget_figure),
+    "tuning": Kind(
+        "What was chosen on {dataset}, and by which trials",
+        lambda results, _, dataset: tuning_figure(results, dataset),
+    ),
+    "predictions": Kind(
+        "Measured against predicted losses on {dataset}",
+        lambda _, summary, dataset: predictions_figure(summary, dataset),
+    ),
+    "heatmap": Kind("Map of accuracy on {dataset}", accuracy_map),
+    "madds": Kind("Accuracy on {dataset} by MAdds", accuracy_against_madds),
+    "curves": Kind(
+        "Accuracy on {dataset} by epoch", lambda results, _, dataset: accuracy_curves(results, dataset)
+    ),
+    "paper": Kind(
+        "Accuracy on {dataset} over training, beside the paper's",
+        lambda results, _, dataset: curves_beside_paper(results, dataset),
+    ),
+    "measures": Kind("Measures on {dataset} by epoch", measure_curves),
+}
+
+
 def figures_of(results: Results, summary: dict[str, Any], dataset: str) -> Iterator[Drawn]:
     """What there is to show of one data set of an ablation, in the order of a report."""
-    part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
-    facet = results.plan["ablation"]["parts"][part]["facet"]
-    drawn = {
-        "accuracy": (accuracy_against_facet(results, summary, dataset), f"Accuracy on {dataset} by {facet}"),
-        "budget": (budget_figure(results, summary, dataset), f"Gap and time stretch on {dataset} by length"),
-        "tuning": (tuning_figure(results, dataset), f"What was chosen on {dataset}, and by which trials"),
-        "predictions": (
-            predictions_figure(summary, dataset),
-            f"Measured against predicted losses on {dataset}",
-        ),
-        "heatmap": (accuracy_map(results, summary, dataset), f"Map of accuracy on {dataset}"),
-        "madds": (accuracy_against_madds(results, summary, dataset), f"Accuracy on {dataset} by MAdds"),
-        "curves": (accuracy_curves(results, dataset), f"Accuracy on {dataset} by epoch"),
-        "paper": (
-            curves_beside_paper(results, dataset),
-            f"Accuracy on {dataset} over training, beside the paper's",
-        ),
-        "measures": (measure_curves(results, summary, dataset), f"Measures on {dataset} by epoch"),
-    }
-    for name, (figure, alt) in drawn.items():
-        if figure is not None:
-            yield Drawn(f"{name}-{dataset}", alt, figure)
+    for name, kind in FIGURES.items():
+        if (figure := kind.draw(results, summary, dataset)) is not None:
+            yield Drawn(f"{name}-{dataset}", kind.alt(results, dataset), figure)

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bottleneck_lab.api.host import Host
     from bottleneck_lab.config import RunSettings
 
 
-def say_kernels(runs: Iterable[RunSettings], device: str) -> None:
+def say_kernels(runs: Iterable[RunSettings], device: str, host: Host) -> None:
     """Say what trains the image networks among `runs` on this machine's CPU, and why; compile it if need be.
 
     Nothing is said of what was asked for to be eager, or is on a GPU.
@@ -20,7 +21,6 @@ def say_kernels(runs: Iterable[RunSettings], device: str) -> None:
     """
     import torch
 
-    from bottleneck_lab.cli.text import notice, say
     from bottleneck_lab.config import ImageSettings
     from bottleneck_lab.models import fused
     from bottleneck_lab.training.device import settle_process
@@ -41,10 +41,10 @@ def say_kernels(runs: Iterable[RunSettings], device: str) -> None:
     for run in kinds.values():
         network = build(run, place)
         if compiling and fused.has_blocks(network):
-            notice("Compiling the training kernel: once on this machine, about half a minute.")
+            host.notice("Compiling the training kernel: once on this machine, about half a minute.")
             compiling = False
         kernel = choose_kernel(run, network, place)
         told[kernel.name, kernel.why] += 1
     for (name, why), count in sorted(told.items(), reverse=True):
         which = "" if len(told) == 1 else f" of {count} networks"
-        say(f"  kernel{which}: {name} ({why})")
+        host.say(f"  kernel{which}: {name} ({why})")
