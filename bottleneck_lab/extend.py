@@ -18,15 +18,18 @@ them changes.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import importlib.util
 import inspect
+import linecache
 import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -47,11 +50,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Addition(Generic[T]):
-    """Something that was added: what it is, and the file that it comes from with its SHA-256."""
+    """Something that was added: what it is, and the file that it comes from with its SHA-256.
+
+    `elsewhere` says that other processes can add it, too, since a file or an installed package does.
+    """
 
     value: T
     origin: str
     digest: str
+    elsewhere: bool = False
 
 
 class Registry(Generic[T]):
@@ -99,19 +106,23 @@ class Registry(Generic[T]):
             LabError: a name that is taken, or no name.
         """
         self.check(name)
-        self.added[name] = Addition(value, *_origin())
+        self.added[name] = Addition(value, *_origin(), elsewhere=_loading)
 
 
 def _origin() -> tuple[str, str]:
-    """The file from which this module has been called, and its SHA-256 (empty where there is no file)."""
+    """The file from which this module has been called, and its SHA-256; that of a cell of a notebook, there.
+
+    The SHA-256 is empty where there is neither, as in an interpreter.
+    """
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__") == __name__:
         frame = frame.f_back
     name = frame.f_code.co_filename if frame is not None else "an unknown file"
     try:
         return name, hashlib.sha256(Path(name).read_bytes()).hexdigest()
-    except OSError:  # typed into an interpreter
-        return name, ""
+    except OSError:
+        typed = "".join(linecache.getlines(name))
+        return name, hashlib.sha256(typed.encode()).hexdigest() if typed else ""
 
 
 @dataclass(frozen=True)
@@ -314,6 +325,25 @@ def files_behind(names: Iterable[tuple[Registry[Any], str]]) -> dict[str, str]:
     }
 
 
+_loading = False  # whether a file is included, or a package loaded, which other processes do as well
+
+
+@contextmanager
+def _for_all_processes() -> Iterator[None]:
+    """What is added inside of this, other processes can add, too."""
+    global _loading
+    before, _loading = _loading, True
+    try:
+        yield
+    finally:
+        _loading = before
+
+
+def only_here() -> list[str]:
+    """The names of what was added in this process alone: in a notebook, or in a script that is run."""
+    return [name for registry in REGISTRIES for name, added in registry.added.items() if not added.elsewhere]
+
+
 _included: dict[Path, ModuleType] = {}
 _beside: dict[Path, ModuleType] = {}  # what lies beside included files and was imported by them
 _files_beside: dict[Path, dict[str, Path]] = {}  # which these are, by their path in the folder, for each file
@@ -346,7 +376,7 @@ def include_all(paths: Sequence[Path]) -> None:
         _entry_points_loaded = True
         for point in importlib.metadata.entry_points(group=GROUP):
             try:
-                with chance_left_alone(), left_alone():
+                with chance_left_alone(), left_alone(), _for_all_processes():
                     point.load()
             except Exception as error:
                 raise LabError(
@@ -395,7 +425,7 @@ def _digests_with(file: Path, before: Sequence[dict[str, Addition[Any]]], beside
         for name, added in registry.added.items():
             if name not in old:
                 digest = hashlib.sha256((added.digest + contents).encode()).hexdigest()
-                registry.added[name] = Addition(added.value, str(file), digest)
+                registry.added[name] = dataclasses.replace(added, origin=str(file), digest=digest)
 
 
 def _run(file: Path) -> ModuleType:
@@ -408,7 +438,8 @@ def _run(file: Path) -> ModuleType:
     before = [dict(registry.added) for registry in REGISTRIES]
     sys.modules[name] = module  # so that what it defines can be looked up, by inspect and by pickle
     try:
-        with chance_left_alone(), left_alone(), siblings_of(file, {**_beside, **_included}) as beside:
+        known = {**_beside, **_included}
+        with chance_left_alone(), left_alone(), _for_all_processes(), siblings_of(file, known) as beside:
             spec.loader.exec_module(module)
         if any(path in _beside or path in _included for path in beside.found.values()):
             for other in _included:  # what such a module has imported in turn is not looked up again

@@ -1,10 +1,12 @@
-"""Progress over all runs: a live bar with the time left in a terminal, plain lines elsewhere."""
+"""Progress over all runs: a live bar with the time left in a terminal or notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -14,12 +16,16 @@ from bottleneck_lab.runs.execute import Event, Listener
 from bottleneck_lab.runs.jobs import Job
 
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_BARS = 0.5
 
 
 @contextmanager
 def watching(jobs: Sequence[Job]) -> Iterator[Listener]:
     """A listener that shows how far the jobs are; use it while they are done."""
     state = _State(jobs)
+    if _is_notebook():
+        yield _NotebookBar(state)
+        return
     console = Console()
     if not console.is_terminal:
         yield _Lines(state)
@@ -86,6 +92,39 @@ class _State:
         if gained <= 0 or passed < 5:
             return ""
         return f"{duration(passed / gained * (1 - self.share))} left"
+
+
+def _is_notebook() -> bool:
+    """Whether this is a kernel, which shows HTML; a terminal's IPython does not."""
+    if "IPython" not in sys.modules:
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return shell is not None and hasattr(shell, "kernel")
+
+
+class _NotebookBar:
+    """A bar below the cell, drawn anew at most twice a second."""
+
+    def __init__(self, state: _State) -> None:
+        self._state = state
+        self._display = sys.modules["IPython"].display.display
+        self._last = time.monotonic()
+        self._shown: Any = self._display(self, display_id=True)
+
+    def __call__(self, event: Event) -> None:
+        self._state.note(event)
+        now = time.monotonic()
+        if now - self._last >= SECONDS_BETWEEN_BARS or self._state.share == 1:
+            self._last = now
+            self._shown.update(self)
+
+    def _repr_html_(self) -> str:
+        left = self._state.left() if self._state.share < 1 else ""
+        words = ", ".join(filter(None, (self._state.counts(), left)))
+        return f'<progress value="{self._state.share:.4f}" max="1"></progress> {words}'
+
+    def __repr__(self) -> str:
+        return self._state.counts()
 
 
 class _Lines:

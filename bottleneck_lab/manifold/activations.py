@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,6 +83,21 @@ def activation_named(name: str) -> Activation:
     return Activation(name, apply, *flat)
 
 
+def activation_of(apply: Callable[[Any], Any]) -> Activation:
+    """The activation that a function of arrays computes, or a torch module; where it is flat is found out.
+
+    Raises:
+        LabError: what changes the shape of what it is given.
+    """
+    called = str(getattr(apply, "__name__", type(apply).__name__))
+    on_arrays = _applied(apply) if hasattr(apply, "parameters") else apply
+    sample = np.linspace(-3.0, 3.0, 48).reshape(12, 4)
+    made = np.asarray(on_arrays(sample.copy()))
+    if made.shape != sample.shape:
+        raise LabError(f"the activation {called!r} must keep the shape: {sample.shape} became {made.shape}")
+    return Activation(called, on_arrays, *_flat_of(on_arrays))
+
+
 def setting_named(name: str) -> Setting:
     """An activation as settings have it, from what a command is given.
 
@@ -99,11 +115,16 @@ def setting_named(name: str) -> Setting:
 
 def _module_of(setting: Setting) -> Callable[[FloatArray], FloatArray]:
     """What the module of a network computes, in double precision."""
-    import torch
-
     from bottleneck_lab.models.activations import activation
 
-    module = activation(setting).double().eval()
+    return _applied(activation(setting))
+
+
+def _applied(given: Any) -> Callable[[FloatArray], FloatArray]:
+    """What a module computes, in double precision; it stays as it is."""
+    import torch
+
+    module = copy.deepcopy(given).double().eval()
 
     def apply(z: FloatArray) -> FloatArray:
         with torch.no_grad():

@@ -148,7 +148,7 @@ def measure_collapse(
     *,
     embedding: str = "gaussian",
     bias: bool = False,
-    activation: str = "relu",
+    activation: str | Activation = "relu",
     trials: int = 400,
     seed: int = 0,
     progress: Callable[[int], object] = lambda trials: None,
@@ -156,7 +156,7 @@ def measure_collapse(
     """Embed points (N, n) by `trials` random T into each of `dims` channels, activate, measure what is lost.
 
     `embedding`: `gaussian`, `uniform`, `orthonormal`, or `paper` (the T of Fig. 1 for dims 2 and 3, one trial
-    each). `activation`: a name that `activation_named` knows. T and b are on the scale of
+    each). `activation`: one, or a name that `activation_named` knows. T and b are on the scale of
     `embedding.calibrated`. `progress` is called with the number of matrices just finished.
 
     Collapse, rank and the linear decoders are exact over all points. Points are compared with each other on a
@@ -190,20 +190,21 @@ def measure_collapse(
     if len(nearest.nearest) == 1:
         raise LabError("the points: nearly all are in one place, and there is nothing to compare")
     drawn = _evenly(points, _DRAWN)
+    chosen = activation_named(activation) if isinstance(activation, str) else activation
     study = _Study(
         points=points,
         drawn=drawn,
         sample=sample,
         nearest=nearest,
         neighbourhoods=neighbourhoods(sample),
-        activation=activation_named(activation),
+        activation=chosen,
         angles=None if embedding == "paper" else _angles(drawn, bias),
         draw=draw,
     )
     variances = principal_variances(moments(points, points).code_covariance)
     return CollapseResult(
         points=len(points),
-        activation=activation,
+        activation=chosen.name,
         drawn=drawn,
         of_input={
             "neighbour_error": float(nearest_neighbour_error(sample, nearest)),

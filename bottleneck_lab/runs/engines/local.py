@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from types import ModuleType
 from typing import Any
 
 from bottleneck_lab import extend
@@ -142,7 +145,7 @@ class _Pool:
         self.broken = False
 
     def submit(self, job: Job) -> Future[bool]:
-        with ctrl_c.held_back():  # until the workers can be deaf themselves
+        with ctrl_c.held_back(), _nobodys_main():  # until the workers can be deaf themselves
             return self._executor.submit(_do_in_worker, job)
 
     def pass_on(self, jobs: dict[str, Job], tell: Listener) -> None:
@@ -160,6 +163,17 @@ class _Pool:
         self._executor.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
             worker.kill()  # which none can be deaf to; files are written whole, and the rest is gone on with
+
+
+@contextlib.contextmanager
+def _nobodys_main() -> Iterator[None]:
+    """Start processes that do not run the user's script, as they otherwise would: they need nothing of it."""
+    own = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = own
 
 
 _place: Workplace

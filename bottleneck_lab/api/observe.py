@@ -1,0 +1,173 @@
+"""What passes the activations of a network, any network: `bottleneck_lab.observe`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bottleneck_lab.activations import KINDS, kind_of, schedules_of, values_of
+from bottleneck_lab.api.frame import Frame
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.manifold.decoders import Moments, affine_error, moments
+from bottleneck_lab.manifold.distances import effective_rank, principal_variances
+from bottleneck_lab.models.activations import made_of
+
+# Those of torch, as the table of activations calls them.
+_OF_TORCH: dict[type[nn.Module], str] = {nn.ReLU: "relu", nn.ReLU6: "relu6", nn.LeakyReLU: "leaky_relu"}
+_ELEMENTWISE = (
+    *_OF_TORCH, nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh,
+    nn.LogSigmoid, nn.Mish, nn.PReLU, nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.Softshrink, nn.Softsign,
+    nn.Tanh, nn.Tanhshrink, nn.Threshold,
+)  # fmt: skip
+
+
+def observe(
+    network: nn.Module, inputs: Tensor | Iterable[Tensor], *, modules: Sequence[str] | None = None
+) -> Frame:
+    """Run inputs through a network and say, for each of its activations, what it does to what passes.
+
+    >>> import torch, bottleneck_lab as lab
+    >>> network = torch.nn.Sequential(lab.InvertedResidual(8, 8), torch.nn.ReLU())
+    >>> seen = lab.observe(network, torch.randn(4, 8, 6, 6, generator=torch.Generator().manual_seed(0)))
+    >>> seen["module"].tolist()
+    ['0.expansion.activation', '0.depthwise.activation', '1']
+    >>> seen["channels"].tolist()
+    [48, 48, 8]
+    >>> bool(0 < seen[0]["below_zero"] < 1)
+    True
+
+    The network is in evaluation mode meanwhile, and no gradients are kept. The columns:
+
+    - `module`: its name in the network; with ` #2` for the second call of a module that is called twice.
+    - `activation`: what it is. `channels`: of what passes it.
+    - `below_zero`: share of the pre-activations z that are below 0.
+    - `flat`: share that lies where the activation is flat and forgets its input; none where that is unknown.
+    - `readable`: share of the variance of z that a linear map reads from the activations, 0 to 1.
+    - `rank_before`, `rank_after`: effective rank of z and of what comes out, 1 to `channels`.
+
+    Args:
+        network: any module.
+        inputs: a batch, or batches, as it takes them.
+        modules: names of the modules to look at instead of all activations, as `named_modules` has them.
+
+    Raises:
+        LabError: a name that is not there; no activation, or none that anything has passed.
+    """
+    watched = _chosen(network, modules)
+    found: dict[tuple[str, int], _Seen] = {}
+    calls: dict[str, int] = {}
+    before: dict[str, list[Tensor]] = {}
+
+    def enter(name: str) -> Any:
+        return lambda module, given: before.setdefault(name, []).append(given[0].detach().clone())
+
+    def leave(name: str) -> Any:
+        def see(module: nn.Module, given: Any, output: Tensor) -> None:
+            calls[name] = calls.get(name, 0) + 1
+            seen = _seen(module, before[name].pop(), output)
+            which = (name, calls[name])
+            found[which] = found[which] + seen if which in found else seen
+
+        return see
+
+    handles = [
+        handle
+        for name, module in watched.items()
+        for handle in (
+            module.register_forward_pre_hook(enter(name)),  # before one that works in place
+            module.register_forward_hook(leave(name)),
+        )
+    ]
+    was_training = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        with torch.no_grad():
+            for batch in [inputs] if isinstance(inputs, Tensor) else inputs:
+                calls.clear()
+                network(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, mode in was_training.items():
+            module.training = mode
+    if not found:
+        raise LabError("nothing has passed an activation of this network: give at least one batch")
+    return Frame(
+        {"module": name if call == 1 else f"{name} #{call}", **seen.row(watched[name])}
+        for (name, call), seen in found.items()
+    )
+
+
+def _chosen(network: nn.Module, names: Sequence[str] | None) -> dict[str, nn.Module]:
+    every = dict(network.named_modules())
+    if names is None:
+        found = {name: module for name, module in every.items() if _is_activation(module)}
+        if not found:
+            raise LabError("this network has no activation that is a module; name some modules=[...]")
+        return found
+    for name in names:
+        if name not in every:
+            raise LabError(f"modules: the network has none called {name!r}")
+    return {name: every[name] for name in names}
+
+
+def _is_activation(module: nn.Module) -> bool:
+    setting = made_of(module)
+    return isinstance(module, _ELEMENTWISE) or setting not in (None, "linear")
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Counts and moments of what has passed; `+` gives those of all."""
+
+    count: int
+    below_zero: int
+    flat: int | None
+    spread: Moments
+
+    def __add__(self, other: _Seen) -> _Seen:
+        flat = None if self.flat is None or other.flat is None else self.flat + other.flat
+        return _Seen(
+            self.count + other.count,
+            self.below_zero + other.below_zero,
+            flat,
+            self.spread + other.spread,
+        )
+
+    def row(self, module: nn.Module) -> dict[str, Any]:
+        variance = self.spread.point_variance
+        return {
+            "activation": type(module).__name__,
+            "channels": len(self.spread.point_mean),
+            "below_zero": self.below_zero / self.count,
+            "flat": None if self.flat is None else self.flat / self.count,
+            "readable": 1 - float(affine_error(self.spread)) ** 2 if variance > 0 else 1.0,
+            "rank_before": float(effective_rank(principal_variances(self.spread.point_covariance))),
+            "rank_after": float(effective_rank(principal_variances(self.spread.code_covariance))),
+        }
+
+
+def _seen(module: nn.Module, before: Tensor, after: Tensor) -> _Seen:
+    z = _rows(before)
+    low, high = _flat(module)
+    flat = None if np.isnan(low) else int(((z <= low) | (z >= high)).sum())
+    return _Seen(z.size, int((z < 0).sum()), flat, moments(z, _rows(after)))
+
+
+def _flat(module: nn.Module) -> tuple[float, float]:
+    """Below and above which the module is constant; NaN where that is not known."""
+    setting = _OF_TORCH.get(type(module)) or made_of(module)
+    if setting is None or kind_of(setting) not in KINDS or schedules_of(setting):
+        return np.nan, np.nan
+    return KINDS[kind_of(setting)].flat(**values_of(setting))
+
+
+def _rows(tensor: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """`[N, C, ...]` to float64 rows of C channels."""
+    channels_last = tensor.movedim(1, -1) if tensor.dim() > 2 else tensor
+    return np.asarray(channels_last.flatten(0, -2).detach().cpu().double())
