@@ -38,6 +38,7 @@ from typing import Any, Generic, TypeVar
 from bottleneck_lab.activations import KINDS
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.global_state import chance_left_alone, left_alone
+from bottleneck_lab.quantise.scheme import lost_by
 from bottleneck_lab.siblings import siblings_of
 
 GROUP = "bottleneck_lab"  # of entry points
@@ -67,10 +68,13 @@ class Registry(Generic[T]):
     Args:
         kind: in words, for sentences.
         built_in: the names that the project has itself.
+        also: tells further such names, of which there are too many to list.
     """
 
-    def __init__(self, kind: str, built_in: Iterable[str]) -> None:
-        self.kind, self.built_in = kind, tuple(built_in)
+    def __init__(
+        self, kind: str, built_in: Iterable[str], also: Callable[[str], bool] = lambda name: False
+    ) -> None:
+        self.kind, self.built_in, self._also = kind, tuple(built_in), also
         self.added: dict[str, Addition[T]] = {}
 
     @property
@@ -79,7 +83,7 @@ class Registry(Generic[T]):
         return [*self.built_in, *self.added]
 
     def __contains__(self, name: object) -> bool:
-        return name in self.built_in or name in self.added
+        return name in self.built_in or name in self.added or (isinstance(name, str) and self._also(name))
 
     def __getitem__(self, name: str) -> T:
         """What was added by that name; KeyError for one that was not."""
@@ -205,7 +209,7 @@ RESIDUALS: Registry[Callable[..., Any]] = Registry(
     "a residual placement", ("bottleneck", "expansion", "none", "sandglass")
 )
 DATASETS: Registry[ImageSet | PointSet] = Registry("a data set", ("spiral", *IMAGE_SETS))
-MEASURE_NAMES: Registry[Measure] = Registry("a measure", MEASURES)
+MEASURE_NAMES: Registry[Measure] = Registry("a measure", MEASURES, lambda name: lost_by(name) is not None)
 REGISTRIES: tuple[Registry[Any], ...] = (ACTIVATIONS, BLOCKS, RESIDUALS, DATASETS, MEASURE_NAMES)
 
 
@@ -313,6 +317,8 @@ def point_set(name: str) -> PointSet | None:
 
 def measure_named(name: str) -> Measure:
     """The measure of that name, built in or added."""
+    if (scheme := lost_by(name)) is not None:
+        return Measure(f"lost with {scheme.label}", True)
     return MEASURES.get(name) or MEASURE_NAMES[name]
 
 

@@ -32,6 +32,7 @@ TIERS: dict[Tier, str] = {
 SECTIONS = ("model", "data", "train")
 GROUPS = ("initial",)  # settings that have settings in them
 SEPARATOR = ", "  # of the levels in a variant's name
+MINUS = " - "  # between two measures
 MOST_AXES, MOST_VARIANTS = 10, 1000  # of a part
 
 
@@ -103,7 +104,8 @@ class Claim(Settings):
             seed by seed. +1 and -1 make a difference of two variants; four weights an interaction.
         kind: `difference` claims that the contrast is above 0, `equivalence` that it is within +-margin.
         margin: the accuracy (0 to 1) below which a difference does not matter.
-        measure: what the contrast is of: `accuracy`, or one of the part's measures.
+        measure: what the contrast is of: `accuracy`, or one of the part's measures; or the difference of two
+            of these, as `accuracy - lost_int8`. Of a difference it may be about a single variant.
         paper: the same contrast in the paper, in percentage points.
         headline: whether it answers the question of the ablation, and so stands first in its report; without
             one the first claim does.
@@ -115,7 +117,7 @@ class Claim(Settings):
     id: str
     statement: str
     source: str
-    contrast: dict[str, float] = Field(min_length=2)
+    contrast: dict[str, float] = Field(min_length=1)
     kind: Literal["difference", "equivalence"] = "difference"
     margin: float = Field(gt=0, lt=1)
     measure: str = "accuracy"
@@ -127,11 +129,25 @@ class Claim(Settings):
     @field_validator("contrast")
     @classmethod
     def _balanced(cls, contrast: dict[str, float]) -> dict[str, float]:
-        if abs(sum(contrast.values())) > 1e-9:
+        if len(contrast) > 1 and abs(sum(contrast.values())) > 1e-9:
             raise ValueError(f"the weights must sum to 0, not {sum(contrast.values()):g}")
         if idle := [name for name, weight in contrast.items() if weight == 0]:
             raise ValueError(f"a weight of 0 compares nothing: {', '.join(map(repr, idle))}")
         return contrast
+
+    @model_validator(mode="after")
+    def _compares(self) -> Claim:
+        if len(self.contrast) == 1 and len(terms_of(self.measure)) == 1:
+            raise ValueError(
+                f"contrast = {self.contrast}: compares one variant with none; name two, or a measure that is "
+                "the difference of two, as 'accuracy - lost_int8'"
+            )
+        return self
+
+
+def terms_of(measure: str) -> tuple[str, ...]:
+    """What a claim is of: one measure, or two of which the second is taken from the first."""
+    return tuple(measure.split(MINUS, 1))
 
 
 class PaperTable(Settings):
@@ -452,11 +468,10 @@ def _check_part(ablation: Ablation, part_name: str, part: Part, problems: Proble
         for name in claim.contrast:
             if name not in names:
                 problems.add(f"{place}.contrast", f"{name!r} is no variant of this part", name, names)
-        if claim.measure not in ("accuracy", *part.measures):
-            known = ["accuracy", *part.measures]
-            problems.add(
-                f"{place}.measure", f"{claim.measure!r} is no measure of this part", claim.measure, known
-            )
+        known = ("accuracy", *part.measures)
+        for term in terms_of(claim.measure):
+            if term not in known:
+                problems.add(f"{place}.measure", f"{term!r} is no measure of this part", term, known)
         if claim.paper is not None and part.paper is None:
             problems.add(f"{place}.paper", f"needs {here}.paper, which says whose number it is")
     for dataset in part.datasets:

@@ -18,6 +18,7 @@ from pydantic import (
 from bottleneck_lab import extend
 from bottleneck_lab.activations import kind_of
 from bottleneck_lab.config.activations import Activation, check_known
+from bottleneck_lab.quantise.scheme import LOST, is_lost, parse_scheme
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,22 @@ def _known(registry: extend.Registry[Any]) -> AfterValidator:
 BlockName = Annotated[str, _known(extend.BLOCKS)]
 ResidualName = Annotated[str, _known(extend.RESIDUALS)]
 DatasetName = Annotated[str, _known(extend.DATASETS)]
-MeasureName = Annotated[str, _known(extend.MEASURE_NAMES)]
+
+
+def _scheme_in(measure: str) -> str:
+    """Refuse what sets out to be the cost of a scheme of rounding, and names none."""
+    if is_lost(measure):
+        parse_scheme(measure.removeprefix(LOST))
+    return measure
+
+
+def _scheme(name: str) -> str:
+    parse_scheme(name)
+    return name
+
+
+MeasureName = Annotated[str, AfterValidator(_scheme_in), _known(extend.MEASURE_NAMES)]
+SchemeName = Annotated[str, AfterValidator(_scheme)]
 
 
 class InitialSettings(Settings):

@@ -18,6 +18,8 @@ from bottleneck_lab.measures.fitting import epochs_to_fit
 from bottleneck_lab.measures.low_precision import lost_bfloat16, lost_bits
 from bottleneck_lab.measures.thin import PROFILES, of_images, of_toys, over_blocks
 from bottleneck_lab.models import ToyNetworks
+from bottleneck_lab.quantise.rounded import accuracy_lost
+from bottleneck_lab.quantise.scheme import LOST, lost_by
 
 Take = Callable[[nn.Module, ImageData], float]
 
@@ -50,10 +52,16 @@ def take(
     """
     names = [name for name in names if name not in OF_TRAINING]
     found = take_by_block(names, network, data) if blocks is None else blocks
-    return {
-        name: over_blocks(name, found[name]) if name in found else _take(name, network, data)
-        for name in names
-    }
+    schemes = [scheme for name in names if (scheme := lost_by(name)) is not None]
+    lost = accuracy_lost(network, data, schemes) if schemes else {}
+    whole = {name: over_blocks(name, of) for name, of in found.items()}
+    whole |= {LOST + scheme: value for scheme, value in lost.items()}
+    return {name: whole[name] if name in whole else _take(name, network, data) for name in names}
+
+
+def to_try(names: Iterable[str]) -> list[str]:
+    """Those of the measures that may not be possible of a network, and so are tried beforehand."""
+    return [name for name in names if lost_by(name) is None]
 
 
 def take_by_block(names: Iterable[str], network: nn.Module, data: ImageData) -> Blocks:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bottleneck_lab import extend
+from bottleneck_lab.config.ablation import terms_of
 from bottleneck_lab.report.findings.budget import budgets_of
 from bottleneck_lab.report.findings.examples import Answers, interval_over_examples
 from bottleneck_lab.report.findings.predictions import predictions_of
@@ -164,6 +165,9 @@ def _measure(name: str, runs: Sequence[Run]) -> dict[str, Any]:
 
 def measure_known_as(name: str) -> extend.Measure:
     """What a claim is of; a measure that nobody has added here is called by its name."""
+    if len(terms := terms_of(name)) > 1:
+        of = [measure_known_as(term) for term in terms]
+        return extend.Measure(" less ".join(each.label for each in of), all(each.share for each in of))
     if name == "accuracy":
         return extend.Measure("accuracy", True)
     if name in extend.MEASURE_NAMES:

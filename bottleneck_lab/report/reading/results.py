@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bottleneck_lab.config import Design
+from bottleneck_lab.config.ablation import terms_of
 from bottleneck_lab.report.reading.course import Course
 from bottleneck_lab.report.reading.lenient import Stray, json_lines, numbers, refused, share, stray
 from bottleneck_lab.runs import files
@@ -41,8 +42,13 @@ class Run:
     measures: dict[str, float]
 
     def value_of(self, measure: str) -> float | None:
-        """Its accuracy, or its value of a measure, if it has one."""
-        return self.accuracy if measure == "accuracy" else self.measures.get(measure)
+        """Its accuracy, or its value of a measure, or of the difference of two, if it has them."""
+        terms = terms_of(measure)
+        values = [self.accuracy if term == "accuracy" else self.measures.get(term) for term in terms]
+        known = [value for value in values if value is not None]
+        if len(known) < len(terms):
+            return None
+        return known[0] if len(terms) == 1 else known[0] - known[1]
 
 
 Curves = dict[str, dict[int, np.ndarray[Any, np.dtype[np.float64]]]]
