@@ -10,8 +10,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from bottleneck_lab import extend
 from bottleneck_lab.activations import Parametrised, schedules_of
 from bottleneck_lab.config.architectures import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
-from bottleneck_lab.config.base import DatasetName, Later, MeasureName, Settings
+from bottleneck_lab.config.base import DatasetName, Later, MeasureName, SchemeName, Settings
 from bottleneck_lab.config.networks import MobileNetV2Settings, ToyNetworkSettings
+from bottleneck_lab.quantise.scheme import Scheme, parse_scheme
 
 
 class PointSettings(Settings):
@@ -181,6 +182,11 @@ class TrainSettings(Settings):
             time, `fused` one function in C++ (on CPUs; the same mathematics, rounded otherwise), `auto` the
             faster one here. `auto` is no part of a run's id, as the processor is none; the others are asked
             for by name, and are. What was used stands in `environment.json`.
+        quantised: a scheme of rounding, as `w4_channel_a4_asymmetric_minmax` (`quantise/scheme.py`), that the
+            network is trained under: forwards on grids, backwards straight through. Ranges are those of each
+            batch. Accuracy is that of the network as it is; the measure `lost_` with a scheme says what it
+            loses under that.
+        quantised_after: only after this share of the epochs.
     """
 
     epochs: int = Field(ge=1, le=10_000_000)
@@ -203,6 +209,8 @@ class TrainSettings(Settings):
     projection_bias_rate: Annotated[float, Later()] = Field(1.0, ge=0, le=1000)
     average_share: Annotated[float, Later()] = Field(0.0, ge=0, lt=1)
     kernel: Annotated[Literal["auto", "fused", "eager"], Later()] = "auto"
+    quantised: Annotated[SchemeName | None, Later()] = None
+    quantised_after: Annotated[float, Later()] = Field(0.0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _possible(self) -> TrainSettings:
@@ -217,6 +225,11 @@ class TrainSettings(Settings):
             raise ValueError(
                 f"measure_epochs = {list(self.measure_epochs)} goes beyond the last of {self.epochs} epochs"
             )
+        if self.quantised is None and self.quantised_after:
+            raise ValueError(f"quantised_after = {self.quantised_after:g} needs quantised, which says how")
+        values = self.quantised and parse_scheme(self.quantised).activations
+        if values and values.span != "minmax":
+            raise ValueError(f"quantised = {self.quantised!r}: ranges of a batch are minmax in training")
         if self.optimizer != "adam" and self.nesterov and self.momentum == 0:
             raise ValueError("nesterov = true needs a momentum above 0")
         return self
@@ -225,6 +238,11 @@ class TrainSettings(Settings):
         """Whether measures are taken after so many epochs."""
         every = self.measure_every or self.epochs
         return epoch in (self.epochs, *self.measure_epochs) or epoch % every == 0
+
+    def quantised_in(self, epoch: int) -> Scheme | None:
+        """The scheme that an epoch, counted from 0, is trained under."""
+        begun = self.quantised is not None and epoch >= int(self.quantised_after * self.epochs)
+        return parse_scheme(self.quantised) if begun and self.quantised is not None else None
 
     @property
     def cooldown_begins(self) -> float:
@@ -239,7 +257,7 @@ class TrainSettings(Settings):
     @property
     def shared_epochs(self) -> int:
         """How many of the first epochs have the rate of a longer training: whole ones before `wsd` cools."""
-        if self.schedule != "wsd":
+        if self.schedule != "wsd" or self.quantised_after:  # a share of a length that others do not have
             return 0
         return int(min(self.cooldown_begins, self.average_begins) + 1e-9)
 
@@ -290,6 +308,8 @@ class RunSettings(Settings):
             raise ValueError("image networks need a batch_size")
         if toy and self.train.kernel == "fused":
             raise ValueError('kernel = "fused": toy networks are trained as one batch of matrices already')
+        if toy and self.train.quantised:
+            raise ValueError("quantised: only image networks are trained on grids")
         if toy and self.train.average_share:
             raise ValueError("average_share is for image networks only")
         if toy and (others := [name for name in self.measures if name not in extend.TOY_MEASURES]):

@@ -16,6 +16,7 @@ from bottleneck_lab.data.images import Augmentation, ImageData, Images
 from bottleneck_lab.global_state import seed_everything
 from bottleneck_lab.models import initialise
 from bottleneck_lab.models.activations import Changing, give_chance
+from bottleneck_lab.quantise.aware import aware
 from bottleneck_lab.seeds import stream
 from bottleneck_lab.training.averaging import average_of, is_averaged
 from bottleneck_lab.training.checkpoint import Checkpoint
@@ -75,13 +76,16 @@ def train_on_images(
         records = saved["records"]
     else:
         _ready(network, run, "measures", 0)
-        measures.take(run.measures, network, data)  # a measure that fails should do so before the training
+        measures.take(
+            measures.to_try(run.measures), network, data
+        )  # a measure that fails should do so before the training
     continued: int = saved.get("continued", 0) if saved else 0
 
     predictions = None
     watch = Stopwatch()
     for epoch in range(records[-1]["epoch"] if records else 0, settings.epochs):
-        record = train_epoch(network, optimizer, precision, run, data, augmentation, epoch, average)
+        with aware(network, settings.quantised_in(epoch)):
+            record = train_epoch(network, optimizer, precision, run, data, augmentation, epoch, average)
         train_seconds, train_cpu = watch.read()
         last = epoch + 1 == settings.epochs
         result = average.module if average is not None and average.n_averaged else network

@@ -1,0 +1,84 @@
+"""Training on grids: what is computed meanwhile, what passes backwards, and what is left afterwards."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from bottleneck_lab.quantise.aware import aware, scale_of
+from bottleneck_lab.quantise.rounded import observed, rounded
+from bottleneck_lab.quantise.scheme import parse_scheme
+
+BOTH = "w4_channel_a4_asymmetric_minmax"
+
+
+@pytest.mark.parametrize(
+    "name", [BOTH, "w4_tensor", "w4_tensor_unfolded_a5_symmetric_minmax", "a3_unsigned_minmax"]
+)
+def test_in_evaluation_it_computes_what_the_rounded_network_does(network, digits, name):
+    """Where the images are those that ranges are found on, a batch's ranges are these."""
+    made, scheme = network(), parse_scheme(name)
+    x = digits.normalised(digits.train.pixels)
+    expected = rounded(
+        made, observed(made, digits), parse_scheme(name.split("_a")[0]) if "w4" in name else scheme
+    )
+    if "_a" in name:  # ranges after rounding are not those before it
+        with torch.no_grad(), aware(made, scheme):
+            values = []
+            made.get_submodule("blocks.1.output").register_forward_hook(lambda m, i, y: values.append(y))
+            made(x)
+        assert len(values[0].unique()) <= 2**scheme.activations.bits
+        return
+    with torch.no_grad(), aware(made, scheme):
+        found = made(x)
+    if scheme.weights is not None:
+        torch.testing.assert_close(found, expected(x).detach(), rtol=1e-4, atol=1e-4)
+
+
+def test_gradients_pass_and_nothing_is_left_of_it(network, digits):
+    made = network().train()
+    x = digits.normalised(digits.train.pixels[:32])
+    labels = digits.train.labels[:32]
+    names = list(made.state_dict())
+    with aware(made, parse_scheme(BOTH)):
+        F.cross_entropy(made(x), labels).backward()
+        kept = copy.deepcopy(made.state_dict())
+    assert list(kept) == names
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in made.parameters())
+    for module in made.modules():
+        assert "forward" not in vars(module)
+        assert not module._forward_hooks
+        assert not module._forward_pre_hooks
+
+
+def test_a_weight_that_is_not_clipped_has_the_gradient_of_its_rounded_value():
+    layer = nn.Linear(3, 2, bias=False)
+    network = nn.Module()
+    network.classifier, network.first, network.blocks = nn.Linear(1, 1), nn.Conv2d(1, 1, 1), nn.ModuleList()
+    network.layer = layer
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    with aware(network, parse_scheme("w3_channel")):
+        out = layer(x)
+        out.square().sum().backward()
+    torch.testing.assert_close(layer.weight.grad, 2 * out.detach().T @ x)
+    assert len((out.detach() - F.linear(x, layer.weight)).unique()) > 1
+
+
+def test_the_fused_kernel_is_off_meanwhile_and_on_again_afterwards(network):
+    made = network()
+    block = made.blocks[1]
+    block.fused = True
+    with aware(made, parse_scheme("w4_channel")):
+        assert not block.fused
+    assert block.fused
+    assert not made.blocks[0].fused
+
+
+def test_a_batch_norm_that_scales_by_0_leaves_numbers():
+    norm = nn.BatchNorm2d(2)
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([0.0, -2.0]))
+    assert torch.isfinite(1 / scale_of(norm)).all()
+    assert float(scale_of(norm)[1]) == pytest.approx(-2, rel=1e-4)
