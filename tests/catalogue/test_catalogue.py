@@ -21,6 +21,7 @@ EVERY = {
     "expansion_ratio",
     "capacity_vs_expressiveness",
     "depthwise_separable",
+    "few_bits",
     "relu6_low_precision",
     "other_architectures",
     "width_multiplier",
