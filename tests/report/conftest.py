@@ -1,3 +1,4 @@
+import functools
 import json
 
 import pytest
@@ -72,17 +73,17 @@ def planned_before():
     return forget
 
 
-@pytest.fixture
-def leave_runs(tmp_path):
-    """A function that leaves the folder of an ablation whose runs are as they are told to be.
+@pytest.fixture(scope="session")
+def leave_runs_in():
+    """A function that leaves the folder of an ablation in a folder; its runs are as they are told to be.
 
     `result(run)` is added to a run's result, `records(run)` are its epochs, `correct(run)` what it got right.
     """
 
-    def leave(result=lambda run: {}, records=lambda run: [], correct=lambda run: None, text=GRID):
-        (tmp_path / "grid.toml").write_text(text)
-        plan = make_plan(load(str(tmp_path / "grid.toml")), "smoke", Data(("digits",)), None, {})
-        results = tmp_path / "results"
+    def leave(place, result=lambda run: {}, records=lambda run: [], correct=lambda run: None, text=GRID):
+        (place / "grid.toml").write_text(text)
+        plan = make_plan(load(str(place / "grid.toml")), "smoke", Data(("digits",)), None, {})
+        results = place / "results"
         plan.write(results)
         for run in plan.runs():
             folder = results / "runs" / run.id
@@ -95,3 +96,9 @@ def leave_runs(tmp_path):
         return results
 
     return leave
+
+
+@pytest.fixture
+def leave_runs(leave_runs_in, tmp_path):
+    """The same in a folder of the test's own."""
+    return functools.partial(leave_runs_in, tmp_path)

@@ -93,11 +93,12 @@ def driver(tmp_path_factory):
     driver.quit()
 
 
-@pytest.fixture
-def report(leave_runs):
-    """The folder of a report, where the index would look for it."""
-    folder = leave_runs(outcome, epochs)
+@pytest.fixture(scope="module")
+def report(leave_runs_in, tmp_path_factory):
+    """The folder of a report beside an index of it, which no test may change."""
+    folder = leave_runs_in(tmp_path_factory.mktemp("pages"), outcome, epochs)
     write_report(folder)
+    write_index(folder.parent)
     return folder
 
 
@@ -109,7 +110,6 @@ def page(driver, report):
 
 @pytest.fixture
 def index(driver, report):
-    write_index(report.parent)
     yield from opened(driver, report.parent / "index.html")
 
 
