@@ -27,8 +27,8 @@ came out here, and the command that repeats it. Estimates and 95 % intervals ove
 points, or in the unit of the measure that is named; they are positive where the claim says so. p is
 Holm's over all claims of an ablation; a claim of equivalence has that of two one-sided tests. Questions,
 claims, margins and numbers of seeds stood in `experiments/` before the runs (other seeds: in
-[README.md](README.md), which also says what was learnt). A claim of equivalence can be contradicted, by a
-difference that is larger than its margin; the p shown is still that of the equivalence. For an open claim
+[docs](../docs/published.md), which also say what was learnt). A claim of equivalence can be contradicted, by
+a difference that is larger than its margin; the p shown is still that of the equivalence. For an open claim
 the last column says how many seeds would decide it among as many claims, if the estimate and the spread
 that were found were true. This page is made by `make-figures` from the records beside it."""
 
