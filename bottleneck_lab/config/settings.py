@@ -23,7 +23,7 @@ class PointSettings(Settings):
         held_out: points drawn anew from the same distribution for evaluation.
     """
 
-    TAG: ClassVar = "points"
+    TAG: ClassVar[str] = "points"
 
     dataset: DatasetName
     points: int = Field(600, ge=2, le=10_000_000)
@@ -56,7 +56,7 @@ class SpiralSettings(PointSettings):
         dimensions: the plane is turned into this many dimensions by a random orthonormal map.
     """
 
-    TAG: ClassVar = "spiral"
+    TAG: ClassVar[str] = "spiral"
 
     dataset: Literal["spiral"]
     arms: int = Field(3, ge=2, le=256)
@@ -97,7 +97,7 @@ class ImageSettings(Settings):
             1611.03530), which can only be learnt by heart.
     """
 
-    TAG: ClassVar = "images"
+    TAG: ClassVar[str] = "images"
 
     dataset: DatasetName
     train_images: int | None = Field(None, ge=1)
