@@ -126,3 +126,10 @@ def test_every_kind_of_addition_of_the_page_on_extending_works_in_one_ablation(t
     assert (ended.code, ended.traceback) == (0, None), ended.said
     assert "5 of 5 runs" in ended.said
     assert "mean probability of the class" in ended.said
+
+
+def test_what_the_page_on_python_begins_with_runs(tmp_path, monkeypatch, capsys):
+    (tmp_path / "figures").symlink_to(ROOT / "figures")
+    monkeypatch.chdir(tmp_path)
+    exec(re.search(r"```python\n(.*?)```", (ROOT / "docs/api.md").read_text("utf-8"), re.DOTALL)[1], {})
+    assert "ReLU6" in capsys.readouterr().out
