@@ -42,7 +42,7 @@ def test_what_it_adds_in_under_30_lines_runs_by_the_command_it_shows(text, tmp_p
 
 
 def test_every_picture_and_file_it_names_is_there(text):
-    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+    pictures = re.findall(r'<img src="([^"]+)"', text)
     files = re.findall(r"`((?:bottleneck_lab|experiments|benchmarks)/[\w./]+)`", text)
     assert pictures
     assert [name for name in [*pictures, *files] if not (README.parent / name).exists()] == []
