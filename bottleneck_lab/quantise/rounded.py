@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bottleneck_lab.data.images import ImageData, Images
+from bottleneck_lab.data.images import ImageData
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass
 from bottleneck_lab.models.folding import fold_norms
 from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
@@ -105,21 +105,25 @@ def grids_of(spreads: Mapping[str, Spread], activations: Activations) -> dict[st
 
 
 @torch.no_grad()
-def rounded(network: nn.Module, spreads: Spreads, scheme: Scheme) -> nn.Module:
-    """A copy of the network, in evaluation mode, that is rounded by `scheme`; `spreads` are of `observed`."""
+def rounded(network: nn.Module, spreads: Spreads, scheme: Scheme, *, ends: bool = True) -> nn.Module:
+    """A copy of the network, in evaluation mode, that is rounded by `scheme`; `spreads` are of `observed`.
+
+    Without `ends`, images, features and logits stay as they are, and the weights there have no more bits.
+    """
     network.eval()
     folded = scheme.weights is None or scheme.weights.folded
     copied = fold_norms(network) if folded else copy.deepcopy(network)
     if (weights := scheme.weights) is not None:
-        ends = ends_of(copied)
+        at_ends = ends_of(copied) if ends else ()
         for module in copied.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
-                bits = max(weights.bits, BITS_AT_ENDS) if module in ends else weights.bits
+                bits = max(weights.bits, BITS_AT_ENDS) if module in at_ends else weights.bits
                 module.weight.copy_(rounded_weight(module.weight, bits, weights.per))
     if scheme.activations is not None:
         grids = grids_of(spreads, scheme.activations)
         for name, place in places(copied).items():
-            place.hook(grids[name].rounded)
+            if ends or name not in (IMAGES, FEATURES, LOGITS):
+                place.hook(grids[name].rounded)
     return copied
 
 
@@ -139,10 +143,9 @@ def accuracy(network: nn.Module, data: ImageData) -> float:
 
 
 @torch.no_grad()
-def outputs(network: nn.Module, data: ImageData, images: Images | None = None) -> Tensor:
-    """The logits of all held-out images, or of others."""
-    chosen = data.held_out if images is None else images
-    return torch.cat([network(data.normalised(batch)) for batch in _pieces(chosen.pixels)])
+def outputs(network: Callable[[Tensor], Tensor], data: ImageData) -> Tensor:
+    """The logits of all held-out images."""
+    return torch.cat([network(data.normalised(batch)) for batch in _pieces(data.held_out.pixels)])
 
 
 def _pieces(pixels: Tensor) -> tuple[Tensor, ...]:

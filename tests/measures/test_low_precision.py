@@ -10,6 +10,8 @@ from torch import nn
 from bottleneck_lab.measures import low_precision
 from bottleneck_lab.measures.low_precision import lost_bfloat16, lost_bits, quantised
 from bottleneck_lab.models.block import ConvNorm
+from bottleneck_lab.quantise.grids import rounded_weight
+from bottleneck_lab.quantise.rounded import stored
 
 SHAPES = [
     {},
@@ -130,7 +132,6 @@ def images(data, part, count):
 @pytest.mark.parametrize("knobs", [k for k in SHAPES if k.get("residual") != "sandglass"])
 def test_it_computes_what_the_arithmetic_written_out_does(network, digits, knobs, bits, monkeypatch):
     monkeypatch.setattr(low_precision, "CALIBRATION", 12)
-    monkeypatch.setattr(low_precision, "BATCH", 5)
     made = network(**knobs)
     slow = Slow(made, bits)
     slow(images(digits, "train", 12).double().numpy())
@@ -152,7 +153,7 @@ def test_every_stored_tensor_and_weight_has_at_most_as_many_values_as_its_bits_h
 ):
     made = quantised(network(**knobs), digits, bits)
     counts = []
-    for module in low_precision._tensors_between_layers(made):
+    for _, module in stored(made):
         module.register_forward_hook(lambda m, x, y: counts.append(len(y.unique())))
     with torch.no_grad():
         made(images(digits, "held_out", 100))
@@ -197,7 +198,7 @@ numbers = st.floats(-100, 100, width=32)
 @given(st.lists(st.lists(numbers, min_size=3, max_size=3), min_size=1, max_size=4), st.integers(2, 8))
 def test_the_largest_weight_of_a_channel_is_kept_and_none_moves_more_than_half_a_step(rows, bits):
     weight = torch.tensor(rows)
-    rounded = low_precision._on_grid_by_channel(weight, bits)
+    rounded = rounded_weight(weight, bits, "channel")
     largest = weight.abs().amax(1)
     torch.testing.assert_close(rounded.abs().amax(1), largest, rtol=1e-5, atol=1e-6)
     step = largest / (2 ** (bits - 1) - 1)
