@@ -23,6 +23,7 @@ from bottleneck_lab.cli.inspect import describe, list_ablations, status
 from bottleneck_lab.cli.new import new
 from bottleneck_lab.cli.paper import paper
 from bottleneck_lab.cli.patterns import patterns
+from bottleneck_lab.cli.quantise import quantise
 from bottleneck_lab.cli.report import report
 from bottleneck_lab.cli.run import run
 from bottleneck_lab.cli.verify import verify
@@ -43,6 +44,7 @@ app.command("collapse", short_help="Measure what ReLU loses of a manifold (Fig. 
 app.command("explore", short_help="Write a page on which Fig. 1 moves.")(explore)
 app.command("paper", short_help="Set the paper's numbers beside ours.")(paper)
 app.command("patterns", short_help="Count the positive channels of a run (Fig. 7).")(patterns)
+app.command("quantise", short_help="Round a run's network to few bits.")(quantise)
 app.command("convert", short_help="Bring in a network of torchvision or timm.")(convert)
 app.command("bridge", short_help="Set collapse beside accuracy, layer by layer.")(bridge)
 app.command("publish", short_help="Pack finished results with their numbers and figures.")(publish)

@@ -26,6 +26,7 @@ _ALONE = {
     "networks": "Time and memory of inference against MAdds.",
     "panels": "Fig. 1: a spiral after a random embedding, ReLU and the way back, by number of channels.",
     "patterns": "Fig. 7: positive channels after each expansion, untrained and trained, above the paper's.",
+    "ranges": "How far each channel reaches on the grid that its layer shares; below a line it becomes 0.",
     "split": "Memory and time of a network executed in parts (Sec. 5).",
     "training": "What Section 5 saves in training: memory kept for the backward pass, block by block.",
 }

@@ -24,6 +24,7 @@ from bottleneck_lab.report.figures.of_results import figures_of
 from bottleneck_lab.report.findings.summary import summarise, variants_of
 from bottleneck_lab.report.patterns_figure import draw_patterns, measured_in
 from bottleneck_lab.report.published_files import COLLAPSE, LEFT, OF_EVERY_REPORT
+from bottleneck_lab.report.ranges_figure import draw_ranges
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sections.content import content_of
 from bottleneck_lab.report.write import documents, runs_table
@@ -43,6 +44,7 @@ _FIGURES: tuple[Callable[[dict[str, Any]], Figures], ...] = (
     collapse_figures,
     lambda contents: iter([("networks", draw_bench(contents))]),
     lambda contents: iter([("patterns", draw_patterns(measured_in(contents)))]),
+    lambda contents: iter([("ranges", draw_ranges(contents))]),
     lambda contents: iter([("split", draw_bench(contents))]),
     lambda contents: iter([("training", draw_bench(contents))]),
 )

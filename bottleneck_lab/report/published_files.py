@@ -11,6 +11,7 @@ LEFT = (
     COLLAPSE,
     "networks.json",
     "patterns.json",
+    "ranges.json",
     "split.json",
     "training.json",
 )  # what commands leave
@@ -20,6 +21,7 @@ NOT_COMPUTED_AGAIN = {  # of these, and why
     "bridge.json": "needs the networks' weights, which are not published",
     "networks.json": "times and memory of a machine",
     "patterns.json": "needs the network's weights, which are not published",
+    "ranges.json": "needs the network's weights, which are not published",
     "split.json": "times and memory of a machine",
     "training.json": "times and memory of a machine",
 }

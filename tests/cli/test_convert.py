@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from bottleneck_lab import extend
 from bottleneck_lab.cli.convert import convert
 from bottleneck_lab.cli.patterns import patterns
+from bottleneck_lab.cli.quantise import quantise
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import MobileNetV2, layouts
 from bottleneck_lab.runs.trained import open_run
@@ -21,6 +22,7 @@ from bottleneck_lab.runs.trained import open_run
 app = typer.Typer()
 app.command("convert")(convert)
 app.command("patterns")(patterns)
+app.command("quantise")(quantise)
 
 
 def run(*arguments):
@@ -182,3 +184,14 @@ def test_it_is_said_which_of_several_weights_were_taken(network, checkpoint, tmp
 def test_help_loads_no_torch():
     program = "import sys, bottleneck_lab.cli.convert; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_without_its_classifier_rounding_is_told_by_the_features_before_it(checkpoint, tmp_path):
+    run("convert", checkpoint, *options(tmp_path / "net"))
+    asked = ("quantise", tmp_path / "net", "--scheme", "w8_channel", "--scheme", "w4_tensor")
+    assert "signal over noise of the features before it, in dB" in " ".join(run(*asked).stdout.split())
+    contents = json.loads(run(*asked, "--json").stdout)
+    assert contents["accuracy"] is None
+    fine, coarse = contents["rows"]
+    assert fine["accuracy"] is coarse["accuracy"] is None
+    assert fine["signal"] > coarse["signal"] + 8

@@ -194,7 +194,7 @@ def test_runs_that_were_unpacked_are_gone_on_with(folder):
     assert runs_of(folder) == folder / "runs"
 
 
-@pytest.mark.parametrize("name", ["bridge", "collapse", "networks", "patterns", "split"])
+@pytest.mark.parametrize("name", ["bridge", "collapse", "networks", "patterns", "ranges", "split"])
 @pytest.mark.parametrize("content", ["", "not JSON", "[]", "{}", '{"rows": [1], "settings": {}}'])
 def test_data_that_no_figure_can_be_drawn_from_are_named(tmp_path, name, content):
     (tmp_path / f"{name}.json").write_text(content)
