@@ -10,6 +10,8 @@ from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.report.sections.cells import part_of
 from bottleneck_lab.report.sentences import numbers
 
+MOST_COLUMNS = 8  # of measures; more are rows, and the variants columns
+
 
 def measures(results: Results, summary: dict[str, Any], dataset: str, table_id: str) -> Iterator[Section]:
     """The section of what was measured on a data set; none where nothing was."""
@@ -20,18 +22,20 @@ def measures(results: Results, summary: dict[str, Any], dataset: str, table_id: 
     finished = [run for run in results.runs if (run.dataset, run.status) == (dataset, "done")]
     missing = any(name not in run.measures for run in finished for name in names)
     labels = [variants[0]["measures"][name]["label"] for name in names]
-    rows = tuple(
-        (
-            Cell(variant["name"]),
-            *(
-                Cell(numbers.measured(of), of["mean"], not variant["complete"])
-                for of in (variant["measures"][name] for name in names)
-            ),
-        )
+    cells = [
+        [
+            Cell(numbers.measured(of), of["mean"], not variant["complete"])
+            for of in (variant["measures"][name] for name in names)
+        ]
         for variant in variants
-    )
+    ]
     said = "Measures are of the trained networks: mean over seeds and 95 % interval."
-    columns = (Column("variant"), *(Column(label, True) for label in labels))
+    if len(names) > MOST_COLUMNS:
+        columns = (Column("measure"), *(Column(variant["name"], True) for variant in variants))
+        rows = tuple((Cell(label), *row) for label, row in zip(labels, zip(*cells, strict=True), strict=True))
+    else:
+        columns = (Column("variant"), *(Column(label, True) for label in labels))
+        rows = tuple((Cell(variant["name"]), *row) for variant, row in zip(variants, cells, strict=True))
     yield Section(
         f"measures-{dataset}",
         f"Measures: {dataset}",

@@ -10,6 +10,7 @@ from bottleneck_lab.cli.text import print_summary
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
+from bottleneck_lab.report.sections import measures
 from bottleneck_lab.report.sentences.matching import matching
 from bottleneck_lab.report.sentences.numbers import aligned, amount, half_width, measured, points
 from bottleneck_lab.report.write import write_report
@@ -49,6 +50,30 @@ def test_a_claim_on_a_measure_is_judged_on_that_measure(leave_runs):
     assert (bits["ci_low"], bits["ci_high"]) == pytest.approx(
         ((MEAN - HALF) / 100, (MEAN + HALF) / 100), abs=1e-7
     )
+
+
+def test_a_claim_may_be_on_the_difference_of_two_measures(leave_runs):
+    folder = leave_runs(with_measures)
+    plan = (folder / "plan.json").read_text()
+    assert plan.count('"measure": "lost_int8"') == 2  # of the claim, and of the design that judges it
+    (folder / "plan.json").write_text(
+        plan.replace('"measure": "lost_int8"', '"measure": "lost_int8 - below_zero"')
+    )
+    bits = claim(folder, "bits")
+    assert bits["label"] == "accuracy lost with 8 bits less bottleneck pre-activations below 0"
+    assert bits["share"]
+    assert bits["estimate"] == pytest.approx(MEAN / 100)  # as much is below 0 in both variants
+    run = collect(folder).of("t=2, nowhere", "digits")[1]
+    assert run.value_of("lost_int8 - below_zero") == pytest.approx(-0.016 - 0.25)
+    assert run.value_of("lost_int8 - unknown") is None
+
+
+def test_of_many_measures_each_is_a_row(leave_runs, monkeypatch):
+    monkeypatch.setattr(measures, "MOST_COLUMNS", 1)
+    head, first, second = rows(write_report(leave_runs(with_measures))[0].read_text(), "measure")
+    assert head[:2] == ["measure", "t=2, bottlenecks"]
+    assert first[:2] == ["bottleneck pre-activations below 0", "25.0 % [25.0, 25.0]"]
+    assert second[0] == "accuracy lost with 8 bits"
 
 
 @pytest.mark.parametrize("value", [None, "x", True, float("nan"), float("inf"), [1.0]])
