@@ -48,7 +48,7 @@ class IntegerNetwork:
         assert scheme.weights is not None
         assert scheme.activations is not None
         self._per = scheme.weights.per
-        self._folded = fold_norms(network.eval())
+        self._folded = fold_norms(network.eval()).cpu()  # where the kernels are
         self._grids = grids_of(spreads, scheme.activations)
         with _kernels():
             self._layers = {
@@ -64,14 +64,14 @@ class IntegerNetwork:
     def __call__(self, images: Tensor) -> Tensor:
         """Logits `[n, classes]`."""
         with _kernels():
-            x = _rounded(images, self._grids[IMAGES])
+            x = _rounded(images.cpu(), self._grids[IMAGES])
             x = self._layer("stem", self._folded.stem, x)
             for index, block in enumerate(self._folded.blocks):
                 x = self._block(f"blocks.{index}", block, x)  # type: ignore[arg-type]
             x = _mean(self._layer("head", self._folded.head, x), self._grids[FEATURES])
             to = self._grids[LOGITS]
             logits: Tensor = torch.ops.quantized.linear(x, self._classifier, to.step, _zero(to))
-            return logits.dequantize()
+            return logits.dequantize().to(images.device)
 
     def _layer(self, name: str, layer: ConvNorm, x: Tensor) -> Tensor:
         grid = self._grids[name]

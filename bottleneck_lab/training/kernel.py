@@ -115,6 +115,8 @@ def _why_not(run: RunSettings, network: nn.Module, device: torch.device) -> str 
         return f"the fused kernel is for CPUs, and this is {device.type}"
     if (dtype := Precision(run.train, device).dtype) != torch.float32:
         return f"the fused kernel knows float32 only, not {str(dtype).removeprefix('torch.')}"
+    if run.train.quantised_in(0) is not None:
+        return "the fused kernel rounds nothing, and this is trained on grids"
     if not fused.has_blocks(network):
         reasons = fused.reasons_against(network)
         return f"not for the fused kernel: {reasons[0]}" if reasons else "it has no inverted residual blocks"

@@ -7,9 +7,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from bottleneck_lab.config import load
 from bottleneck_lab.quantise.aware import aware, scale_of
 from bottleneck_lab.quantise.rounded import observed, rounded
 from bottleneck_lab.quantise.scheme import parse_scheme
+from bottleneck_lab.training import Checkpoint, train
+from bottleneck_lab.training.images import build
+from bottleneck_lab.training.kernel import choose_kernel
 
 BOTH = "w4_channel_a4_asymmetric_minmax"
 
@@ -74,6 +78,38 @@ def test_the_fused_kernel_is_off_meanwhile_and_on_again_afterwards(network):
         assert not block.fused
     assert block.fused
     assert not made.blocks[0].fused
+
+
+def test_a_training_on_grids_from_the_start_is_eager(mini, monkeypatch):
+    monkeypatch.setenv("BOTTLENECK_LAB_KERNEL", "auto")
+    settings = {"train": {"quantised": "w4_channel"}}
+    run = load(str(mini)).variants("smoke", ["digits"], settings)[0].settings
+    kernel = choose_kernel(run, build(run, torch.device("cpu")), torch.device("cpu"))
+    assert (kernel.name, "trained on grids" in kernel.why) == ("eager", True)
+
+
+def test_an_interrupted_training_on_grids_ends_in_the_same_bits(mini, tmp_path):
+    settings = {"train": {"quantised": BOTH, "quantised_after": 0.5, "epochs": 2}}
+    run = load(str(mini)).variants("smoke", ["digits"], settings)[0].settings
+    cpu = torch.device("cpu")
+    [whole] = train([run], folder=None, device=cpu, checkpoint=Checkpoint(None))
+    checkpoint = Checkpoint(tmp_path / "kept.pt")
+    save = checkpoint.save
+    checkpoint.save = lambda state, now=False: save(state, now=True)
+
+    def stop(index, records):
+        if checkpoint.path.exists():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train([run], folder=None, device=cpu, checkpoint=checkpoint, progress=stop)
+    assert len(checkpoint.load()["records"]) == 1
+    [again] = train([run], folder=None, device=cpu, checkpoint=Checkpoint(checkpoint.path))
+    assert all(torch.equal(again.weights[name], tensor) for name, tensor in whole.weights.items())
+    plain = load(str(mini)).variants("smoke", ["digits"], {"train": {"epochs": 2}})[0].settings
+    [other] = train([plain], folder=None, device=cpu, checkpoint=Checkpoint(None))
+    assert other.records[0]["train_loss"] == whole.records[0]["train_loss"]
+    assert other.records[1]["train_loss"] != whole.records[1]["train_loss"]
 
 
 def test_a_batch_norm_that_scales_by_0_leaves_numbers():
