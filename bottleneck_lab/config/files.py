@@ -92,7 +92,7 @@ def parse(text: str, where: str) -> dict[str, Any]:
     try:
         content = _content(text)
     except RecursionError:
-        deep = _MANY_BRACKETS.search(text)
+        deep = _MANY_LEVELS.search(text)
         lines = text[: deep.end() if deep else 0].split("\n")
         key = lines[-1].partition("=")[0].strip()
         raise LabError(f"{where}: line {len(lines)}: {brief(key)}: {_TOO_DEEP}") from None
@@ -115,7 +115,7 @@ def _content(text: str) -> dict[str, Any]:
 
 _LARGEST = 2**63 - 1  # of TOML's integers
 _MANY_DIGITS = re.compile(r"[0-9][0-9_]{1000,}")
-_MANY_BRACKETS = re.compile(r"(?:[\[{][^\[\]{}]{0,100}){32}")
+_MANY_LEVELS = re.compile(r"(?:[\[{][^\[\]{}]{0,100}){32}|(?:\.[\w-]{1,100}){32}")
 _DEEPEST = 32
 _TOO_DEEP = f"nested too deep; settings are at most {_DEEPEST} deep"
 
