@@ -24,11 +24,28 @@ def write_bytes(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.{_machine()}.{os.getpid()}.part")
     try:
         part.write_bytes(content)
-        part.replace(path)
+        _replace(path, part)
     except BaseException:  # a full disk, say, which what is half written would keep full
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+
+
+def _replace(path: Path, part: Path) -> None:
+    """Let `part` take the place of `path`; where Windows forbids it while somebody reads, a moment later."""
+    for _ in range(_TRIES):
+        try:
+            part.replace(path)
+            return
+        except PermissionError:
+            if not _WINDOWS:
+                raise
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+    part.replace(path)
+
+
+_WINDOWS = os.name == "nt"
+_TRIES, _SECONDS_BETWEEN_TRIES = 50, 0.1
 
 
 def sweep(results: Path) -> None:
@@ -54,7 +71,7 @@ def _machine() -> str:
 
 
 def _lives(process: int) -> bool:
-    if os.name == "nt":  # where asking would end it
+    if _WINDOWS:  # where asking would end it
         return True
     try:
         os.kill(process, 0)

@@ -97,6 +97,31 @@ def test_what_cannot_be_written_whole_leaves_nothing_behind(tmp_path, monkeypatc
     assert (tmp_path / "result.json").read_text() == "before"
 
 
+@pytest.mark.parametrize("windows", [True, False])
+def test_a_file_that_somebody_reads_is_replaced_a_moment_later_where_windows_forbids_it(
+    tmp_path, monkeypatch, windows
+):
+    refusals = iter([PermissionError("in use by another process")] * 2)
+    replace = Path.replace
+
+    def forbid(part, path):
+        if (refusal := next(refusals, None)) is not None:
+            raise refusal
+        return replace(part, path)
+
+    monkeypatch.setattr(Path, "replace", forbid)
+    monkeypatch.setattr(files, "_WINDOWS", windows)
+    monkeypatch.setattr(files, "_SECONDS_BETWEEN_TRIES", 0.001)
+    path = tmp_path / "result.json"
+    if windows:
+        files.write_bytes(path, b"whole")
+        assert path.read_bytes() == b"whole"
+    else:
+        with pytest.raises(PermissionError):
+            files.write_bytes(path, b"whole")
+    assert [each.name for each in tmp_path.iterdir()] == (["result.json"] if windows else [])
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_what_a_killed_process_has_half_written_is_swept_away_and_nothing_else(tmp_path):
     program = """
