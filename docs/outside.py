@@ -21,13 +21,14 @@ LINK = re.compile(r"(!?)\[([^\[\]]*)\]\(([^)\s]+)\)|src=\"([^\"]+)\"")
 
 
 def on_files(files, config):
-    """Add the pages, and every published picture; README is the front page, as it is elsewhere."""
-    pictures = (path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob("figures/*/*.[ps][nv]g")))
+    """Add the pages, every published picture and the notebooks; README is the front page."""
+    shown = (*ROOT.glob("figures/*/*.[ps][nv]g"), *ROOT.glob("examples/*.ipynb"))
+    others = (path.relative_to(ROOT).as_posix() for path in sorted(shown))
     if (
         contents := files.get_file_from_path("README.md")
     ) is not None:  # of docs/, for who reads it as a folder
         files.remove(contents)
-    for name in (*PAGES, *pictures):
+    for name in (*PAGES, *others):
         place = (str(ROOT), config.site_dir, config.use_directory_urls)
         files.append(File(name, *place, inclusion=InclusionLevel.INCLUDED))
     return files

@@ -12,13 +12,14 @@ from bottleneck_lab.cli import app, figures_app, run_app
 from bottleneck_lab.config import load, parse_overrides
 
 ROOT = Path(__file__).parents[1]
+if not (ROOT / "figures").is_dir():
+    pytest.skip("what pages link to is not all part of the package", allow_module_level=True)
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     *sorted(ROOT.glob("docs/*.md")),
     *(ROOT / folder / "README.md" for folder in ("benchmarks", "examples", "experiments", "figures")),
 ]
-PAGES = [page for page in PAGES if page.exists()]
 PROGRAMS = {"run-ablation": run_app, "bottleneck-lab": app, "make-figures": figures_app}
 
 
@@ -128,8 +129,10 @@ def test_every_kind_of_addition_of_the_page_on_extending_works_in_one_ablation(t
     assert "mean probability of the class" in ended.said
 
 
-def test_what_the_page_on_python_begins_with_runs(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("page", "printed"), [("api", "ReLU6"), ("collapse-lab", "depthwise.activation")])
+def test_what_a_page_does_from_python_runs(page, printed, tmp_path, monkeypatch, capsys):
     (tmp_path / "figures").symlink_to(ROOT / "figures")
     monkeypatch.chdir(tmp_path)
-    exec(re.search(r"```python\n(.*?)```", (ROOT / "docs/api.md").read_text("utf-8"), re.DOTALL)[1], {})
-    assert "ReLU6" in capsys.readouterr().out
+    text = (ROOT / f"docs/{page}.md").read_text("utf-8")
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], {})
+    assert printed in capsys.readouterr().out
