@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.findings.summary import measure_known_as, summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.reading.results import Results, Run
@@ -326,7 +327,8 @@ def _identical(a: Results, of_a: Run, b: Results, of_b: Run) -> bool:
 
 
 def _claims(a: Results, b: Results) -> Iterable[ClaimPair]:
-    found = [{(c["id"], c["dataset"]): c for c in summarise(results)["claims"]} for results in (a, b)]
+    judged = (with_intervals_as_judged(summarise(results)["claims"]) for results in (a, b))
+    found = [{(claim["id"], claim["dataset"]): claim for claim in claims} for claims in judged]
     for key, first in found[0].items():
         if (second := found[1].get(key)) is not None:
             yield ClaimPair(

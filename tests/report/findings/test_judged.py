@@ -1,0 +1,70 @@
+"""Intervals beside verdicts: what they show and what was decided are one thing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bottleneck_lab.report.findings.judged import with_intervals_as_judged
+from bottleneck_lab.stats import Question, judge
+
+values = st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=2, max_size=6)
+questions = st.builds(
+    lambda contrasts, kind, margin: Question(tuple(contrasts), kind, margin),
+    values,
+    st.sampled_from(["difference", "equivalence"]),
+    st.sampled_from([0.05, 0.5, 2.0]),
+)
+
+
+def claims_of(asked):
+    """The claims of a summary, as far as intervals go."""
+    return [
+        {
+            "kind": question.kind,
+            "margin": question.margin,
+            "estimate": judged.estimate,
+            "ci_low": judged.ci_low,
+            "ci_high": judged.ci_high,
+            "p_value": judged.p_value,
+            "n_seeds": judged.n_seeds,
+            "verdict": judged.verdict,
+        }
+        for question, judged in zip(asked, judge(asked), strict=True)
+    ]
+
+
+@given(st.lists(questions, min_size=1, max_size=6))
+def test_an_interval_shows_the_verdict_that_it_stands_beside(asked):
+    for claim in with_intervals_as_judged(claims_of(asked)):
+        if "level" not in claim:
+            continue
+        low, high, margin = claim["ci_low"], claim["ci_high"], claim["margin"]
+        off_zero, within = low > 0 or high < 0, -margin < low and high < margin
+        beyond = low > margin or high < -margin
+        near = min(abs(low), abs(high), abs(high - margin), abs(low + margin)) < 1e-9
+        shown = {
+            ("difference", "supported"): low > 0,
+            ("difference", "contradicted"): high < 0,
+            ("difference", "equivalent"): within,
+            ("difference", "inconclusive"): not off_zero and not within,
+            ("equivalence", "supported"): within,
+            ("equivalence", "contradicted"): beyond,
+            ("equivalence", "inconclusive"): not within and not beyond,
+        }
+        assert near or shown[claim["kind"], claim["verdict"]]
+
+
+def test_one_claim_alone_keeps_its_95_percent_and_an_open_one_says_what_would_decide_it():
+    held, is_open = (
+        with_intervals_as_judged(claims_of([Question(contrasts, "difference", 0.01)]))[0]
+        for contrasts in ((0.1, 0.11, 0.12), (0.1, -0.02, 0.12))
+    )
+    assert held["level"] == pytest.approx(0.95)
+    assert "to_decide" not in held
+    assert is_open["to_decide"] > 3
+
+
+def test_claims_that_were_judged_by_a_design_or_not_at_all_are_left_as_they_are():
+    designed = {"level": 0.99, "p_value": 0.1, "ci_low": 0.0, "ci_high": 1.0}
+    few = {"p_value": None, "ci_low": None, "ci_high": None}
+    assert with_intervals_as_judged([designed, few]) == [designed, few]
