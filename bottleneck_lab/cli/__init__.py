@@ -7,10 +7,11 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from bottleneck_lab import __version__
 from bottleneck_lab.cli.bench import bench_app
 from bottleneck_lab.cli.bridge import bridge
 from bottleneck_lab.cli.collapse import collapse
@@ -30,10 +31,46 @@ from bottleneck_lab.cli.verify import verify
 from bottleneck_lab.errors import LabError, remedy
 from bottleneck_lab.runs import ctrl_c
 
-_LOOKS = {"pretty_exceptions_enable": False, "add_completion": False, "rich_markup_mode": None}
+_LOOKS = {
+    "pretty_exceptions_enable": False,
+    "add_completion": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+_EXAMPLES = """\b
+Examples:
+  run-ablation linear_vs_relu
+  run-ablation linear_vs_relu --tier smoke --dry-run
+  run-ablation linear_vs_relu --set images.train.epochs=10 --seeds 16 --out mine
+"""
+_FIRST = """\b
+Examples:
+  bottleneck-lab list
+  bottleneck-lab describe linear_vs_relu
+  bottleneck-lab run linear_vs_relu
+  bottleneck-lab report results --open
+"""
 
-app = typer.Typer(no_args_is_help=True, help="Experiments on linear bottlenecks.", **_LOOKS)  # type: ignore[arg-type]
-app.command("run", short_help="Run an ablation: train, judge its claims, report.")(run)
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"bottleneck_lab {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Say which version this is.", callback=_version, is_eager=True)
+]
+
+app = typer.Typer(no_args_is_help=True, help="Experiments on linear bottlenecks.", epilog=_FIRST, **_LOOKS)  # type: ignore[arg-type]
+
+
+@app.callback()
+def _options(version: Version = False) -> None:
+    """Experiments on linear bottlenecks."""
+
+
+app.command("run", short_help="Run an ablation: train, judge its claims, report.", epilog=_EXAMPLES)(run)
 app.command("list", short_help="List the ablations that come with the project.")(list_ablations)
 app.command("describe", short_help="Explain an ablation and draw its blocks.")(describe)
 app.command("new", short_help="Write an experiment file to start from.")(new)
@@ -55,7 +92,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 
 run_app = typer.Typer(**_LOOKS)  # type: ignore[arg-type]
-run_app.command("run-ablation")(run)
+run_app.command("run-ablation", epilog=_EXAMPLES)(run)
 
 figures_app = typer.Typer(**_LOOKS)  # type: ignore[arg-type]
 figures_app.command("make-figures")(make_figures)

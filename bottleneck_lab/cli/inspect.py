@@ -12,7 +12,7 @@ from bottleneck_lab import extend
 from bottleneck_lab.cli.options import Include, Out
 
 if TYPE_CHECKING:
-    from bottleneck_lab.config import Variant
+    from bottleneck_lab.config import Ablation, Variant
     from bottleneck_lab.config.ablation import Part
     from bottleneck_lab.report.reading.results import Run
     from bottleneck_lab.runs.under_way import UnderWay
@@ -38,14 +38,21 @@ def list_ablations() -> None:
 def describe(
     name: Annotated[str, typer.Argument(help="An ablation of the catalogue, or a file.toml.")],
     include: Include = None,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="List everything that --set takes, with value and meaning.")
+    ] = False,
 ) -> None:
     """Say what an ablation asks and claims, and draw the block of each of its variants."""
+    from bottleneck_lab.cli.shortcuts import narrowed, shortcuts_of
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.config import load
     from bottleneck_lab.models.drawing import draw_block
 
     extend.include_all(include or [])
     ablation = load(name)
+    if settings:
+        _list_settings(ablation)
+        return
     say(ablation.name, style="bold")
     say(ablation.question)
     say(f"Source: {ablation.source}")
@@ -68,12 +75,14 @@ def describe(
                     say(f"  {about}")
             if part.predictions:
                 say(f"  {_expected(part, variant)}", style="italic")
-            drawing = draw_block(variant.settings)
+            drawing = narrowed(draw_block(variant.settings))
             if twin := drawn.get(drawing):
-                say(f"    drawn as {twin}")
+                say(f"    block as in {twin}")
             else:
                 print(drawing)
             drawn.setdefault(drawing, variant.name)
+            if where := shortcuts_of(variant.settings):
+                say(f"    shortcuts: {where}")
         if part.hypotheses:
             say("\nHypotheses, whose predictions stand above in points lost", style="bold")
         for hypothesis, sentence in part.hypotheses.items():
@@ -89,6 +98,16 @@ def describe(
         say("\nClaims", style="bold")
         for claim in part.claims:
             say(f"  {claim.id}: {claim.statement} ({claim.source})")
+
+
+def _list_settings(ablation: Ablation) -> None:
+    from bottleneck_lab.cli.settings_list import settings_of
+    from bottleneck_lab.cli.text import say
+
+    say("What --set takes, as KEY=VALUE; without its first word a key holds for every part that has it.")
+    for key, value, meaning in settings_of(ablation):
+        say(f"{key}={value}", style="bold")
+        say(f"    {meaning}" if meaning else "")
 
 
 def _expected(part: Part, variant: Variant) -> str:

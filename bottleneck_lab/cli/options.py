@@ -20,7 +20,9 @@ DataDir = Annotated[
 
 Include = Annotated[
     list[Path] | None,
-    typer.Option(help="A Python file (or folder of them) that adds to the lab (repeat for more)."),
+    typer.Option(
+        metavar="PATH", help="A Python file (or folder of them) that adds to the lab (repeat for more)."
+    ),
 ]
 
 
