@@ -15,11 +15,11 @@ BEGIN, END = "<!-- figures: begin; made by make-figures -->", "<!-- figures: end
 _OF_DATA = {
     "accuracy": "Final accuracy on {data} against what is varied, with 95 % intervals.",
     "bridge": "Collapse beside accuracy on {data}, block by block, and what width does to both.",
-    "curves": "Accuracy on {data} over training: means over seeds with 95 % bands.",
+    "curves": "Accuracy on {data} less the reference's over training: means over seeds, 95 % bands.",
     "heatmap": "Final accuracy on {data}, each variant in its cell, with half the 95 % interval.",
     "madds": "Final accuracy on {data} against MAdds, with 95 % intervals.",
     "measures": "What was measured on {data} besides accuracy, over training.",
-    "paper": "Accuracy on {data} over training beside the paper's, and what is lost to the reference.",
+    "paper": "What is lost to the reference on {data} over training, beside what the paper's networks lose.",
 }
 _ALONE = {
     "collapsed": "The share of points that collapse against the number of channels, beside Theorem 1.",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 OWN_FONT = "DejaVu Sans"  # which comes with matplotlib
-_SHOWN = "\N{WORD JOINER}"  # before a name with an underscore first, which matplotlib keeps out of legends
+SHOWN = "\N{WORD JOINER}"  # before a name with an underscore first, which matplotlib keeps out of legends
 
 
 _told: set[str] = set()  # letters that a warning has named already
@@ -24,7 +24,7 @@ class LetteringWarning(UserWarning):
 def in_legend(names: Iterable[str]) -> str:
     """Names, joined, as the label of a line that is in the legend whatever they begin with."""
     label = ", ".join(names)
-    return _SHOWN + label if label.startswith("_") else label
+    return SHOWN + label if label.startswith("_") else label
 
 
 def spell_out(figure: Figure) -> None:
@@ -48,7 +48,7 @@ def spell_out(figure: Figure) -> None:
             continue
         text.set_parse_math(False)
         given = text.get_text()
-        shown = "".join(c if c.isprintable() or c == "\n" else " " for c in given.removeprefix(_SHOWN))
+        shown = "".join(c if c.isprintable() or c == "\n" else " " for c in given.removeprefix(SHOWN))
         if shown != given:
             text.set_text(shown)
         letters = frozenset(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
-from bottleneck_lab.report.drawing.lettering import in_legend
+from bottleneck_lab.report.drawing.lettering import SHOWN, in_legend
+from bottleneck_lab.report.drawing.shown import mark_arm, mark_name
 from bottleneck_lab.report.drawing.style import COLOURS, LINES, MARKERS, subplots
 
 BAND = 0.18
@@ -31,6 +33,19 @@ class Look(NamedTuple):
     line: str
     marker: str
     band: float  # opacity of its interval
+    fill: Literal["full", "none"] = "full"  # of its marker
+
+
+# An activation has one colour and one marker in every figure, by the beginning of a level's name.
+ACTIVATIONS = {
+    "linear": (COLOURS[0], "o"),
+    "relu6": (COLOURS[3], "^"),
+    "relu": (COLOURS[1], "s"),
+    "leaky relu": (COLOURS[2], "D"),
+    "gelu": (COLOURS[4], "v"),
+    "silu": (COLOURS[5], "P"),
+    "hard swish": (COLOURS[6], "X"),
+}
 
 
 def others(variant: Variant, *axes: str | None) -> tuple[str, ...]:
@@ -41,13 +56,17 @@ def others(variant: Variant, *axes: str | None) -> tuple[str, ...]:
 def look(variant: Variant, variants: Sequence[Variant], *axes: str | None) -> Look:
     """Colour by the first of the axes that are not among `axes`, line and marker by the rest.
 
-    It is as many first axes as it takes for the rest to have no more levels than there are lines. More levels
-    than there are colours are shades from dark to light if they are numbers on one axis, and else begin the
-    colours anew with other lines.
+    Where the levels of an axis are activations, they have the colours and markers of `ACTIVATIONS`, and the
+    rest has lines, and empty markers after the first. Else the first axes are as many as it takes for the
+    rest to have no more levels than there are lines. More levels than there are colours are shades from dark
+    to light if they are numbers on one axis, and else begin the colours anew with other lines.
     """
     names = [others(other, *axes) for other in variants]
     mine = others(variant, *axes)
     band = BAND if len(set(names)) <= MOST_LINES else BAND / 3  # many lie over each other
+    if known := _by_activation(mine, names):
+        colour, marker, rest = known
+        return Look(colour, LINES[rest], marker, band, "none" if rest else "full")
     split = next(n for n in range(1, len(mine) + 2) if len({name[n:] for name in names}) <= len(LINES))
     firsts = list(dict.fromkeys(name[:split] for name in names))
     rests = list(dict.fromkeys(name[split:] for name in names))
@@ -55,9 +74,44 @@ def look(variant: Variant, variants: Sequence[Variant], *axes: str | None) -> Lo
     if len(firsts) > len(COLOURS) and split == 1 and all(number(level) is not None for level, *_ in firsts):
         shade = to_hex(mpl.colormaps["viridis"](0.92 * first / (len(firsts) - 1)))
         return Look(shade, LINES[rest], MARKERS[rest], band)
-    again, colour = divmod(first, len(COLOURS))
+    again, colour_number = divmod(first, len(COLOURS))
     rest += again * len(rests)
-    return Look(COLOURS[colour], LINES[rest % len(LINES)], MARKERS[rest % len(MARKERS)], band)
+    return Look(COLOURS[colour_number], LINES[rest % len(LINES)], MARKERS[rest % len(MARKERS)], band)
+
+
+def _by_activation(mine: tuple[str, ...], names: Sequence[tuple[str, ...]]) -> tuple[str, str, int] | None:
+    """Colour and marker of a variant's activation, and which of the variants with it this is.
+
+    None where no axis is one of activations, or one of them has more variants than there are lines.
+    """
+    for axis in range(len(mine)):
+        kinds = [_activation(name[axis]) for name in names]
+        if None not in kinds:
+            kind = _activation(mine[axis])
+            alike = list(dict.fromkeys(name for name, its in zip(names, kinds, strict=True) if its == kind))
+            if max(len({n for n, its in zip(names, kinds, strict=True) if its == k}) for k in kinds) > len(
+                LINES
+            ):
+                return None
+            assert kind is not None
+            return (*ACTIVATIONS[kind], _order(mine, axis, alike, names))
+    return None
+
+
+def _order(
+    mine: tuple[str, ...], axis: int, alike: list[tuple[str, ...]], names: Sequence[tuple[str, ...]]
+) -> int:
+    """The place of a variant among those of its activation: as its other levels have it, where they can."""
+    rests = list(dict.fromkeys((*name[:axis], *name[axis + 1 :]) for name in names))
+    by_rest = [rests.index((*name[:axis], *name[axis + 1 :])) for name in alike]
+    place = alike.index(mine)
+    fits = len(set(by_rest)) == len(by_rest) and max(by_rest) < len(LINES)
+    return by_rest[place] if fits else place
+
+
+def _activation(level: str) -> str | None:
+    """The activation that a level is called by: `relu6` of `relu6 after addition`."""
+    return next((name for name in ACTIVATIONS if re.match(rf"{name}\b", level)), None)
 
 
 def number(level: str) -> float | None:
@@ -131,9 +185,11 @@ def mean_line(
     x = sorted(values)
     mean, low, high = scale * band([values[place] for place in x])
     marker = "o" if len(x) == 1 else ""
-    panel.plot(x, mean, look.line, color=look.colour, label=in_legend([label]), marker=marker)
+    (line,) = panel.plot(x, mean, look.line, color=look.colour, label=in_legend([label]), marker=marker)
+    mark_arm(line, label, low, high)
     if np.isfinite(low).all():
-        panel.fill_between(x, low, high, color=look.colour, alpha=look.band, linewidth=0)
+        band_of = panel.fill_between(x, low, high, color=look.colour, alpha=look.band, linewidth=0)
+        mark_arm(band_of, label)
 
 
 def legend(figure: Figure, panels: Iterable[Axes]) -> None:
@@ -148,7 +204,21 @@ def legend(figure: Figure, panels: Iterable[Axes]) -> None:
     entry = 0.5 + 0.065 * max(map(len, named))  # inches
     if len(named) <= MOST_LINES:
         columns = max(1, min(2 if len(named) <= 4 else 3, int(width / entry)))
-        figure.legend(named.values(), named, loc="outside upper center", ncols=columns, fontsize=8)
+        _marked(
+            figure.legend(named.values(), named, loc="outside upper center", ncols=columns, fontsize=8), named
+        )
         return
     figure.set_size_inches(width + entry, max(height, 0.4 + 0.16 * len(named)))
-    figure.legend(named.values(), named, loc="outside right upper", fontsize=8)
+    _marked(figure.legend(named.values(), named, loc="outside right upper", fontsize=8), named)
+
+
+def _marked(made: Legend, names: Iterable[str]) -> None:
+    """Let a page find the names of a legend."""
+    for text, name in zip(made.get_texts(), names, strict=True):
+        mark_name(text, name.lstrip(SHOWN))
+
+
+def panel_legend(panel: Axes, fontsize: float) -> None:
+    """The legend of one panel, inside it."""
+    made = panel.legend(fontsize=fontsize)
+    _marked(made, [text.get_text() for text in made.get_texts()])

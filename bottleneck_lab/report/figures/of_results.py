@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from bottleneck_lab.report.figures.budget import budget_figure
 from bottleneck_lab.report.figures.curves.accuracy import accuracy_against_facet, accuracy_curves
 from bottleneck_lab.report.figures.curves.cost import accuracy_against_madds
+from bottleneck_lab.report.figures.curves.differences import accuracy_differences
 from bottleneck_lab.report.figures.curves.measures import measure_curves
 from bottleneck_lab.report.figures.curves.paper import curves_beside_paper
 from bottleneck_lab.report.figures.heat_map import accuracy_map
@@ -50,24 +51,27 @@ class Kind:
 FIGURES = {
     "accuracy": Kind("Accuracy on {dataset} by {facet}", accuracy_against_facet),
     "budget": Kind("Gap and time stretch on {dataset} by length", budget_figure),
-    "tuning": Kind(
-        "What was chosen on {dataset}, and by which trials",
-        lambda results, _, dataset: tuning_figure(results, dataset),
-    ),
     "predictions": Kind(
         "Measured against predicted losses on {dataset}",
         lambda _, summary, dataset: predictions_figure(summary, dataset),
     ),
     "heatmap": Kind("Map of accuracy on {dataset}", accuracy_map),
-    "madds": Kind("Accuracy on {dataset} by MAdds", accuracy_against_madds),
     "curves": Kind(
-        "Accuracy on {dataset} by epoch", lambda results, _, dataset: accuracy_curves(results, dataset)
+        "Accuracy on {dataset} beside that of the reference, by epoch",
+        lambda results, _, dataset: (
+            accuracy_differences(results, dataset) or accuracy_curves(results, dataset)
+        ),
     ),
+    "madds": Kind("Accuracy on {dataset} by MAdds", accuracy_against_madds),
     "paper": Kind(
-        "Accuracy on {dataset} over training, beside the paper's",
+        "Accuracy lost on {dataset} over training, beside what the paper's networks lose",
         lambda results, _, dataset: curves_beside_paper(results, dataset),
     ),
     "measures": Kind("Measures on {dataset} by epoch", measure_curves),
+    "tuning": Kind(
+        "What was chosen on {dataset}, and by which trials",
+        lambda results, _, dataset: tuning_figure(results, dataset),
+    ),
 }
 
 

@@ -22,8 +22,10 @@ from bottleneck_lab.report.drawing.lines import (
     others,
     panel_axis,
     panel_grid,
+    panel_legend,
     spread,
 )
+from bottleneck_lab.report.drawing.shown import mark_arm
 from bottleneck_lab.report.drawing.style import styled, subplots
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import accuracy_band
@@ -81,17 +83,30 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
             lent = _matched_to(own, variants, facet)
             group = sorted([*own, *lent], key=lambda v: at[v["name"]])
             x = [at[v["name"]] for v in group]
-            colour, line, marker, band = look(own[0], variants, facet)
+            colour, line, marker, band, fill = look(own[0], variants, facet)
             means = np.array([v["mean"] for v in group]) * 100
             whole = [place for place, v in enumerate(group) if v in own]
-            panel.plot(x, means, line, color=colour, marker=marker, markevery=whole, label=in_legend(names))
+            (drawn,) = panel.plot(
+                x,
+                means,
+                line,
+                color=colour,
+                marker=marker,
+                fillstyle=fill,
+                markevery=whole,
+                label=in_legend(names),
+            )
+            arm = ", ".join(names)
+            ends: tuple[Any, Any] = (None, None)
             for v in lent:
                 panel.plot(
                     at[v["name"]], 100 * v["mean"], marker, color=colour, fillstyle="none", markersize=7
                 )
             if all(v["ci_low"] is not None for v in group):
                 low, high = (np.array([v[end] for v in group]) * 100 for end in ("ci_low", "ci_high"))
-                panel.fill_between(x, low, high, color=colour, alpha=band, linewidth=0)
+                ends = low, high
+                mark_arm(panel.fill_between(x, low, high, color=colour, alpha=band, linewidth=0), arm)
+            mark_arm(drawn, arm, *ends)
         ticks = sorted({at[v["name"]] for v in variants})
         if ticks[0] > 0:
             panel.set_xscale("log", base=2)
@@ -104,7 +119,7 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
         if len(groups) > MOST_LINES:
             legend(figure, [panel])
         elif any(groups):
-            panel.legend(fontsize=8)
+            panel_legend(panel, fontsize=8)
     return figure
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
-from numpy.typing import ArrayLike
 
 from bottleneck_lab.report.drawing.lettering import in_legend
 from bottleneck_lab.report.drawing.lines import (
@@ -22,12 +21,12 @@ from bottleneck_lab.report.drawing.lines import (
     others,
     panel_axis,
     panel_grid,
+    panel_legend,
     spread,
 )
+from bottleneck_lab.report.drawing.shown import mark_arm
 from bottleneck_lab.report.drawing.style import COLOURS, MARKERS, styled, subplots
 from bottleneck_lab.report.reading.results import Results
-
-_APART = 0.012  # of the logarithmic axis, from one line to the next
 
 
 def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
@@ -35,8 +34,8 @@ def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: s
 
     Points are joined along the axis that changes MAdds most, if its levels set nothing but numbers: a width
     or an expansion ratio has values in between, a placement has none; where those along it all cost the same,
-    they are not joined. Where variants of one panel cost the same, its lines stand a little apart, and so do
-    points that are not joined, in the order of their levels, so that no bar hides another.
+    they are not joined. Every point stands at its MAdds, so bars of variants that cost the same lie over each
+    other; what they differ by is in the tables and in the other figures.
 
     Where the paper has such points, all of ours are in one panel and the paper's in another beside it, on
     scales of their own.
@@ -61,18 +60,14 @@ def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: s
         for panel, level in zip(panels, levels, strict=True):
             here = [v for v in variants if not axis or v["levels"][axis] == level]
             lines = _lines(here, along)
-            apart = len({v["madds"] for v in here}) < len(here)
-            for line, aside in zip(lines, _asides(len(lines), spread(variants)), strict=True):
+            for line in lines:
                 looks, names = look(line[0], variants, along, axis), others(line[0], along, axis)
-                if len(line) > 1 and spread(line) <= MATCHED_WITHIN:
-                    asides = _asides(len(line), spread(variants))
-                    _draw(panel, sorted(line, key=here.index), asides, looks._replace(line="none"), names)
-                else:
-                    _draw(panel, line, aside if apart else 1.0, looks, names)
+                alike = len(line) > 1 and spread(line) <= MATCHED_WITHIN
+                _draw(panel, line, looks._replace(line="none") if alike else looks, names)
         _scale(panels[0], spread(variants), narrow=len(figure.axes) > 1)
         figure.supxlabel("MAdds", fontsize=9)
         if paper:
-            panels[0].legend(fontsize=7)
+            panel_legend(panels[0], fontsize=7)
         else:
             legend(figure, panels)
     return figure
@@ -95,11 +90,6 @@ def _beside_paper(paper: dict[str, Any], dataset: str) -> tuple[Figure, list[Axe
         panel.set_title(title, fontsize=9)
         panel.set_ylabel(label, fontsize=9)
     return figure, [ours]
-
-
-def _asides(count: int, spread: float) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Factors that set so many things of equal cost a little apart on an axis that spans this factor."""
-    return np.asarray(spread ** (_APART * (np.arange(count) - (count - 1) / 2)))
 
 
 def _along(variants: list[Variant], axes: dict[str, dict[str, Any]]) -> str | None:
@@ -133,21 +123,26 @@ def _lines(variants: list[Variant], along: str | None) -> list[list[Variant]]:
     return [groups[key] for key in dict.fromkeys(others(v, along) for v in variants)]
 
 
-def _draw(panel: Axes, line: list[Variant], aside: ArrayLike, look: Look, names: tuple[str, ...]) -> None:
+def _draw(panel: Axes, line: list[Variant], look: Look, names: tuple[str, ...]) -> None:
     means = 100 * np.array([v["mean"] for v in line])
     ends = [(v["mean"], v["mean"]) if v["ci_low"] is None else (v["ci_low"], v["ci_high"]) for v in line]
     low, high = 100 * np.array(ends).T
-    panel.errorbar(
-        np.multiply(aside, [v["madds"] for v in line]),
+    drawn = panel.errorbar(
+        [v["madds"] for v in line],
         means,
         (means - low, high - means),
         linestyle=look.line,
         marker=look.marker,
+        fillstyle=look.fill,
         color=look.colour,
         elinewidth=0.8,
         capsize=2,
         label=in_legend(names),
     )
+    arm = ", ".join(names)
+    mark_arm(drawn[0], arm, low, high)
+    for artist in (*drawn[1], *drawn[2]):
+        mark_arm(artist, arm)
 
 
 def _scale(panel: Axes, spread: float, narrow: bool) -> None:
