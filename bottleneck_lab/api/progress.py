@@ -83,8 +83,10 @@ class _State:
         return (self._work_done + begun) / max(self._work, 1.0)
 
     def counts(self) -> str:
-        """How many runs are done."""
-        return f"{self._runs_done} of {self._runs} runs"
+        """How many runs are done, and how many under way."""
+        begun = sum(len(self._unfinished[name].runs) for name in self._shares)
+        done = f"{self._runs_done} of {self._runs} runs" if self._runs_done or not begun else ""
+        return ", ".join(part for part in (done, f"{begun} under way" if begun else "") if part)
 
     def left(self) -> str:
         """The time that is left at the pace so far."""

@@ -23,10 +23,12 @@ def report(
         float | None,
         typer.Option(min=0.1, help="Look again every so many seconds, until every run has ended."),
     ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
 ) -> None:
     """Make reports again from what is on disk, without training.
 
-    With --watch a report is made again whenever its runs or its plan have changed; Ctrl-C ends that, too.
+    With --watch a report is made again whenever its runs or its plan have changed, and a page that is open
+    shows it; Ctrl-C ends that, too.
     Exit codes: 0 all reports are made, 2 there is a folder of which none can be made.
     """
     from bottleneck_lab.cli.text import say
@@ -45,7 +47,7 @@ def report(
                     continue
                 seen[folder] = state
                 try:
-                    line, goes_on = _report(folder)
+                    line, goes_on = _report(folder, watch)
                     refused.pop(folder, None)
                 except LabError as error:
                     line, goes_on = str(error), False
@@ -56,6 +58,10 @@ def report(
             if folders != [results_folder]:
                 with writing(results_folder):
                     write_index(results_folder)
+            if open_:
+                page = "report.html" if folders == [results_folder] else "index.html"
+                show_page(results_folder / page)
+                open_ = False
             if going_on and watch is not None:
                 time.sleep(watch)
     except KeyboardInterrupt:
@@ -63,6 +69,16 @@ def report(
         return
     if refused:
         raise LabError(f"{len(refused)} of {len(folders)} reports could not be made, as said above")
+
+
+def show_page(page: Path) -> None:
+    """Open a page in the user's browser; say where it is if there is none."""
+    import webbrowser
+
+    from bottleneck_lab.cli.text import say
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        say(f"no browser could be started; the page is {page}")
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -88,18 +104,17 @@ def _state(folder: Path) -> Iterator[tuple[str, int, int]]:
         yield str(path), found.st_mtime_ns, found.st_size
 
 
-def _report(folder: Path) -> tuple[str, bool]:
+def _report(folder: Path, refresh: float | None) -> tuple[str, bool]:
     """Make a report; what to say of it, and whether runs may still be going on."""
-    from bottleneck_lab.report.write import write_report
+    from bottleneck_lab.report.write import goes_on, write_report
 
     try:
         with writing(folder):
-            path, summary = write_report(folder)
+            path, summary = write_report(folder, refresh)
     except LabError:
         raise
     except Exception as error:  # whatever it is, the other folders are to have their reports
         raise LabError(f"{folder}: its report cannot be made ({type(error).__name__}: {error})") from error
     counts = {name: count for name, count in summary["runs"].items() if name != "planned"}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
-    goes_on = any(counts.get(status) for status in ("unfinished", "not started"))
-    return f"{told}: {path.with_suffix('.html')}", goes_on
+    return f"{told}: {path.with_suffix('.html')}", goes_on(summary)

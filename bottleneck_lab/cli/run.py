@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bottleneck_lab import extend
+from bottleneck_lab import __version__, extend
 from bottleneck_lab.cli.options import DataDir, Include, Out, check_drawing, parse_seeds
 from bottleneck_lab.errors import LabError
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bottleneck_lab.api.session import Order, Session
-    from bottleneck_lab.config import Ablation
+    from bottleneck_lab.config import Ablation, Tier
     from bottleneck_lab.data.cifar import CifarLayout
     from bottleneck_lab.runs.engines.protocol import Listener
+    from bottleneck_lab.runs.estimate import Timed
     from bottleneck_lab.runs.jobs import Job
     from bottleneck_lab.runs.plan import Data, Plan
 
@@ -32,11 +33,18 @@ def run(
     ] = None,
     tier: Annotated[str, typer.Option(help="How much to spend: smoke, quick, laptop or paper.")] = "quick",
     dataset: Annotated[
-        list[str] | None, typer.Option(help="Only on this data set (repeat for more); no fallback then.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only on this data set (repeat for more); no fallback then."),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="5 (seeds 0 to 4), 10-14 or 3,7,8.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a setting: train.epochs=3 (repeat for more).")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override a setting: train.epochs=3 (repeat for more; "
+            "`bottleneck-lab describe NAME --settings` lists them).",
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Runs trained at a time, one thread each (default: all cores).")
@@ -52,7 +60,10 @@ def run(
     ] = None,
     engine_option: Annotated[
         list[str] | None,
-        typer.Option(help="cpus=1, gpus=1; slurm: also partition=..., time=4:00:00, memory=4G (repeat)."),
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="cpus=1, gpus=1; slurm: also partition=..., time=4:00:00, memory=4G (repeat).",
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     out: Out = Path("results"),
@@ -60,7 +71,9 @@ def run(
     include: Include = None,
     tracker: Annotated[
         list[str] | None,
-        typer.Option(help="Also log to tensorboard, mlflow or wandb, offline (repeat for more)."),
+        typer.Option(
+            metavar="NAME", help="Also log to tensorboard, mlflow or wandb, offline (repeat for more)."
+        ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier runs and train again.")] = False,
     dry_run: Annotated[
@@ -70,12 +83,17 @@ def run(
         bool, typer.Option("--all", help="Run the whole catalogue, one after the other.")
     ] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the ablations and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Show the report in a browser at the end.")] = False,
 ) -> None:
     """Train every variant of an ablation, judge its claims, and write a report.
 
     Started again, it skips what is finished and goes on with the rest. Exit codes: 0 all done, 1 some runs
     failed, 2 wrong usage or missing data, 130 interrupted.
     """
+    if version:
+        print(f"bottleneck_lab {__version__}")
+        return
     from bottleneck_lab.config import TIERS, catalogue, load, parse_overrides
     from bottleneck_lab.config.problems import nearest
     from bottleneck_lab.runs.engines import read_options
@@ -127,7 +145,7 @@ def run(
     ended, refused = {}, []
     for ablation in chosen:
         try:
-            ended[ablation.name] = _run(ablation, asked[ablation.name] or [], order)
+            ended[ablation.name] = _run(ablation, asked[ablation.name] or [], order, open_)
         except LabError as error:
             if not all_:
                 raise
@@ -151,10 +169,11 @@ def _asked(ablation: Ablation, datasets: list[str], skip: bool) -> list[str] | N
     return [name for name in datasets if ablation.part_of(name)] or None
 
 
-def _run(ablation: Ablation, asked: Sequence[str], order: Order) -> tuple[bool, str]:
+def _run(ablation: Ablation, asked: Sequence[str], order: Order, show: bool) -> tuple[bool, str]:
     """Plan, train and report one ablation; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.api.session import Session
 
+    _begin(ablation, order.tier)
     session = Session(ablation, asked, order, _Terminal(order.dry_run))
     with _interruptible(session):
         session.plan_runs()
@@ -167,9 +186,9 @@ def _run(ablation: Ablation, asked: Sequence[str], order: Order) -> tuple[bool, 
     session.begin()
     if order.tier != "smoke":
         _print_estimate(session)
-    with _interruptible(session, _report):
+    with _interruptible(session, _report_if_any):
         session.train()
-    return _report(session)
+    return _report(session, show)
 
 
 @contextlib.contextmanager
@@ -221,13 +240,20 @@ def _no_fetch(layout: CifarLayout, deadline_s: float | None) -> Path:
     )
 
 
-def _announce(session: Session) -> None:
-    from bottleneck_lab.cli.text import notice, say
+def _begin(ablation: Ablation, tier: Tier) -> None:
+    """The first sign of life: what is asked, before anything is counted that takes a while."""
+    from bottleneck_lab.cli.text import say
     from bottleneck_lab.config import TIERS
 
+    say(f"{ablation.name}: {ablation.question}", style="bold")
+    say(f"tier {tier}: {TIERS[tier]}")
+    say("building every network once, to count its parameters and MAdds ...")
+
+
+def _announce(session: Session) -> None:
+    from bottleneck_lab.cli.text import notice, say
+
     plan, data = session.plan, session.data
-    say(f"{plan.ablation.name}: {plan.ablation.question}")
-    say(f"tier {plan.tier}: {TIERS[plan.tier]}")
     for name in data.names:
         variants = sum(variant.dataset == name for variant in plan.variants)
         where = f" from {data.folders[name]}" if name in data.folders else ""
@@ -240,7 +266,7 @@ def _announce(session: Session) -> None:
     if session.workers is not None:
         pace = f"{session.workers} at a time"
     where = f"{session.order.engine}, device {session.device}" if session.away else session.device
-    say(f"{_counted(plan)} runs, {pace} on {where}, results in {session.results}")
+    say(f"{_counted(session)} runs, {pace} on {where}, results in {session.results}")
     for text in plan.data.notices:
         notice(text)
 
@@ -249,9 +275,10 @@ def _listed(numbers: Sequence[str]) -> str:
     return " and ".join([", ".join(numbers[:-1]), numbers[-1]] if len(numbers) > 1 else numbers)
 
 
-def _counted(plan: Plan) -> str:
+def _counted(session: Session) -> str:
     """How many runs a plan has: `405`, or `96 to 400` where that depends on the verdicts."""
-    most = sum(len(plan.seeds[variant.dataset]) for variant in plan.variants)
+    plan = session.plan
+    most = sum(len(job.runs) for job in session.steps.most())
     designs = (plan.designs[variant.dataset] for variant in plan.variants)
     least = sum(
         design.looks[0] if design else len(plan.seeds[variant.dataset])
@@ -271,22 +298,26 @@ def _print_estimate(session: Session) -> None:
     from bottleneck_lab.runs.estimate import estimate_bytes
 
     megabytes = estimate_bytes(session.plan) / 1e6
-    now = _time_for(session.jobs, session)
+    timed: Timed = {}
+    say("timing a few steps of each kind of network, to estimate how long this takes ...")
+    now = _time_for(session.jobs, session, timed)
     if not session.steps.are_planned_looks:
         say(f"{now}; about {megabytes:.0f} MB of disk in all")
         return
-    say(f"{now} for the first look; at most {megabytes:.0f} MB of disk in all")
-    say(f"at most, if no claim is decided early: {_time_for(session.steps.most(), session)}")
+    most = _time_for(session.steps.most(), session, timed)
+    say(
+        f"{now}, for the first look; if no claim is decided early, {most}; at most {megabytes:.0f} MB of disk"
+    )
 
 
-def _time_for(jobs: Sequence[Job], session: Session) -> str:
+def _time_for(jobs: Sequence[Job], session: Session, timed: Timed) -> str:
     from bottleneck_lab.report.sentences.numbers import duration
     from bottleneck_lab.runs.estimate import estimate_seconds
 
     # What a cluster will take is not known here; what one worker of this machine would, is.
     workers = None if session.away else session.workers
     jobs = session.unfinished(jobs)
-    seconds = estimate_seconds(jobs, session.results, session.device, workers or 1)
+    seconds = estimate_seconds(jobs, session.results, session.device, workers or 1, timed)
     left = sum(len(job.unfinished(session.results)) for job in jobs)
     took = "for a time that cannot be estimated" if seconds is None else f"about {duration(seconds)}"
     took += "" if workers else " if this machine did one at a time"
@@ -301,7 +332,15 @@ def _refuse_trackers(names: Sequence[str]) -> None:
         find_tracker(name)
 
 
-def _report(session: Session) -> tuple[bool, str]:
+def _report_if_any(session: Session) -> None:
+    """The report, unless there is nothing to report."""
+    from bottleneck_lab.report.reading.collect import collect
+
+    if any(run.status == "done" for run in collect(session.results).runs):
+        _report(session)
+
+
+def _report(session: Session, show: bool = False) -> tuple[bool, str]:
     """Write and print the report of a session; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.cli.text import left_out, notice, print_summary, say
     from bottleneck_lab.report.reading.collect import collect
@@ -310,7 +349,8 @@ def _report(session: Session) -> tuple[bool, str]:
     from bottleneck_lab.report.sentences.verdicts import answer
 
     path, summary = session.write_report()
-    print_summary(summary)
+    parts = session.plan.ablation.parts.values()
+    print_summary(summary, {claim.id for part in parts for claim in part.claims if claim.headline})
     for text in session.plan.data.notices:
         notice(text)
     troubled = collect(session.results).troubled()
@@ -320,6 +360,10 @@ def _report(session: Session) -> tuple[bool, str]:
         say(trouble(each))
     left_out([Stray(**stray) for stray in summary["strays"]], summary["other_plans"])
     say(f"report: {path.with_suffix('.html')}")
+    if show:
+        from bottleneck_lab.cli.report import show_page
+
+        show_page(path.with_suffix(".html"))
     return bool(troubled), answer(summary["claims"])
 
 

@@ -25,11 +25,20 @@ SMALL_FILES = 12_000  # bytes of settings, records and environment that a run le
 START_SECONDS = 4.0  # until a worker has imported torch and read the data
 
 
-def estimate_seconds(jobs: Sequence[Job], results: Path, device: str, workers: int) -> float | None:
-    """Wall seconds until all unfinished jobs are done by `workers` processes; None if it cannot be told."""
+Timed = dict[object, float]
+"""Seconds of an epoch of each kind of network, so far as they were taken."""
+
+
+def estimate_seconds(
+    jobs: Sequence[Job], results: Path, device: str, workers: int, timed: Timed | None = None
+) -> float | None:
+    """Wall seconds until all unfinished jobs are done by `workers` processes; None if it cannot be told.
+
+    What is in `timed` is not timed again, and what is timed is left there.
+    """
     try:
         settle_process()
-        seconds = _seconds_of_jobs(jobs, results, find_device(device))
+        seconds = _seconds_of_jobs(jobs, results, find_device(device), {} if timed is None else timed)
     except Exception:  # whatever it is, training says it better, and an estimate is not worth ending for
         return None
     if not seconds:
@@ -37,8 +46,7 @@ def estimate_seconds(jobs: Sequence[Job], results: Path, device: str, workers: i
     return START_SECONDS + max(max(seconds), sum(seconds) / workers)
 
 
-def _seconds_of_jobs(jobs: Sequence[Job], results: Path, device: torch.device) -> list[float]:
-    timed: dict[object, float] = {}
+def _seconds_of_jobs(jobs: Sequence[Job], results: Path, device: torch.device, timed: Timed) -> list[float]:
     seconds = []
     for job in jobs:
         if not (runs := job.unfinished(results)):
