@@ -1,9 +1,9 @@
-"""What the commands print: tables and verdicts for 80 columns, in colour where the terminal has it."""
+"""What the commands print: tables and verdicts, in colour where the terminal has it."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.text import Text
 from bottleneck_lab.report.sentences import matching, numbers, verdicts
 
 if TYPE_CHECKING:
+    from bottleneck_lab.report.document import Block, Forest, Span
     from bottleneck_lab.report.reading.lenient import Stray
     from bottleneck_lab.runs.plan import Plan
 
@@ -23,7 +24,7 @@ _NARROWEST = 20
 _console = Console(highlight=False, soft_wrap=False)
 
 
-def _width() -> int:
+def terminal_width() -> int:
     """Columns of the terminal; 80 where there is none, or one that is too narrow for a word."""
     return _console.width if _console.width >= _NARROWEST else 80
 
@@ -31,7 +32,7 @@ def _width() -> int:
 def say(text: str, style: str = "") -> None:
     """Print a line, folded at the terminal's width, its rest indented as its beginning is."""
     indent = " " * (len(text) - len(text.lstrip()) + 2)
-    width = min(_width(), 100)
+    width = min(terminal_width(), 100)
     for line in text.splitlines():
         folded = textwrap.fill(line, width, subsequent_indent=indent, break_on_hyphens=False)
         _console.print(Text(folded, style=style), soft_wrap=True)
@@ -40,9 +41,36 @@ def say(text: str, style: str = "") -> None:
 def notice(text: str) -> None:
     """Print what nobody may overlook."""
     _console.print()
-    lines = textwrap.wrap(text, min(_width(), 80) - 4)
-    rule = "!" * min(_width(), 80)
+    lines = textwrap.wrap(text, min(terminal_width(), 80) - 4)
+    rule = "!" * min(terminal_width(), 80)
     _console.print(Text("\n".join([rule, *(f"! {line}" for line in lines), rule]), style="bold yellow"))
+
+
+def print_blocks(blocks: Iterable[Block]) -> None:
+    """Print what stands in a document: texts, lists and tables."""
+    from bottleneck_lab.report import document
+
+    for block in blocks:
+        if isinstance(block, document.Text):
+            strong = any(isinstance(span, document.Strong) for span in block.spans)
+            say(_plain(block.spans), style="bold" if strong else "")
+        elif isinstance(block, document.Note):
+            notice(f"{block.word}: {block.text}")
+        elif isinstance(block, document.Bullets):
+            for item in block.items:
+                strong = any(isinstance(span, document.Strong) for span in item)
+                say(f"  {_plain(item)}", style="bold" if strong else "")
+        elif isinstance(block, document.Table):
+            first, *others = block.columns
+            table = _table(first.name, *((each.name, "right" if each.number else "left") for each in others))
+            for row in block.rows:
+                table.add_row(*(Text(f"{cell.verdict or ''}{cell.text}{'*' * cell.open}") for cell in row))
+            _console.print()
+            _console.print(table)
+
+
+def _plain(spans: Iterable[Span]) -> str:
+    return "".join(span if isinstance(span, str) else span.text for span in spans)
 
 
 def left_out(strays: Sequence[Stray], other_plans: int) -> None:
@@ -72,8 +100,27 @@ def cost_table(plan: Plan) -> None:
         _console.print(table)
 
 
-def print_summary(summary: dict[str, Any]) -> None:
-    """Print the table of variants and the verdict of every claim."""
+def print_summary(summary: dict[str, Any], marked: Collection[str] = ()) -> None:
+    """Print how the claims came out, every claim on an axis, and the tables of variants.
+
+    Args:
+        summary: of a results folder.
+        marked: ids of the claims that its experiment file calls its headline.
+    """
+    from bottleneck_lab.report.findings.judged import with_intervals_as_judged
+    from bottleneck_lab.report.sections.forest import forests
+
+    summary = {**summary, "claims": with_intervals_as_judged(summary["claims"])}
+    claims = summary["claims"]
+    _console.print()
+    for dataset in summary["datasets"]:
+        if here := [claim for claim in claims if claim["dataset"] == dataset]:
+            say(f"{dataset}: {verdicts.held(here)}.", style="bold")
+            for claim in verdicts.foremost(here, marked):
+                say(f"  {verdicts.found(claim)}")
+    by_name = {(claim["dataset"], claim["id"]): claim for claim in claims}
+    for forest in forests(summary):
+        _print_forest(forest, [by_name[forest.dataset, bar.name] for bar in forest.bars])
     for dataset in summary["datasets"]:
         variants = [variant for variant in summary["variants"] if variant["dataset"] == dataset]
         axis = _across(variants)
@@ -83,21 +130,63 @@ def print_summary(summary: dict[str, Any]) -> None:
             _console.print(table)
             say(note, style="italic")
     _console.print()
-    for claim in summary["claims"]:
-        _print_claim(claim)
-    changing = not all(entry["complete"] for entry in (*summary["variants"], *summary["claims"]))
+    changing = not all(entry["complete"] for entry in (*summary["variants"], *claims))
     for found in summary.get("predictions", ()):
         _print_predictions(found)
-    say(f"{verdicts.answer(summary['claims'])}{'*' if changing else ''}")
+    say(f"{verdicts.answer(claims)}{'*' if changing else ''}")
     if changing:
         say("* may change: runs are missing.", style="bold yellow")
     for promise in verdicts.promises(summary):
         say(promise)
-    if any(claim["examples_low"] is not None for claim in summary["claims"]):
+    if any(claim["examples_low"] is not None for claim in claims):
         say(
-            "The first interval generalises over repetitions of training on this data, the one over examples "
-            "over held-out examples for these very networks. Verdicts rest on the first."
+            "The interval on the axis generalises over repetitions of training on this data, the one over "
+            "examples over held-out examples for these very networks. Verdicts rest on the first."
         )
+
+
+def _print_forest(forest: Forest, claims: Sequence[dict[str, Any]]) -> None:
+    """Every claim: its verdict and statement, its place on the axis, and its numbers."""
+    from bottleneck_lab.report.writers.characters import axis_line, bar_line, legend
+
+    indent = 14 if terminal_width() >= 70 else 2
+    drawn = max(12, min(terminal_width(), 80) - indent - 28)  # 28: of an estimate and its interval
+    _console.print()
+    say(f"{forest.title}, in {forest.unit} ({legend(forest)})", style="italic")
+    _console.print(Text(" " * indent + axis_line(forest, drawn).rstrip()), soft_wrap=True)
+    for bar, claim in zip(forest.bars, claims, strict=True):
+        head = Text(f"{bar.verdict + '*' * bar.open:<14}", style=f"bold {VERDICT_STYLES[bar.verdict]}")
+        plot = f"{bar_line(bar, forest, drawn)} {bar.found}"
+        lines = [
+            *textwrap.wrap(f"{bar.statement} ({claim['source']})", min(terminal_width(), 80) - indent),
+            plot if len(plot) + indent <= terminal_width() else plot.rstrip(),
+            *textwrap.wrap(_in_numbers(claim), min(terminal_width(), 80) - indent),
+        ]
+        begin = head if indent == 14 else head + Text("\n  ")
+        _console.print(begin + Text(("\n" + " " * indent).join(lines)), soft_wrap=True)
+
+
+def _in_numbers(claim: dict[str, Any]) -> str:
+    """What there is to say of a claim besides its place on the axis."""
+    seeds = "1 seed" if claim["n_seeds"] == 1 else f"{claim['n_seeds']} seeds"
+    if claim["estimate"] is None:
+        said = f"{seeds}: too few to judge"
+    elif claim["p_holm"] is None:
+        said = seeds
+    else:
+        said = f"{verdicts.tested(claim)}{_mark(claim)}, {seeds}{verdicts.decided(claim)}"
+        said += verdicts.small(claim)
+    if claim["reason"]:
+        said += f" ({claim['reason']})"
+    if claim["examples_low"] is not None:
+        said += f"; over examples {verdicts.over_examples(claim)}"
+    if claim["paper"] is not None:
+        said += f"; paper: {verdicts.in_paper(claim)}"
+    if more := verdicts.to_decide(claim):
+        said += f"; to decide it: {more}"
+    if claim.get("far_from_normal"):
+        said += "; CAUTION: far from normal over seeds, which Student's interval takes it for"
+    return said
 
 
 def _print_predictions(found: dict[str, Any]) -> None:
@@ -208,36 +297,6 @@ def _seeds(variants: list[dict[str, Any]]) -> str:
     if counts == [1]:
         return "1 seed"
     return f"{counts[0]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
-
-
-def _print_claim(claim: dict[str, Any]) -> None:
-    verdict = claim["verdict"]
-    head = Text(f"{verdict + _mark(claim):<14}", style=f"bold {VERDICT_STYLES[verdict]}")
-    body = textwrap.wrap(f"{claim['statement']} ({claim['source']})", 64)
-    of = "" if claim["measure"] == "accuracy" else f"{claim['label']} "
-    still = "" if claim["estimate_complete"] else "*"
-    said = f"{claim['dataset']}: {of}{verdicts.estimate(claim)}{still} {numbers.interval(claim)}{still}, "
-    if verdicts.level(claim) != "95 %":
-        said = said.removesuffix(", ") + f" ({verdicts.level(claim)}), "
-    if claim["estimate"] is None:
-        said = f"{claim['n_seeds']} seeds on {claim['dataset']}: too few to judge"
-    elif claim["p_holm"] is None:
-        said += f"{claim['n_seeds']} seeds"
-    else:
-        said += f"{verdicts.tested(claim)}{_mark(claim)}, {claim['n_seeds']} seeds{verdicts.decided(claim)}"
-        said += verdicts.small(claim)
-    if claim["reason"]:
-        said += f" ({claim['reason']})"
-    if claim["examples_low"] is not None:
-        said += f"; over examples {verdicts.over_examples(claim)}{still}"
-    if claim["paper"] is not None:
-        said += f"; paper: {verdicts.in_paper(claim)}"
-    if more := verdicts.to_decide(claim):
-        said += f"; to decide it: {more}"
-    if claim.get("far_from_normal"):
-        said += "; CAUTION: far from normal over seeds, which Student's interval takes it for"
-    lines = [*body, *textwrap.wrap(said, 64)]
-    _console.print(head + Text(("\n" + " " * 14).join(lines)))
 
 
 def _table(first: str, *columns: tuple[str, str]) -> Table:

@@ -104,25 +104,105 @@ class Listing:
     kind: str = "listing"
 
 
-Block = Text | Note | Bullets | Table | Picture | Listing
+@dataclass(frozen=True)
+class Bar:
+    """One claim in a forest: numbers in the unit of its axis, and the same in words.
+
+    Args:
+        name: a short one, of letters, digits and underscores.
+        statement: the claim.
+        verdict: how it came out; `open` says that this may change.
+        estimate: its contrast; `low` and `high` are its interval, both None without one.
+        seeds: every seed and its contrast.
+        margin: what is smaller does not matter.
+        paper: the same contrast in the paper.
+        predicted: what hypotheses predicted, by name.
+        found: estimate and interval in words.
+        more: what else to say: the paper's number, what it takes to decide an open claim.
+    """
+
+    name: str
+    statement: str
+    verdict: str
+    open: bool
+    estimate: float | None
+    low: float | None
+    high: float | None
+    seeds: tuple[tuple[int, float], ...]
+    margin: float
+    paper: float | None
+    predicted: tuple[tuple[str, float], ...]
+    found: str
+    more: tuple[str, ...]
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """Everything of it that has a place on the axis, but for margin and seeds."""
+        known = (self.estimate, self.low, self.high, self.paper, *(points for _, points in self.predicted))
+        return tuple(each for each in known if each is not None)
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Claims above each other on one axis, what the axis is of, and where 0 lies on it."""
+
+    dataset: str
+    title: str
+    unit: str
+    bars: tuple[Bar, ...]
+    kind: str = "forest"
+
+    @property
+    def axis(self) -> tuple[float, float]:
+        """The ends of the axis: 0 and everything that has a place on it, with some room."""
+        every = [end for bar in self.bars for end in (*bar.ends, *(value for _, value in bar.seeds))]
+        low, high = min([0.0, *every]), max([0.0, *every])
+        room = 0.04 * (high - low) or 1.0
+        return low - room, high + room
+
+
+@dataclass(frozen=True)
+class Thumb:
+    """A small picture: its PNG in base64, what it is in words, and a name to stand below it."""
+
+    png: str
+    alt: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Thumbs:
+    """Small pictures beside each other, for pages alone."""
+
+    title: str
+    thumbs: tuple[Thumb, ...]
+    kind: str = "thumbs"
+
+
+Block = Text | Note | Bullets | Table | Picture | Listing | Forest | Thumbs
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading (level 2, or 3 within the one before it) and what stands below it."""
+    """A heading (level 2, or 3 within the one before it) and what stands below it.
+
+    Args:
+        folded: whether a page shows no more than the heading until it is asked for the rest.
+    """
 
     id: str
     title: str
     blocks: tuple[Block, ...]
     level: int = 2
+    folded: bool = False
 
 
 @dataclass(frozen=True)
 class Content:
-    """A report: what was asked, how it came out, and the sections below."""
+    """A report: what was asked, how it came out in a few sentences, and the sections below."""
 
     name: str
     tier: str
     question: str
-    preamble: tuple[Block, ...]
+    answer: tuple[Block, ...]
     sections: tuple[Section, ...]

@@ -13,25 +13,29 @@ import jinja2
 
 from bottleneck_lab.report.collapse_figure import collapse_pictures
 from bottleneck_lab.report.document import Cell, Code, Content, Link, Picture, Span, Strong
+from bottleneck_lab.report.drawing.shown import Point, points_of
 from bottleneck_lab.report.drawing.style import save
 from bottleneck_lab.report.explorer import explorer_page
 from bottleneck_lab.report.figures.of_results import figures_of
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.reading.results import Run
-from bottleneck_lab.report.sections.content import content_of
+from bottleneck_lab.report.sections.content import content_of, with_sections
+from bottleneck_lab.report.sections.examples import examples
 from bottleneck_lab.report.sentences import plain
 from bottleneck_lab.report.writers import latex
+from bottleneck_lab.report.writers.characters import forest_lines
 from bottleneck_lab.report.writers.html import report_page
 from bottleneck_lab.report.writers.template import environment
 from bottleneck_lab.runs import files
 
 
-def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
+def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, dict[str, Any]]:
     """Make the report of a results folder from what is on disk.
 
     Writes `report.html`, `report.md`, `report.tex`, `summary.json`, `results.csv`, `collapse.html` and every
-    figure as SVG and PNG; returns the path of `report.md`, and the summary.
+    figure as SVG and PNG; returns the path of `report.md`, and the summary. While runs may go on, a page that
+    is open loads itself again every `refresh` seconds; not for None.
 
     Raises:
         LabError: a folder without a plan, or with packed runs that are damaged.
@@ -43,11 +47,13 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
     files.write_text(folder / "collapse.html", explorer_page())
     pictures: dict[str, list[Picture]] = {}
     drawings: dict[str, bytes] = {}
+    points: dict[str, list[Point]] = {}
     for dataset in summary["datasets"]:
         pictures[dataset] = []
         for drawn in figures_of(results, summary, dataset):
             svg, _ = save(drawn.figure, folder / drawn.stem)
             drawings[drawn.stem] = svg.read_bytes()
+            points[drawn.stem] = points_of(drawn.figure)
             pictures[dataset].append(Picture(drawn.stem, drawn.alt, drawn.alt))
     pictures["collapse"] = []
     for picture, content in collapse_pictures():
@@ -56,10 +62,17 @@ def write_report(folder: Path) -> tuple[Path, dict[str, Any]]:
         drawings[picture.stem] = content[".svg"]
         pictures["collapse"].append(picture)
     said = content_of(results, summary, pictures)
-    files.write_text(folder / "report.html", report_page(said, drawings))
+    page = with_sections(said, tuple(examples(results, summary)))  # images are not at hand everywhere
+    again = refresh if goes_on(summary) else None
+    files.write_text(folder / "report.html", report_page(page, drawings, points, refresh=again))
     for name, text in documents(said).items():
         files.write_text(folder / name, text)
     return folder / "report.md", summary
+
+
+def goes_on(summary: dict[str, Any]) -> bool:
+    """Whether there are runs that have not ended."""
+    return any(summary["runs"].get(status) for status in ("unfinished", "not started"))
 
 
 def documents(said: Content) -> dict[str, str]:
@@ -70,7 +83,9 @@ def documents(said: Content) -> dict[str, str]:
 
 def _markdown() -> jinja2.Template:
     made = environment(autoescape=False)  # Markdown, not HTML
-    made.filters.update(cell=plain.cell, md=plain.markdown, md_cell=_md_cell, spans=_md_spans)
+    made.filters.update(
+        cell=plain.cell, md=plain.markdown, md_cell=_md_cell, spans=_md_spans, forest=forest_lines
+    )
     return made.get_template("report.md.j2")
 
 
@@ -85,7 +100,12 @@ def _latex() -> jinja2.Template:
         comment_end_string="#>",
     )
     made.filters.update(
-        tex=latex.escape, tex_cell=latex.cell, spans=latex.spans, columns=latex.columns, size=latex.size
+        drawn=latex.bar,
+        tex=latex.escape,
+        tex_cell=latex.cell,
+        spans=latex.spans,
+        columns=latex.columns,
+        size=latex.size,
     )
     return made.get_template("report.tex.j2")
 

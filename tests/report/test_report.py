@@ -221,7 +221,7 @@ def test_the_report_shows_the_notice_every_variant_every_verdict_and_its_figures
     assert all(f"| {variant['name']} |" in text for variant in summary["variants"])
     assert all(f"**{c['verdict']}**" in text for c in summary["claims"])
     linked = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
-    drawn = ["accuracy-spiral", "madds-spiral", "curves-spiral", "curves-digits"]
+    drawn = ["accuracy-spiral", "curves-digits", "curves-spiral", "madds-spiral"]
     assert linked == [f"{stem}.svg" for stem in (*drawn, "collapse-panels", "collapse-share")]
     assert all((tmp_path / name).exists() for name in linked)
 
@@ -256,7 +256,7 @@ def test_the_report_says_what_the_command_changed(mini, tmp_path):
     write_runs(plan, tmp_path, keep=lambda run: False)
     assert json.loads((tmp_path / "plan.json").read_text())["overrides"] == overrides
     text = write_report(tmp_path)[0].read_text()
-    assert "**Changed with --set: train.epochs=2, images.model.inner_activation=relu.**" in text
+    assert "**CHANGED: with --set: train.epochs=2, images.model.inner_activation=relu.**" in text
 
 
 def test_runs_of_different_codes_or_machines_are_counted_and_noted(plan, tmp_path):

@@ -6,20 +6,31 @@ from collections.abc import Iterator
 from typing import Any
 
 from bottleneck_lab.config import TIERS
-from bottleneck_lab.report.document import Block, Code, Note, Span, Strong, Text
+from bottleneck_lab.report.document import Block, Code, Note, Strong, Text
 from bottleneck_lab.report.findings.headline import headline_claims
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.report.sections.cells import oneline
 from bottleneck_lab.report.sentences import assignments, conditions, verdicts
 
 
-def preamble(ablation: dict[str, Any], summary: dict[str, Any]) -> Iterator[Block]:
-    """Where the question comes from, and what a reader must know before the answer."""
-    yield Text((f"Source: {ablation['source']}.",))
-    yield Text((f"The paper reports: {oneline(ablation['reported'])}",))
-    yield Text((f"What would count against it: {oneline(ablation['against'])}",))
+def answered(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
+    """How the claims came out, in a sentence or two for each data set; then what nobody may overlook."""
+    claims = summary["claims"]
+    if not claims:
+        yield Text((Strong(verdicts.answer(claims)),))
+    marked = {claim["id"] for claim in headline_claims(results.plan, claims)}
+    for dataset in summary["datasets"]:
+        if here := [claim for claim in claims if claim["dataset"] == dataset]:
+            told = " ".join(verdicts.found(claim) for claim in verdicts.foremost(here, marked))
+            yield Text((Strong(f"{dataset}: {verdicts.held(here)}."), f" {told}"))
+    yield from _notes(summary)
+
+
+def _notes(summary: dict[str, Any]) -> Iterator[Block]:
     for notice in summary["notices"]:
         yield Note("NOTE", notice)
+    if changed := assignments.changed(summary["overrides"]):
+        yield Note("CHANGED", f"with --set: {changed}.")
     if len(summary["origins"]) > 1:
         machines = f"{len(summary['origins'])} different codes or machines"
         yield Note("NOTE", f"The finished runs come from {machines}, listed at the end.")
@@ -34,17 +45,9 @@ def preamble(ablation: dict[str, Any], summary: dict[str, Any]) -> Iterator[Bloc
         )
 
 
-def answered(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
-    """How the claims came out."""
-    claims = summary["claims"]
-    for claim in headline_claims(results.plan, claims):
-        yield Text((Strong(verdicts.headline(claim)),))
-    mark = "" if all(variant["complete"] for variant in summary["variants"]) else "*"
-    spans: tuple[Span, ...] = (
-        f"{verdicts.answer(claims)}{mark} Tier ",
-        Code(summary["tier"]),
-        f": {TIERS[summary['tier']]}.",
-    )
-    if changed := assignments.changed(summary["overrides"]):
-        spans += (" ", Strong(f"Changed with --set: {changed}."))
-    yield Text(spans)
+def asked(ablation: dict[str, Any], summary: dict[str, Any]) -> Iterator[Block]:
+    """Where the question comes from, what would have spoken against it, and what the tier can carry."""
+    yield Text((f"Source: {ablation['source']}.",))
+    yield Text((f"The paper reports: {oneline(ablation['reported'])}",))
+    yield Text((f"What would count against it: {oneline(ablation['against'])}",))
+    yield Text(("Tier ", Code(summary["tier"]), f": {TIERS[summary['tier']]}."))

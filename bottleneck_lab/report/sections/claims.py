@@ -5,22 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bottleneck_lab.report.document import Block, Bullets, Cell, Code, Column, Note, Span, Table, Text
+from bottleneck_lab.report.document import Block, Bullets, Cell, Code, Column, Forest, Note, Span, Table, Text
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.report.sections.cells import draws_points, oneline, seeds_of
+from bottleneck_lab.report.sections.forest import forests
 from bottleneck_lab.report.sentences import numbers, verdicts
+
+
+def at_a_glance(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
+    """Every claim on an axis, and what is drawn there."""
+    drawn = list(forests(summary, results))
+    yield from drawn
+    if drawn:
+        yield Text((_marks(drawn),))
+
+
+def _marks(drawn: Sequence[Forest]) -> str:
+    """What the marks of these forests are, as far as they have them."""
+    bars = [bar for forest in drawn for bar in forest.bars]
+    said = ["A bar is the interval at which a claim was judged, the mark on it the estimate"]
+    said += ["small dots are seeds"] if any(bar.seeds for bar in bars) else []
+    said += ["the band around 0 is the margin below which nothing matters"]
+    said += ["a diamond is the paper's number"] if any(bar.paper is not None for bar in bars) else []
+    said += ["a triangle is a prediction"] if any(bar.predicted for bar in bars) else []
+    return f"{'; '.join(said)}."
 
 
 def all_claims(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
     """The table of claims, and how to read it."""
     claims = summary["claims"]
-    if not claims:
-        yield Text((verdicts.answer(claims),))
-        return
     paper = any(claim["paper"] is not None for claim in claims)
     columns = [Column("claim"), Column("source"), Column("data"), Column("estimate", True)]
-    designed = [claim for claim in claims if "level" in claim]
-    over_seeds = "over seeds (level)" if designed else "95 % over seeds"
+    designed = [claim for claim in claims if "family" in claim]
+    own_level = any("level" in claim for claim in claims)
+    over_seeds = "over seeds (level)" if own_level else "95 % over seeds"
     columns += [Column(over_seeds), Column("95 % over examples"), Column("p (Holm)", True)]
     columns += [Column("seeds", True)]
     columns += [Column("paper", True)] if paper else []
@@ -36,8 +54,9 @@ def all_claims(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
         yield Text(
             (
                 f"{meaning} Verdicts{which} hold after Holm's correction over all claims of this report, at "
-                "5 % for each kind of verdict; fewer than three seeds carry none, and neither does a claim "
-                "that misses a pair that was planned.",
+                "5 % for each kind of verdict, and an interval is of the level at which that came to its "
+                "claim, so that it shows the verdict; fewer than three seeds carry none, and neither does a "
+                "claim that misses a pair that was planned.",
             )
         )
     if designed:
@@ -101,7 +120,7 @@ def _with_level(claim: dict[str, Any]) -> str:
 
 def _listed_datasets(claims: Sequence[dict[str, Any]]) -> str:
     """The data sets whose claims are judged together."""
-    return " and ".join(dict.fromkeys(claim["dataset"] for claim in claims if "level" not in claim))
+    return " and ".join(dict.fromkeys(claim["dataset"] for claim in claims if "family" not in claim))
 
 
 def _claims_explained(results: Results, summary: dict[str, Any]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bottleneck_lab.report.document import Block, Content, Link, Picture, Section, Text
+from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.reading.results import Results
-from bottleneck_lab.report.sections.answer import answered, preamble
-from bottleneck_lab.report.sections.claims import all_claims, outlook
+from bottleneck_lab.report.sections.answer import answered, asked
+from bottleneck_lab.report.sections.claims import all_claims, at_a_glance, outlook
 from bottleneck_lab.report.sections.measures import beside_paper, measures
 from bottleneck_lab.report.sections.outcome import outcome
 from bottleneck_lab.report.sections.predictions import predictions
@@ -28,38 +30,77 @@ def content_of(
             may be left out).
     """
     ablation = results.plan["ablation"]
-    sections = [Section("answer", "Answer", tuple(answered(results, summary)))]
-    for place, dataset in enumerate(summary["datasets"]):
-        sections.append(outcome(results, summary, dataset, f"table-{place + 1}"))
-    for place, record in enumerate(results.plan["tuning"]):
-        sections.append(tuning(record, f"tuning-{place + 1}"))
-    for place, found in enumerate(summary.get("budgets", ())):
-        sections.append(budget(found, f"budget-{place + 1}"))
-    for place, found in enumerate(summary.get("predictions", ())):
-        sections.append(predictions(found, f"predictions-{place + 1}"))
-    sections.append(Section("claims", "All claims", tuple(all_claims(results, summary))))
-    for dataset in summary["datasets"]:
-        if pictures[dataset]:
-            sections.append(Section(f"curves-{dataset}", f"Figures: {dataset}", tuple(pictures[dataset])))
-    for place, dataset in enumerate(summary["datasets"]):
-        sections += measures(results, summary, dataset, f"measures-{place + 1}")
-    sections += beside_paper(results)
-    if collapse := pictures.get("collapse"):
-        sections.append(Section("collapse", "The collapse that this is about", _collapse(collapse)))
-    sections += lost(results, summary)
-    sections.append(Section("cost", "What it cost", (Text((cost(results.runs),)),)))
-    sections.append(Section("method", "How it was done", tuple(method(results, summary))))
-    for place, dataset in enumerate(summary["datasets"]):
-        sections.append(settings(results, dataset, f"settings-{place + 1}"))
-    sections.append(Section("outlook", "What would change the verdict", tuple(outlook(summary))))
-    sections.append(Section("cite", "How to cite", tuple(citations(summary))))
+    summary = {**summary, "claims": with_intervals_as_judged(summary["claims"])}
+    datasets = summary["datasets"]
     return Content(
         name=ablation["name"],
         tier=summary["tier"],
         question=ablation["question"],
-        preamble=tuple(preamble(ablation, summary)),
-        sections=tuple(sections),
+        answer=tuple(answered(results, summary)),
+        sections=(
+            *_first(results, summary, pictures),
+            *(replace(section, folded=True) for section in _details(results, summary, pictures)),
+            *lost(results, summary),
+            *(replace(section, folded=True) for section in _provenance(results, summary, datasets)),
+        ),
     )
+
+
+def with_sections(content: Content, more: tuple[Section, ...]) -> Content:
+    """The same with more sections, before where the numbers come from."""
+    at = next(place for place, section in enumerate(content.sections) if section.id == "cost")
+    return replace(content, sections=(*content.sections[:at], *more, *content.sections[at:]))
+
+
+def _first(
+    results: Results, summary: dict[str, Any], pictures: Mapping[str, Sequence[Picture]]
+) -> Iterator[Section]:
+    """All claims at a glance, and of every data set the figure that decides."""
+    if blocks := tuple(at_a_glance(results, summary)):
+        yield Section("claims", "All claims", blocks)
+    if deciding := tuple(picture for dataset in summary["datasets"] for picture in pictures[dataset][:1]):
+        title = "The figure that decides" if len(deciding) == 1 else "The figures that decide"
+        yield Section("figures", title, deciding)
+
+
+def _details(
+    results: Results, summary: dict[str, Any], pictures: Mapping[str, Sequence[Picture]]
+) -> Iterator[Section]:
+    """Every number, and the other figures."""
+    datasets = summary["datasets"]
+    yield Section(
+        "asked",
+        "The question, and what would count against it",
+        tuple(asked(results.plan["ablation"], summary)),
+    )
+    if summary["claims"]:
+        yield Section("numbers", "The claims in numbers", tuple(all_claims(results, summary)))
+    for place, dataset in enumerate(datasets):
+        yield outcome(results, summary, dataset, f"table-{place + 1}")
+    yield Section("outlook", "What would change the verdict", tuple(outlook(summary)))
+    for place, found in enumerate(summary.get("predictions", ())):
+        yield predictions(found, f"predictions-{place + 1}")
+    for place, found in enumerate(summary.get("budgets", ())):
+        yield budget(found, f"budget-{place + 1}")
+    for place, record in enumerate(results.plan["tuning"]):
+        yield tuning(record, f"tuning-{place + 1}")
+    for dataset in datasets:
+        if more := tuple(pictures[dataset][1:]):
+            yield Section(f"curves-{dataset}", f"More figures: {dataset}", more)
+    for place, dataset in enumerate(datasets):
+        yield from measures(results, summary, dataset, f"measures-{place + 1}")
+    yield from beside_paper(results)
+    if collapse := pictures.get("collapse"):
+        yield Section("collapse", "The collapse that this is about", _collapse(collapse))
+
+
+def _provenance(results: Results, summary: dict[str, Any], datasets: Sequence[str]) -> Iterator[Section]:
+    """Where the numbers come from."""
+    yield Section("cost", "What it cost", (Text((cost(results.runs),)),))
+    yield Section("method", "How it was done", tuple(method(results, summary)))
+    for place, dataset in enumerate(datasets):
+        yield settings(results, dataset, f"settings-{place + 1}")
+    yield Section("cite", "How to cite", tuple(citations(summary)))
 
 
 def _collapse(pictures: Sequence[Picture]) -> tuple[Block, ...]:

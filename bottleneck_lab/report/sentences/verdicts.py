@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from bottleneck_lab.report.sentences.numbers import DASH, amount, as_reported, interval, p_value, points
@@ -141,3 +141,55 @@ def headline(claim: dict[str, Any]) -> str:
     found = f"{of}{estimate(claim)} {interval(claim)}".replace(f" {DASH}", "")
     over = "one seed" if claim["n_seeds"] == 1 else f"{level(claim)} over {claim['n_seeds']} seeds"
     return f"{statement}: {claim['verdict']}{mark}, {found}{mark} on {claim['dataset']} ({over})."
+
+
+_HELD = {
+    "supported": ("held", "held"),
+    "contradicted": ("is contradicted", "are contradicted"),
+    "equivalent": ("makes no difference that matters", "make no difference that matters"),
+    "inconclusive": ("is open", "are open"),
+}
+_FOUND = {
+    "supported": "Held",
+    "contradicted": "Contradicted",
+    "equivalent": "No difference that matters",
+    "inconclusive": "Open",
+}
+
+
+def held(claims: Sequence[dict[str, Any]]) -> str:
+    """How many of some claims held, and what became of the others: `2 of 6 claims held, 4 are open`."""
+    if len(claims) == 1:
+        return f"the one claim {_HELD[claims[0]['verdict']][0]}"
+    counts = Counter(claim["verdict"] for claim in claims)
+    first, *others = sorted(counts, key=list(_HELD).index)
+    beginning = f"{counts[first]} of {len(claims)} claims {_HELD[first][counts[first] > 1]}"
+    if not others:
+        return f"all {len(claims)} claims {_HELD[first][1]}"
+    return ", ".join([beginning, *(f"{counts[each]} {_HELD[each][counts[each] > 1]}" for each in others)])
+
+
+def found(claim: dict[str, Any]) -> str:
+    """How one claim came out, for those who have no more time: `Held: STATEMENT: +6.2 points [4.8, 7.6].`"""
+    statement = " ".join(claim["statement"].split()).rstrip(".")
+    mark = "" if claim["complete"] else "*"
+    if claim["estimate"] is None:
+        return f"{_FOUND[claim['verdict']]}{mark}: {statement}: no seed has both sides yet."
+    of = "" if claim["measure"] == "accuracy" else f"{claim['label']} "
+    size = f"{of}{estimate(claim)} {interval(claim)}".replace(f" {DASH}", "")
+    return f"{_FOUND[claim['verdict']]}{mark}: {statement}: {size}{mark}."
+
+
+def foremost(claims: Sequence[dict[str, Any]], marked: Collection[str]) -> list[dict[str, Any]]:
+    """Those of one data set's claims that are told first: the marked ones, else the largest that is decided.
+
+    Args:
+        claims: of one data set.
+        marked: ids of those that the experiment file calls its headline.
+    """
+    if named := [claim for claim in claims if claim["id"] in marked]:
+        return named
+    decided = [claim for claim in claims if claim["verdict"] in ("supported", "contradicted")]
+    return sorted(decided, key=lambda claim: (not claim["share"], -abs(claim["estimate"])))[:1] or [
+        *claims[:1]
+    ]

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
 
 import jinja2
 from markupsafe import Markup, escape
 
-from bottleneck_lab.report.document import Code, Content, Link, Picture, Span, Strong
+from bottleneck_lab.report.document import Bar, Code, Content, Forest, Link, Picture, Span, Strong
+from bottleneck_lab.report.drawing.shown import Point
 from bottleneck_lab.report.writers.svg import inline_svg
 from bottleneck_lab.report.writers.template import environment
 
-LARGEST_PAGE = 3_000_000  # bytes
+LARGEST_PAGE = 2_000_000  # bytes
 
 
-def report_page(content: Content, drawings: Mapping[str, bytes], largest: int = LARGEST_PAGE) -> str:
+def report_page(
+    content: Content,
+    drawings: Mapping[str, bytes],
+    points: Mapping[str, Sequence[Point]] | None = None,
+    largest: int = LARGEST_PAGE,
+    refresh: float | None = None,
+) -> str:
     """The page with its figures in it.
 
     Where it would be larger than `largest` bytes, the largest figures are links to their files instead, as
@@ -23,33 +33,112 @@ def report_page(content: Content, drawings: Mapping[str, bytes], largest: int = 
     Args:
         content: what it says.
         drawings: the SVG of every picture in it, by stem.
+        points: what its lines show, by stem, as far as they were marked.
         largest: bytes.
+        refresh: seconds until it loads itself again; None for a page that stays as it is.
     """
     pictures = [
         block for section in content.sections for block in section.blocks if isinstance(block, Picture)
     ]
     inline = {
         picture.stem: inline_svg(
-            drawings[picture.stem], f"figure{place}-", picture.alt, f"{picture.caption} {_TABLES}"
+            drawings[picture.stem],
+            f"figure{place}-",
+            picture.alt,
+            _described(picture, (points or {}).get(picture.stem, ())),
         )
         for place, picture in enumerate(pictures)
     }
+    shown = {stem: _json(of) for stem, of in (points or {}).items() if of}
     template = page_template("report.html.j2")
-    page = template.render(content=content, drawings=inline)
+    page = template.render(content=content, drawings=inline, shown=shown, refresh=refresh)
     while len(page.encode()) > largest and inline:
         del inline[max(inline, key=lambda stem: len(inline[stem]))]
-        page = template.render(content=content, drawings=inline)
+        page = template.render(content=content, drawings=inline, shown=shown, refresh=refresh)
     return page
 
 
-_TABLES = "The numbers are in the tables of this page."
+def bar(drawn: Bar, forest: Forest) -> Markup:
+    """A claim on the axis of its forest, as wide as there is room: places are in percent."""
+    low, high = forest.axis
+
+    def at(value: float) -> str:
+        return f"{100 * (value - low) / (high - low):.2f}%"
+
+    def width(wide: float) -> str:
+        return f"{100 * wide / (high - low):.2f}%"
+
+    begin, end = max(low, -drawn.margin), min(high, drawn.margin)
+    parts = [
+        f'<rect class="margin" x="{at(begin)}" width="{width(end - begin)}" y="0" height="34"/>',
+        f'<line class="zero" x1="{at(0)}" x2="{at(0)}" y1="0" y2="34"/>',
+    ]
+    parts += [
+        f'<circle class="seed" cx="{at(value)}" cy="{25 + place % 2 * 4}" r="2.2" '
+        f'data-tip="seed {seed}: {value:+.3g}"/>'
+        for place, (seed, value) in enumerate(drawn.seeds)
+    ]
+    if drawn.low is not None and drawn.high is not None:
+        parts.append(
+            f'<rect class="bar" x="{at(drawn.low)}" width="{width(drawn.high - drawn.low)}" y="9" height="6" '
+            f'rx="3" data-tip="{escape(drawn.found)}"/>'
+        )
+    marks = [("prediction", "M-5 20 0 12 5 20z", f"{name} predicts", each) for name, each in drawn.predicted]
+    marks += [("paper", "M0 6 6 12 0 18-6 12z", "the paper", drawn.paper)] if drawn.paper is not None else []
+    parts += [
+        f'<svg x="{at(value)}" class="{kind}">'
+        f'<path d="{path}" data-tip="{escape(what)}: {value:+.3g}"/></svg>'
+        for kind, path, what, value in marks
+    ]
+    if drawn.estimate is not None:
+        parts.append(
+            f'<circle class="estimate" cx="{at(drawn.estimate)}" cy="12" r="5.5" '
+            f'data-tip="{escape(drawn.found)}"/>'
+        )
+    said = "; ".join([drawn.found, *drawn.more, f"{len(drawn.seeds)} seeds"])
+    return Markup(
+        f'<svg class="plot {drawn.verdict}" role="img" tabindex="0" aria-label="{escape(said)}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def ticks(forest: Forest) -> list[tuple[str, str]]:
+    """Round numbers on the axis of a forest, and where they stand, in percent."""
+    low, high = forest.axis
+    step = 10.0 ** math.floor(math.log10((high - low) / 3))
+    step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (factor * step) <= 6)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [
+        (f"{100 * (place * step - low) / (high - low):.2f}%", f"{place * step:+g}" if place else "0")
+        for place in range(first, last + 1)
+    ]
+
+
+def _described(picture: Picture, points: Sequence[Point]) -> str:
+    """What a figure shows, for those who cannot see it: where each of its lines ends."""
+    ends = {(point.panel, point.arm): point for point in points}
+    said = [
+        f"{', '.join(each for each in (panel, arm) if each)}: {point.y:.3g}"
+        for (panel, arm), point in ends.items()
+    ]
+    lines = f"At the right end of the lines: {'; '.join(said)}. " if 0 < len(said) <= _MOST_SAID else ""
+    return f"{picture.caption}. {lines}The numbers are in the tables of this page."
+
+
+_MOST_SAID = 16
 
 
 def page_template(name: str) -> jinja2.Template:
     """The template of a page: nothing that comes from a file is markup."""
     made = environment(autoescape=True)
-    made.filters["spans"] = spans
+    made.filters.update(spans=spans, plot=bar, ticks=ticks)
     return made.get_template(name)
+
+
+def _json(points: Sequence[Point]) -> Markup:
+    """Points for the script of the page: whose, panel, place in the figure, numbers."""
+    text = json.dumps([dataclasses.astuple(point) for point in points], separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
 
 
 def spans(parts: tuple[Span, ...]) -> Markup:

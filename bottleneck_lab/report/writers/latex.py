@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bottleneck_lab.report.document import Cell, Code, Link, Span, Strong, Table
+from bottleneck_lab.report.document import Bar, Cell, Code, Forest, Link, Span, Strong, Table
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -93,6 +93,29 @@ def cell(content: Cell) -> str:
     if content.verdict is None:
         return escape(content.text) + mark
     return f"\\textbf{{{escape(content.verdict)}}}{mark}{escape(content.text)}"
+
+
+def bar(drawn: Bar, forest: Forest) -> str:
+    """A claim on the axis of its forest: interval, estimate, 0, and the paper's number as a diamond."""
+    low, high = forest.axis
+
+    def at(value: float) -> str:
+        return f"{_AXIS * (value - low) / (high - low):.1f}"
+
+    marks = [rf"\put({at(0.0)},-4){{\line(0,1){{8}}}}"]
+    if drawn.low is not None and drawn.high is not None:
+        length = f"{_AXIS * (drawn.high - drawn.low) / (high - low):.1f}"
+        marks.append(rf"\put({at(drawn.low)},0){{\line(1,0){{{length}}}}}")
+    for _, points in drawn.predicted:
+        marks.append(rf"\put({at(points)},-5){{\makebox(0,0){{$\triangle$}}}}")
+    if drawn.paper is not None:
+        marks.append(rf"\put({at(drawn.paper)},0){{\makebox(0,0){{$\diamond$}}}}")
+    if drawn.estimate is not None:
+        marks.append(rf"\put({at(drawn.estimate)},0){{\circle*{{4}}}}")
+    return rf"\begin{{picture}}({_AXIS:g},8)(0,-3){''.join(marks)}\end{{picture}}"
+
+
+_AXIS = 130.0  # points across
 
 
 def columns(table: Table) -> str:

@@ -18,6 +18,7 @@ _COLOURS = {
 }
 # Text on coloured ground, as in a map: it is read in the colours that were chosen for it, or not at all.
 _ON_COLOUR = re.compile(r"<image |<text style=\"[^\"]*fill: #ffffff")
+_MARK = re.compile(r'\bid="(arm|key)-([0-9a-f]{8})"')  # see drawing.shown
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _ID = re.compile(r'(\bid="|href="#|url\(#)')
 _SIZE = re.compile(r'width="([\d.]+)pt" height="([\d.]+)pt"')
@@ -36,6 +37,7 @@ def inline_svg(content: bytes, prefix: str, title: str, description: str) -> Mar
     body = text[text.index("<svg") :]
     head, _, rest = body.partition(">")
     rest = re.sub(r"<metadata>.*?</metadata>", "", rest, flags=re.DOTALL)
+    rest = _MARK.sub(r'data-\1="\2"', rest)
     rest = _ID.sub(lambda found: found[1] + prefix, rest)
     rest = re.sub(r'( d|points|transform)="[^"]*"', lambda found: _NUMBER.sub(_rounded, found[0]), rest)
     on_paper = _ON_COLOUR.search(rest) is not None
