@@ -46,6 +46,7 @@ def _bar(claim: dict[str, Any], summary: Mapping[str, Any], results: Results | N
     if needed := verdicts.to_decide(claim):
         more.append(f"to decide: {needed}")
     interval = numbers.interval(claim)
+    still = "" if claim["estimate_complete"] else "*"
     return Bar(
         name=claim["id"],
         statement=oneline(claim["statement"]),
@@ -58,7 +59,8 @@ def _bar(claim: dict[str, Any], summary: Mapping[str, Any], results: Results | N
         margin=scale * claim["margin"],
         paper=claim["paper"] if claim["share"] else None,
         predicted=_predicted(claim, summary),
-        found=verdicts.estimate(claim) + ("" if interval == numbers.DASH else f" {interval}"),
+        found=f"{verdicts.estimate(claim)}{still}"
+        + ("" if interval == numbers.DASH else f" {interval}{still}"),
         more=tuple(more),
     )
 

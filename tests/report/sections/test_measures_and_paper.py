@@ -197,7 +197,8 @@ def test_the_terminal_shows_it_all_in_eighty_columns(leave_runs, capsys):
         assert shown in printed
     flowing = " ".join(printed.split())
     assert "paper: +1.51 points (ImageNet)" in flowing
-    assert "accuracy lost with 8 bits +1.6 points" in flowing
+    assert "digits, accuracy lost with 8 bits, in percentage points" in flowing
+    assert "] +1.6 points [" in flowing
 
 
 def variant(params=1, madds=1, shortcuts=1, depthwise=1, level="x"):

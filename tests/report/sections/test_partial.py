@@ -76,7 +76,7 @@ def test_a_terminal_marks_the_same_numbers_and_says_so_once(leave_runs, capsys):
     assert [name for name in NAMES if "*" in "".join(rows[name])] == ["t=2, nowhere"]
     assert "75.0±0.0*" in rows["t=2, nowhere"][0]  # of accuracies; the second row is of measures
     assert "inconclusive*" in printed
-    assert "digits: +0.0 points* [" in printed
+    assert "+0.0 points* [" in printed
     assert printed.count("may change") == 1
     assert max(map(len, printed.splitlines())) <= 80
 

@@ -28,6 +28,7 @@ from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import mean_band, paired_contrast
 
 _APART = 0.055  # of a panel's height, from one label to the next
+_MOST_NAMED = 2  # references that find room in a line
 _ROOM = 0.42  # of a panel's width, for labels
 
 
@@ -49,7 +50,7 @@ def accuracy_differences(results: Results, dataset: str) -> Figure | None:
     if not any(found.values()):
         return None
     axis = panel_axis(variants, part["facet"])
-    levels = levels_of(variants, axis)
+    levels = levels_of([v for v in variants if found.get(v["name"])], axis)
     with styled():
         figure, panels = panel_grid(levels, alone=(6.6, 3.8), height=2.2)
         for panel, level in zip(panels, levels, strict=True):
@@ -106,6 +107,8 @@ def _label_references(
         for name in accuracies
         if (values := results.curves(name, dataset).get("accuracy", {}).get(last)) is not None
     ]
+    if len(said) > _MOST_NAMED:
+        return
     panel.annotate(
         "0 is " + ", ".join(said), (0.01, 0), (0, 3), "axes fraction", textcoords="offset points", fontsize=7
     ).xycoords = ("axes fraction", "data")
