@@ -23,11 +23,12 @@ def at_a_glance(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
 def _marks(drawn: Sequence[Forest]) -> str:
     """What the marks of these forests are, as far as they have them."""
     bars = [bar for forest in drawn for bar in forest.bars]
-    said = ["A bar is the interval at which a claim was judged, the mark on it the estimate"]
-    said += ["small dots are seeds"] if any(bar.seeds for bar in bars) else []
-    said += ["the band around 0 is the margin below which nothing matters"]
-    said += ["a diamond is the paper's number"] if any(bar.paper is not None for bar in bars) else []
-    said += ["a triangle is a prediction"] if any(bar.predicted for bar in bars) else []
+    said = ["A bar, or [--o--], is the interval at which a claim was judged, with its estimate"]
+    said += ["| is 0"]
+    said += ["small dots, on pages, are seeds"] if any(bar.seeds for bar in bars) else []
+    said += ["the band around 0 there is the margin below which nothing matters"]
+    said += ["a diamond, or P, is the paper's number"] if any(bar.paper is not None for bar in bars) else []
+    said += ["a triangle, or ^, is a prediction"] if any(bar.predicted for bar in bars) else []
     return f"{'; '.join(said)}."
 
 
@@ -35,14 +36,14 @@ def all_claims(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
     """The table of claims, and how to read it."""
     claims = summary["claims"]
     paper = any(claim["paper"] is not None for claim in claims)
-    columns = [Column("claim"), Column("source"), Column("data"), Column("estimate", True)]
+    columns = [Column("claim"), Column("data"), Column("estimate", True)]
     designed = [claim for claim in claims if "family" in claim]
     own_level = any("level" in claim for claim in claims)
     over_seeds = "over seeds (level)" if own_level else "95 % over seeds"
-    columns += [Column(over_seeds), Column("95 % over examples"), Column("p (Holm)", True)]
-    columns += [Column("seeds", True)]
+    columns += [Column(over_seeds), Column("verdict"), Column("95 % over examples")]
+    columns += [Column("p (Holm)", True), Column("seeds", True)]
     columns += [Column("paper", True)] if paper else []
-    columns += [Column("verdict")]
+    columns += [Column("source")]
     yield Table("table-claims", "Every claim", tuple(columns), tuple(_claim(each, paper) for each in claims))
     yield Text((_claims_explained(results, summary),))
     meaning = (
@@ -87,17 +88,17 @@ def _claim(claim: dict[str, Any], paper: bool) -> tuple[Cell, ...]:
     remark = verdicts.small(claim) + (f" ({claim['reason']})" if claim["reason"] else "")
     cells = [
         Cell(oneline(claim["statement"])),
-        Cell(claim["source"]),
         Cell(claim["dataset"]),
         Cell(verdicts.estimate(claim) + of, claim["estimate"], still),
         Cell(_with_level(claim), open=still),
+        Cell(remark, None, changing, claim["verdict"]),
         Cell(verdicts.over_examples(claim), open=still),
         Cell(p, claim["p_holm"], changing),
         Cell(seeds_of(claim) + verdicts.decided(claim), claim["n_seeds"]),
     ]
     if paper:
         cells.append(Cell(verdicts.in_paper(claim), claim["paper"]))
-    return (*cells, Cell(remark, None, changing, claim["verdict"]))
+    return (*cells, Cell(claim["source"]))
 
 
 def _whose(summary: dict[str, Any]) -> str:

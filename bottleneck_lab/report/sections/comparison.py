@@ -34,10 +34,14 @@ def comparison_of(found: SideBySide, a: str, b: str) -> Content:
         for who, names in (("A", found.only_in_a), ("B", found.only_in_b))
         if names
     ]
-    sections = tuple(
-        Section(f"compared-{place + 1}", one.name, tuple(_blocks(one, place + 1)))
+    sections = [
+        section
         for place, one in enumerate(found.comparisons)
-    )
+        for section in (
+            Section(f"compared-{place + 1}", one.name, tuple(_numbers(one, place + 1))),
+            Section(f"set-{place + 1}", f"{one.name}: settings", tuple(_differing(one)), folded=True),
+        )
+    ]
     explained = Section("explained", "How they were compared", (Text((_EXPLAINED,)),))
     return Content(
         name="compare",
@@ -59,12 +63,15 @@ _EXPLAINED = (
 )
 
 
-def _blocks(one: Comparison, place: int) -> Iterator[Block]:
+def _differing(one: Comparison) -> Iterator[Block]:
     lines = list(_settings(one))
     said = "what differs in the settings (A | B):"
     yield Text((said if lines else "settings, seeds, data and versions are the same",))
     if lines:
         yield Bullets(tuple((line,) for line in lines))
+
+
+def _numbers(one: Comparison, place: int) -> Iterator[Block]:
     yield from _tables((*one.accuracies, *one.measures), f"compared-{place}")
     if one.claims:
         yield Text(("claims (A | B):",))

@@ -34,27 +34,27 @@ def outcome(results: Results, summary: dict[str, Any], dataset: str, table_id: s
     tested = any(variant["test_mean"] is not None for variant in variants)
     paper = shape["paper"] if any(variant["paper_top1"] is not None for variant in variants) else None
     uneven = [key for key in ("shortcuts", "depthwise") if matching.differing(variants, key)]
-    columns = [Column("variant"), Column("parameters", True), Column("MAdds", True)]
-    columns += [Column(matching.MATCHED[key], True) for key in uneven]
-    columns += [Column("seeds", True), Column("held-out accuracy", True), Column("95 % interval")]
+    columns = [Column("variant"), Column("held-out accuracy", True), Column("95 % interval")]
+    columns += [Column("difference, points", True), Column("to"), Column("verdict")]
     columns += [Column("test accuracy", True)] if tested else []
     columns += [Column(f"paper ({paper['data']})", True)] if paper else []
-    columns += [Column("difference, points", True), Column("to"), Column("verdict")]
+    columns += [Column("seeds", True), Column("parameters", True), Column("MAdds", True)]
+    columns += [Column(matching.MATCHED[key], True) for key in uneven]
     rows = []
     for variant in variants:
         still = not variant["complete"]
-        cells = [Cell(variant["name"]), *(count(variant[key]) for key in ("params", "madds", *uneven))]
-        cells += [
-            Cell(seeds_of(variant), variant["n_seeds"]),
+        cells = [
+            Cell(variant["name"]),
             Cell(numbers.percent(variant["mean"]), variant["mean"], still),
             Cell(numbers.interval(variant, sign=False), open=still),
+            *_difference_cells(_difference(results, variants, claims, variant)),
         ]
         if tested:
             cells.append(Cell(numbers.percent(variant["test_mean"]), variant["test_mean"], still))
         if paper:
             cells.append(Cell(numbers.top1(variant), variant["paper_top1"]))
-        cells += _difference_cells(_difference(results, variants, claims, variant))
-        rows.append(tuple(cells))
+        cells.append(Cell(seeds_of(variant), variant["n_seeds"]))
+        rows.append((*cells, *(count(variant[key]) for key in ("params", "madds", *uneven))))
     from_paper = (
         f' What stands under "paper" is top-1 accuracy on {paper["data"]}, from {paper["source"]}.'
         if paper
@@ -65,9 +65,9 @@ def outcome(results: Results, summary: dict[str, Any], dataset: str, table_id: s
         Text((f"{matching.matching(variants, shape['facet'])} {_split(results, dataset)}{from_paper}",)),
         Text(
             (
-                "A difference is paired by seed, over the seeds that both variants have, with its 95 % "
-                "interval. A verdict is that of the claim about these two; without a claim there is none, "
-                "and the interval is not corrected for being one of many.",
+                "A difference is paired by seed, over the seeds that both variants have. A verdict is that "
+                "of the claim about these two, and the interval the one that it was judged by; without a "
+                "claim there is none, and the interval is the 95 % one, not corrected for being one of many.",
             )
         ),
     ]

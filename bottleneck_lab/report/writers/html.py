@@ -86,7 +86,7 @@ def bar(drawn: Bar, forest: Forest) -> Markup:
     marks = [("prediction", "M-5 20 0 12 5 20z", f"{name} predicts", each) for name, each in drawn.predicted]
     marks += [("paper", "M0 6 6 12 0 18-6 12z", "the paper", drawn.paper)] if drawn.paper is not None else []
     parts += [
-        f'<svg x="{at(value)}" class="{kind}">'
+        f'<svg x="{at(value)}" width="1" height="1" class="{kind}">'
         f'<path d="{path}" data-tip="{escape(what)}: {value:+.3g}"/></svg>'
         for kind, path, what, value in marks
     ]
@@ -97,7 +97,8 @@ def bar(drawn: Bar, forest: Forest) -> Markup:
         )
     said = "; ".join([drawn.found, *drawn.more, f"{len(drawn.seeds)} seeds"])
     return Markup(
-        f'<svg class="plot {drawn.verdict}" role="img" tabindex="0" aria-label="{escape(said)}">'
+        f'<svg class="plot {drawn.verdict}" width="100%" height="34" role="img" tabindex="0" '
+        f'aria-label="{escape(said)}">'
         f"{''.join(parts)}</svg>"
     )
 

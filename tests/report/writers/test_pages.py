@@ -120,6 +120,7 @@ def opened(driver, path):
     driver.get_log("browser")
     asked_for(driver)
     driver.get(path.as_uri())
+    driver.execute_script("for (const fold of document.querySelectorAll('details')) fold.open = true;")
     yield driver
     assert driver.get_log("browser") == []
     asked = asked_for(driver)
@@ -196,10 +197,12 @@ def test_a_table_is_copied_as_csv_in_the_order_that_is_shown(page, allowed):
     )
     rows = list(csv.reader(io.StringIO(copied)))
     assert [row[0] for row in rows[1:]] == shown
-    assert rows[0][:3] == ["variant", "parameters", "MAdds"]
+    assert rows[0][:2] == ["variant", "held-out accuracy"]
     assert {len(row) for row in rows} == {len(rows[0])}
     by_name = {row[0]: row for row in rows}
-    assert by_name["t=2, bottlenecks"][rows[0].index("held-out accuracy")] == "90.1 %"
+    first = dict(zip(rows[0], by_name["t=2, bottlenecks"], strict=True))
+    assert first["held-out accuracy"] == "90.1"
+    assert float(first["95 % interval low"]) < 90.1 < float(first["95 % interval high"])
 
 
 @pytest.mark.parametrize("width", [400, 800, 1600])
@@ -312,3 +315,40 @@ def test_text_of_an_experiment_is_never_markup(leave_runs, driver):
     assert driver.title.startswith("grid")
     assert "<script>" in driver.find_element(By.TAG_NAME, "h1").text
     assert driver.find_elements(By.CSS_SELECTOR, "h1 *") == []
+
+
+def test_every_claim_is_on_an_axis_with_its_seeds_and_says_its_numbers(page):
+    plots = page.find_elements(By.CSS_SELECTOR, ".forest svg.plot")
+    assert len(plots) == 2
+    for plot in plots:
+        assert "points" in plot.get_attribute("aria-label")
+        assert len(plot.find_elements(By.CSS_SELECTOR, ".seed")) == 3
+    plots[0].send_keys(Keys.NULL)
+    tip = page.find_element(By.ID, "tip")
+    assert tip.text == plots[0].get_attribute("aria-label")
+
+
+def test_a_legend_hides_an_arm_and_arrows_read_the_points_of_the_others(page):
+    figure = page.find_element(By.XPATH, "//figure[.//*[@data-key] and .//script]")
+    svg, key = figure.find_element(By.TAG_NAME, "svg"), figure.find_element(By.CSS_SELECTOR, "[data-key]")
+    name = key.text
+    arms = f"[data-arm='{key.get_attribute('data-key')}']"
+    read = set()
+    for hidden in (False, True):
+        if hidden:
+            key.send_keys(Keys.ENTER)
+            assert not any(arm.is_displayed() for arm in figure.find_elements(By.CSS_SELECTOR, arms))
+            assert key.get_attribute("aria-pressed") == "true"
+        read = set()
+        for _ in range(40):
+            svg.send_keys(Keys.ARROW_RIGHT)
+            read.add(page.find_element(By.ID, "tip").text)
+        assert any(text.startswith(name) for text in read) is not hidden
+    assert len(read) > 1
+
+
+def test_a_link_to_a_folded_section_unfolds_it(page):
+    fold = page.find_element(By.CSS_SELECTOR, "#method details")
+    page.execute_script("arguments[0].open = false", fold)
+    page.find_element(By.CSS_SELECTOR, "nav a[href='#method']").click()
+    assert fold.get_attribute("open")
