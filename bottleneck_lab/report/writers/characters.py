@@ -9,7 +9,7 @@ def axis_line(forest: Forest, width: int) -> str:
     """The numbers at both ends of an axis so many characters wide, and 0 where it lies between them."""
     low, high = forest.axis
     line = [" "] * width
-    for text, at in ((f"{low:+.3g}", 0), (f"{high:+.3g}", width), ("0", _place(0.0, forest, width))):
+    for text, at in (("0", _place(0.0, forest, width)), (f"{low:+.3g}", 0), (f"{high:+.3g}", width)):
         begin = max(0, min(at - len(text) // 2, width - len(text)))
         around = line[max(0, begin - 1) : begin + len(text) + 1]
         if set(around) == {" "}:
