@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,27 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.repeat import repeat_command
 from bottleneck_lab.report.sentences import numbers, plain, verdicts
 from bottleneck_lab.runs import files
-from bottleneck_lab.stats import seeds_to_decide
-from bottleneck_lab.stats.intervals import t_quantile
 
 LEDGER = "CLAIMS.md"
 
 _HEAD = """# Every claim that was tested
 
 Where each stands in the paper (Sandler et al. 2018; its numbers are one run each, on ImageNet), what
-came out here, and the command that repeats it. Estimates and 95 % intervals over seeds are in percentage
+came out here, and the command that repeats it. Estimates and intervals over seeds are in percentage
 points, or in the unit of the measure that is named; they are positive where the claim says so. p is
-Holm's over all claims of an ablation; a claim of equivalence has that of two one-sided tests. Questions,
+Holm's over all claims of an ablation, an interval of the level at which that came to its claim, so that it
+shows the verdict; a claim of equivalence has that of two one-sided tests. Questions,
 claims, margins and numbers of seeds stood in `experiments/` before the runs (other seeds: in
 [docs](../docs/published.md), which also say what was learnt). A claim of equivalence can be contradicted, by
 a difference that is larger than its margin; the p shown is still that of the equivalence. For an open claim
 the last column says how many seeds would decide it among as many claims, if the estimate and the spread
 that were found were true. This page is made by `make-figures` from the records beside it."""
 
-_HEADINGS = "claim, in the paper, paper, data, ours, 95 %, p (Holm), seeds, verdict, to decide"
+_HEADINGS = "claim, in the paper, paper, data, ours, interval, p (Holm), seeds, verdict, to decide"
 _RULE = "| --- | --- | --- | --- | ---: | --- | ---: | ---: | --- | ---: |"
 
 
@@ -97,7 +96,7 @@ def _section(entry: _Entry) -> Iterator[str]:
     yield ""
     yield f"| {_HEADINGS.replace(', ', ' | ')} |"
     yield _RULE
-    for claim in entry.summary["claims"]:
+    for claim in with_intervals_as_judged(entry.summary["claims"]):
         measure = "" if claim["measure"] == "accuracy" else f" ({claim['label']})"
         cells = (
             plain.cell(claim["statement"] + measure),
@@ -109,21 +108,6 @@ def _section(entry: _Entry) -> Iterator[str]:
             numbers.p_value(claim["p_holm"]),
             str(claim["n_seeds"]),
             f"**{claim['verdict']}**",
-            _to_decide(claim, entry.summary["claims"]),
+            f"{claim['to_decide']:,}" if claim.get("to_decide") else numbers.DASH,
         )
         yield f"| {' | '.join(cells)} |"
-
-
-def _to_decide(claim: dict[str, Any], claims: Sequence[dict[str, Any]]) -> str:
-    """How many seeds would decide an open claim among these, if what was found were true."""
-    if "to_decide" in claim:
-        return f"{claim['to_decide']:,}" if claim["to_decide"] else numbers.DASH
-    n = claim["n_seeds"]
-    if claim["verdict"] != "inconclusive" or claim["ci_low"] is None or claim["ci_low"] == claim["ci_high"]:
-        return numbers.DASH
-    deviation = (claim["ci_high"] - claim["ci_low"]) / 2 * math.sqrt(n) / t_quantile(0.975, n - 1)
-    of_kind = sum(each["kind"] == claim["kind"] for each in claims)
-    seeds = seeds_to_decide(
-        claim["kind"], claim["estimate"], deviation, claim["margin"], len(claims), of_kind
-    )
-    return numbers.DASH if seeds is None else f"{seeds:,}"
