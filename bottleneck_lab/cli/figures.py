@@ -15,9 +15,7 @@ import typer
 from bottleneck_lab.cli.options import check_drawing
 from bottleneck_lab.errors import LabError, writing
 
-Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME]...", help="Folders in it, by name (default: all).")
-]
+Names = Annotated[list[str] | None, typer.Argument(help="Folders in it, by name (default: all).")]
 Figures = Annotated[Path, typer.Option("--figures", help="Folder of published results.")]
 
 

@@ -64,7 +64,7 @@ def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, dict
     said = content_of(results, summary, pictures)
     page = with_sections(said, tuple(examples(results, summary)))  # images are not at hand everywhere
     again = refresh if goes_on(summary) else None
-    files.write_text(folder / "report.html", report_page(page, drawings, points, refresh=again))
+    files.write_text(folder / "report.html", report_page(page, drawings, points=points, refresh=again))
     for name, text in documents(said).items():
         files.write_text(folder / name, text)
     return folder / "report.md", summary

@@ -57,10 +57,10 @@ def test_a_report_that_stumbles_over_anything_keeps_no_other_from_being_made(
 ):
     whole = write.write_report
 
-    def stumbling(folder):
+    def stumbling(folder, *more):
         if folder.parent.name == "a":
             raise RuntimeError("whatever it is")
-        return whole(folder)
+        return whole(folder, *more)
 
     monkeypatch.setattr(write, "write_report", stumbling)
     for name in "ab":

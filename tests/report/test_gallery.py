@@ -22,7 +22,7 @@ def test_every_figure_is_shown_and_named_once(folder):
     shown = re.findall(r"^!\[(.*)\]\((.*)\)$", gallery([folder]), re.MULTILINE)
     assert shown == [
         (
-            "Accuracy on CIFAR-10 over training: means over seeds with 95 % bands.",
+            "Accuracy on CIFAR-10 less the reference's over training: means over seeds, 95 % bands.",
             "linear_vs_relu/curves-cifar10.png",
         ),
         (

@@ -21,8 +21,8 @@ LARGEST_PAGE = 2_000_000  # bytes
 def report_page(
     content: Content,
     drawings: Mapping[str, bytes],
-    points: Mapping[str, Sequence[Point]] | None = None,
     largest: int = LARGEST_PAGE,
+    points: Mapping[str, Sequence[Point]] | None = None,
     refresh: float | None = None,
 ) -> str:
     """The page with its figures in it.
@@ -33,8 +33,8 @@ def report_page(
     Args:
         content: what it says.
         drawings: the SVG of every picture in it, by stem.
-        points: what its lines show, by stem, as far as they were marked.
         largest: bytes.
+        points: what its lines show, by stem, as far as they were marked.
         refresh: seconds until it loads itself again; None for a page that stays as it is.
     """
     pictures = [
