@@ -62,7 +62,8 @@ def test_every_number_that_may_change_is_marked_and_no_other(leave_runs):
     assert "75.0 %\\*" in lost
     assert not any("\\*" in cell for cell in kept)
     assert "75.0 %" in kept
-    assert "**inconclusive**\\*" in [cell.strip() for cell in row_of(text, "Shortcuts are better than none.")]
+    row = row_of(text, "Shortcuts are better than none.")
+    assert any(cell.strip().startswith("**inconclusive**\\*") for cell in row)
 
 
 def test_a_terminal_marks_the_same_numbers_and_says_so_once(leave_runs, capsys):
