@@ -33,7 +33,6 @@ from bottleneck_lab.runs import ctrl_c
 
 _LOOKS = {
     "pretty_exceptions_enable": False,
-    "add_completion": False,
     "rich_markup_mode": None,
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }

@@ -11,6 +11,7 @@ import typer
 
 from bottleneck_lab import extend
 from bottleneck_lab.activations import KINDS, label_of
+from bottleneck_lab.cli import completion
 from bottleneck_lab.cli.options import Include, check_drawing, make_folder
 from bottleneck_lab.errors import LabError
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 def collapse(
     shape: Annotated[
         str,
-        typer.Option(help="spiral, circle, swiss-roll, gaussian, grid, or a .npy or .csv file of points."),
+        typer.Option(
+            help="spiral, circle, swiss-roll, gaussian, grid, or a .npy or .csv file of points.",
+            autocompletion=completion.shapes,
+        ),
     ] = "spiral",
     points: Annotated[int, typer.Option(help="Points of the shape; of a file all are taken.")] = 1000,
     embedding: Annotated[

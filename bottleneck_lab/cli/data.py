@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bottleneck_lab.cli import completion
 from bottleneck_lab.cli.options import DataDir
 from bottleneck_lab.errors import LabError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 data_app = typer.Typer(no_args_is_help=True, help="Find, fetch and verify CIFAR-10 and CIFAR-100.")
 
-Name = Annotated[str, typer.Argument(help="cifar10 or cifar100")]
+Name = Annotated[str, typer.Argument(help="cifar10 or cifar100", autocompletion=completion.image_files)]
 
 
 @data_app.command()

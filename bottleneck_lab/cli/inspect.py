@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bottleneck_lab import extend
+from bottleneck_lab.cli import completion
 from bottleneck_lab.cli.options import Include, Out
 
 if TYPE_CHECKING:
@@ -36,7 +37,12 @@ def list_ablations() -> None:
 
 
 def describe(
-    name: Annotated[str, typer.Argument(help="An ablation of the catalogue, or a file.toml.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="An ablation of the catalogue, or a file.toml.", autocompletion=completion.ablations
+        ),
+    ],
     include: Include = None,
     settings: Annotated[
         bool, typer.Option("--settings", help="List everything that --set takes, with value and meaning.")
@@ -127,7 +133,9 @@ def _expected(part: Part, variant: Variant) -> str:
 
 
 def status(
-    name: Annotated[str | None, typer.Argument(help="Only this ablation.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Only this ablation.", autocompletion=completion.ablations)
+    ] = None,
     out: Out = Path("results"),
 ) -> None:
     """Tell how far the ablations in a results folder are."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bottleneck_lab import __version__, extend
+from bottleneck_lab.cli import completion
 from bottleneck_lab.cli.options import DataDir, Include, Out, check_drawing, parse_seeds
 from bottleneck_lab.errors import LabError
 
@@ -29,12 +30,25 @@ if TYPE_CHECKING:
 
 def run(
     name: Annotated[
-        str | None, typer.Argument(help="An ablation of the catalogue (see --list), or a file.toml.")
+        str | None,
+        typer.Argument(
+            help="An ablation of the catalogue (see --list), or a file.toml.",
+            autocompletion=completion.ablations,
+        ),
     ] = None,
-    tier: Annotated[str, typer.Option(help="How much to spend: smoke, quick, laptop or paper.")] = "quick",
+    tier: Annotated[
+        str,
+        typer.Option(
+            help="How much to spend: smoke, quick, laptop or paper.", autocompletion=completion.tiers
+        ),
+    ] = "quick",
     dataset: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only on this data set (repeat for more); no fallback then."),
+        typer.Option(
+            metavar="NAME",
+            help="Only on this data set (repeat for more); no fallback then.",
+            autocompletion=completion.datasets,
+        ),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="5 (seeds 0 to 4), 10-14 or 3,7,8.")] = None,
     set_: Annotated[
@@ -50,7 +64,11 @@ def run(
         int | None, typer.Option(min=1, help="Runs trained at a time, one thread each (default: all cores).")
     ] = None,
     engine: Annotated[
-        str, typer.Option(help="What trains: local (this machine), ray or slurm (a cluster).")
+        str,
+        typer.Option(
+            help="What trains: local (this machine), ray or slurm (a cluster).",
+            autocompletion=completion.engines,
+        ),
     ] = "local",
     address: Annotated[
         str | None, typer.Option(help="Of the Ray cluster: auto (default), or ray://host:10001.")
@@ -72,7 +90,9 @@ def run(
     tracker: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Also log to tensorboard, mlflow or wandb, offline (repeat for more)."
+            metavar="NAME",
+            help="Also log to tensorboard, mlflow or wandb, offline (repeat for more).",
+            autocompletion=completion.trackers,
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget earlier runs and train again.")] = False,
