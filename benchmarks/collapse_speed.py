@@ -22,7 +22,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_limits
 
-from bottleneck_lab.manifold import collapse
+from bottleneck_lab.instruments.collapse import measure as collapse
 from bottleneck_lab.manifold.embedding import draw_embeddings
 from bottleneck_lab.manifold.shapes import gaussian, spiral
 

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from bottleneck_lab.models import madds
-from bottleneck_lab.models.mobilenet_v1 import FullConvolution, SeparableConvolution
+from bottleneck_lab.models.networks.mobilenet_v1 import FullConvolution, SeparableConvolution
 from bottleneck_lab.training.device import settle_process
 
 LAYERS = ((112, 32), (56, 64), (56, 128), (28, 256), (14, 512), (7, 1024))  # pixels along an edge, channels

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottleneck_lab.stats import Claimed, decide_family, judge, planned_looks
-from bottleneck_lab.stats.judgement import Question
+from bottleneck_lab.stats.families.judgement import Question
 
 HERE = Path(__file__).parent
 Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]  # n contrasts of mean 0

@@ -20,7 +20,7 @@ FAST = (
     "manifold",
     "models/test_block.py",
     "models/test_cost.py",
-    "models/test_toy.py",
+    "models/networks/test_toy.py",
     "stats",
     "test_extend.py",
     "test_project.py",

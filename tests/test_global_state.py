@@ -14,8 +14,8 @@ from bottleneck_lab.config import load
 from bottleneck_lab.data.points import draw_points
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.global_state import left_alone
+from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.runs.execute import execute
-from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.work import Workplace

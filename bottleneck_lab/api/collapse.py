@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from bottleneck_lab.api.frame import Frame
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.instruments.collapse.measure import PAPER_DIMS, CollapseResult, measure_collapse
 from bottleneck_lab.manifold.activations import activation_of
-from bottleneck_lab.manifold.collapse import PAPER_DIMS, CollapseResult, measure_collapse
 from bottleneck_lab.manifold.decoders import affine_error, moments
 from bottleneck_lab.manifold.distances import (
     continuity,

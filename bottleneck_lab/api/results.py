@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from bottleneck_lab.api.frame import Frame
 from bottleneck_lab.config.problems import nearest
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records.result_folders import PLAN, result_folders
 from bottleneck_lab.report.figures.of_results import FIGURES
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading import results as reading
 from bottleneck_lab.report.reading.collect import collect
-from bottleneck_lab.runs.result_folders import PLAN, result_folders
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,9 +16,11 @@ from bottleneck_lab.api.kernels import say_kernels
 from bottleneck_lab.api.steps import Steps
 from bottleneck_lab.api.tuning import tune_all
 from bottleneck_lab.errors import LabError, writing
+from bottleneck_lab.records import files
 from bottleneck_lab.report.sentences.numbers import duration
-from bottleneck_lab.runs import engines, files, slurm_queue, under_way
+from bottleneck_lab.runs import engines, under_way
 from bottleneck_lab.runs.engines.protocol import Options
+from bottleneck_lab.runs.engines.slurm import queue as slurm_queue
 from bottleneck_lab.runs.execute import Event, drive
 from bottleneck_lab.runs.jobs import Job, plan_jobs
 from bottleneck_lab.runs.plan import Plan, choose_data, keep_to, make_plan
@@ -28,9 +30,9 @@ from bottleneck_lab.training import find_device
 if TYPE_CHECKING:
     from bottleneck_lab.api.host import Host
     from bottleneck_lab.config import Ablation, Tier
-    from bottleneck_lab.config.tuning import Tuned
+    from bottleneck_lab.config.ablations.tuning import Tuned
     from bottleneck_lab.runs.engines.protocol import Engine
-    from bottleneck_lab.runs.tracking import Tracking
+    from bottleneck_lab.runs.trackers.tracking import Tracking
 
 _KEPT = "what is finished is kept: {remedy}, and start again"
 
@@ -155,7 +157,7 @@ class Session:
 
     def write_report(self) -> tuple[Path, dict[str, Any]]:
         """Write the report of this plan, and the index of all; the path of `report.md`, and the summary."""
-        from bottleneck_lab.report.index import write_index
+        from bottleneck_lab.published.index import write_index
         from bottleneck_lab.report.write import write_report
 
         with writing(self.results, _KEPT):
@@ -208,7 +210,7 @@ class Session:
     def _tracking(self) -> Tracking | None:
         if not self.order.trackers:
             return None
-        from bottleneck_lab.runs.tracking import Tracking
+        from bottleneck_lab.runs.trackers.tracking import Tracking
 
         afresh = [run.id for run in self.plan.runs()] if self.order.fresh else []
         return Tracking(self.order.trackers, self.results, afresh, self._host.warn)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bottleneck_lab.api.host import Host
     from bottleneck_lab.api.session import Order
     from bottleneck_lab.config import Ablation
-    from bottleneck_lab.config.tuning import Tuned
+    from bottleneck_lab.config.ablations.tuning import Tuned
     from bottleneck_lab.runs.engines.protocol import Engine
     from bottleneck_lab.runs.jobs import Job
     from bottleneck_lab.runs.plan import Data

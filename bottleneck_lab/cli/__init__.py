@@ -12,22 +12,22 @@ from typing import Annotated, Any
 import typer
 
 from bottleneck_lab import __version__
-from bottleneck_lab.cli.bench import bench_app
-from bottleneck_lab.cli.bridge import bridge
-from bottleneck_lab.cli.collapse import collapse
-from bottleneck_lab.cli.compare import compare
-from bottleneck_lab.cli.convert import convert
 from bottleneck_lab.cli.data import data_app
-from bottleneck_lab.cli.explore import explore
-from bottleneck_lab.cli.figures import make_figures, publish, verify_figures
 from bottleneck_lab.cli.inspect import describe, list_ablations, status
+from bottleneck_lab.cli.instruments.bench import bench_app
+from bottleneck_lab.cli.instruments.bridge import bridge
+from bottleneck_lab.cli.instruments.collapse import collapse
+from bottleneck_lab.cli.instruments.convert import convert
+from bottleneck_lab.cli.instruments.explore import explore
+from bottleneck_lab.cli.instruments.paper import paper
+from bottleneck_lab.cli.instruments.patterns import patterns
+from bottleneck_lab.cli.instruments.quantise import quantise
 from bottleneck_lab.cli.new import new
-from bottleneck_lab.cli.paper import paper
-from bottleneck_lab.cli.patterns import patterns
-from bottleneck_lab.cli.quantise import quantise
-from bottleneck_lab.cli.report import report
+from bottleneck_lab.cli.results.compare import compare
+from bottleneck_lab.cli.results.figures import make_figures, publish, verify_figures
+from bottleneck_lab.cli.results.report import report
+from bottleneck_lab.cli.results.verify import verify
 from bottleneck_lab.cli.run import run
-from bottleneck_lab.cli.verify import verify
 from bottleneck_lab.errors import LabError, remedy
 from bottleneck_lab.runs import ctrl_c
 

@@ -14,7 +14,7 @@ from bottleneck_lab.cli.options import Include, Out
 
 if TYPE_CHECKING:
     from bottleneck_lab.config import Ablation, Variant
-    from bottleneck_lab.config.ablation import Part
+    from bottleneck_lab.config.ablations.ablation import Part
     from bottleneck_lab.report.reading.results import Run
     from bottleneck_lab.runs.under_way import UnderWay
 
@@ -142,11 +142,12 @@ def status(
     from bottleneck_lab.cli.text import left_out, say
     from bottleneck_lab.config.problems import nearest
     from bottleneck_lab.errors import LabError
+    from bottleneck_lab.records.result_folders import result_folders
     from bottleneck_lab.report.reading.collect import collect
     from bottleneck_lab.report.reading.lenient import Stray
     from bottleneck_lab.report.sentences.conditions import counts, trouble
-    from bottleneck_lab.runs import slurm_queue, under_way
-    from bottleneck_lab.runs.result_folders import result_folders
+    from bottleneck_lab.runs import under_way
+    from bottleneck_lab.runs.engines.slurm import queue as slurm_queue
 
     refused: list[str] = []
     every = result_folders(out, refused)

@@ -21,7 +21,7 @@ def new(
     """Write an experiment file that runs as it stands and explains its keys, to change into one's own."""
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.config import catalogue
-    from bottleneck_lab.runs.files import write_text
+    from bottleneck_lab.records.files import write_text
 
     if not re.fullmatch("[a-z][a-z0-9_]*", name):
         raise LabError(

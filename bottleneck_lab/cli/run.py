@@ -346,7 +346,7 @@ def _time_for(jobs: Sequence[Job], session: Session, timed: Timed) -> str:
 
 def _refuse_trackers(names: Sequence[str]) -> None:
     """Refuse trackers that do not exist or are not installed, before anything is downloaded."""
-    from bottleneck_lab.runs.tracking import find_tracker
+    from bottleneck_lab.runs.trackers.tracking import find_tracker
 
     for name in names:
         find_tracker(name)
@@ -381,7 +381,7 @@ def _report(session: Session, show: bool = False) -> tuple[bool, str]:
     left_out([Stray(**stray) for stray in summary["strays"]], summary["other_plans"])
     say(f"report: {path.with_suffix('.html')}")
     if show:
-        from bottleneck_lab.cli.report import show_page
+        from bottleneck_lab.cli.results.report import show_page
 
         show_page(path.with_suffix(".html"))
     return bool(troubled), answer(summary["claims"])

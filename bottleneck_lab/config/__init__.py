@@ -1,12 +1,12 @@
 """Settings: typed, frozen, validated; an ablation file, its variants, and the name of every run."""
 
-from bottleneck_lab.config.ablation import TIERS, Ablation, Claim, Tier, Variant
+from bottleneck_lab.config.ablations.ablation import TIERS, Ablation, Claim, Tier, Variant
+from bottleneck_lab.config.ablations.design import Design, design_of
 from bottleneck_lab.config.activations import Activation
-from bottleneck_lab.config.architectures import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
 from bottleneck_lab.config.base import DatasetName, InitialSettings
-from bottleneck_lab.config.design import Design, design_of
 from bottleneck_lab.config.files import catalogue, load, parse_overrides
-from bottleneck_lab.config.networks import NETWORKS, MobileNetV2Settings, ToyNetworkSettings
+from bottleneck_lab.config.networks.inverted import NETWORKS, MobileNetV2Settings, ToyNetworkSettings
+from bottleneck_lab.config.networks.others import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
 from bottleneck_lab.config.settings import (
     ImageSettings,
     PointSettings,

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bottleneck_lab.config.ablation import Ablation
+from bottleneck_lab.config.ablations.ablation import Ablation
 from bottleneck_lab.config.problems import brief, complain, nearest, sentence
 from bottleneck_lab.errors import LabError
 

@@ -9,9 +9,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from bottleneck_lab import extend
 from bottleneck_lab.activations import Parametrised, schedules_of
-from bottleneck_lab.config.architectures import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
 from bottleneck_lab.config.base import DatasetName, Later, MeasureName, SchemeName, Settings
-from bottleneck_lab.config.networks import MobileNetV2Settings, ToyNetworkSettings
+from bottleneck_lab.config.networks.inverted import MobileNetV2Settings, ToyNetworkSettings
+from bottleneck_lab.config.networks.others import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
 from bottleneck_lab.quantise.scheme import Scheme, parse_scheme
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bottleneck_lab.data.images import ImageData
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.manifold.layers import observe
+from bottleneck_lab.measures.layers import observe
 from bottleneck_lab.models.block import ConvNorm
 
 IMAGES, BATCH = 1000, 250  # the first held-out images, and how many at a time

@@ -26,7 +26,7 @@ from bottleneck_lab.manifold.distances import (
     principal_variances,
     two_nn_dimension,
 )
-from bottleneck_lab.manifold.layers import observe
+from bottleneck_lab.measures.layers import observe
 from bottleneck_lab.models import ToyNetworks
 from bottleneck_lab.models.activations import made_of
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass

@@ -24,11 +24,11 @@ from bottleneck_lab.global_state import ChangedError, left_alone
 from bottleneck_lab.models.block import InvertedResidual, Sandglass
 from bottleneck_lab.models.cost import count, madds, parameters
 from bottleneck_lab.models.initial import initialise, initialise_batch
-from bottleneck_lab.models.mobilenet_v1 import MobileNetV1
-from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
-from bottleneck_lab.models.resnet import ResNet
-from bottleneck_lab.models.shufflenet import ShuffleNet
-from bottleneck_lab.models.toy import ToyNetworks, toy_shape
+from bottleneck_lab.models.networks.mobilenet_v1 import MobileNetV1
+from bottleneck_lab.models.networks.mobilenet_v2 import MobileNetV2
+from bottleneck_lab.models.networks.resnet import ResNet
+from bottleneck_lab.models.networks.shufflenet import ShuffleNet
+from bottleneck_lab.models.networks.toy import ToyNetworks, toy_shape
 from bottleneck_lab.models.widths import make_divisible
 
 if TYPE_CHECKING:

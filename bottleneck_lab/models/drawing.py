@@ -15,9 +15,9 @@ from bottleneck_lab.config.settings import ModelSettings
 from bottleneck_lab.models import build, refusing_what_was_added
 from bottleneck_lab.models.activations import activation, made_of
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass, inner_width
-from bottleneck_lab.models.mobilenet_v1 import FullConvolution, SeparableConvolution
-from bottleneck_lab.models.resnet import Bottleneck
-from bottleneck_lab.models.shufflenet import ShuffleUnit
+from bottleneck_lab.models.networks.mobilenet_v1 import FullConvolution, SeparableConvolution
+from bottleneck_lab.models.networks.resnet import Bottleneck
+from bottleneck_lab.models.networks.shufflenet import ShuffleUnit
 
 WIDTH = 46  # columns up to the line of the shortcut
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual
 from bottleneck_lab.models.folding import fold_norms
-from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
+from bottleneck_lab.models.networks.mobilenet_v2 import MobileNetV2
 from bottleneck_lab.quantise.grids import Grid, steps_of_weight
 from bottleneck_lab.quantise.rounded import FEATURES, IMAGES, LOGITS, Spreads, grids_of
 from bottleneck_lab.quantise.scheme import Per, Scheme

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from bottleneck_lab.data.images import ImageData
 from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass
 from bottleneck_lab.models.folding import fold_norms
-from bottleneck_lab.models.mobilenet_v2 import MobileNetV2
+from bottleneck_lab.models.networks.mobilenet_v2 import MobileNetV2
 from bottleneck_lab.quantise.grids import Grid, rounded_weight
 from bottleneck_lab.quantise.ranges import Spread
 from bottleneck_lab.quantise.scheme import Activations, Scheme

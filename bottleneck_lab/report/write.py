@@ -11,11 +11,12 @@ from typing import Any
 
 import jinja2
 
-from bottleneck_lab.report.collapse_figure import collapse_pictures
+from bottleneck_lab.instruments.collapse.explorer import explorer_page
+from bottleneck_lab.instruments.collapse.figure import collapse_pictures
+from bottleneck_lab.records import files
 from bottleneck_lab.report.document import Cell, Code, Content, Link, Picture, Span, Strong
 from bottleneck_lab.report.drawing.shown import Point, points_of
 from bottleneck_lab.report.drawing.style import save
-from bottleneck_lab.report.explorer import explorer_page
 from bottleneck_lab.report.figures.of_results import figures_of
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
@@ -27,7 +28,6 @@ from bottleneck_lab.report.writers import latex
 from bottleneck_lab.report.writers.characters import forest_lines
 from bottleneck_lab.report.writers.html import report_page
 from bottleneck_lab.report.writers.template import environment
-from bottleneck_lab.runs import files
 
 
 def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, dict[str, Any]]:

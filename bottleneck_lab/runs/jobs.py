@@ -10,7 +10,7 @@ from bottleneck_lab.config import ImageSettings, RunSettings
 from bottleneck_lab.config.settings import fingerprint
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import cost_of
-from bottleneck_lab.runs.folder import FINAL, RunFolder
+from bottleneck_lab.records.folder import FINAL, RunFolder
 from bottleneck_lab.training import toy_group
 
 SEEDS_TOGETHER = (

@@ -23,14 +23,14 @@ from bottleneck_lab.config import (
     Variant,
     design_of,
 )
+from bottleneck_lab.config.ablations.tuning import Tuned
 from bottleneck_lab.config.settings import DataSettings
-from bottleneck_lab.config.tuning import Tuned
 from bottleneck_lab.data import cifar
 from bottleneck_lab.data.checksums import check_repeatable, checksums
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.arms import covariates_of
 from bottleneck_lab.models import cost_of
-from bottleneck_lab.runs import files
+from bottleneck_lab.records import files
 
 FETCH_SECONDS = 10.0  # how long an unasked-for download may take before the fallback is used
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from bottleneck_lab.config import Ablation, DatasetName, RunSettings, Tier
+from bottleneck_lab.config.ablations.tuning import Trial, Tuned
 from bottleneck_lab.config.settings import ImageSettings
-from bottleneck_lab.config.tuning import Trial, Tuned
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.runs import files
-from bottleneck_lab.runs.folder import RunFolder
+from bottleneck_lab.records import files
+from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.runs.jobs import Job, plan_jobs
 
 Drive = Callable[[Sequence[Job]], None]

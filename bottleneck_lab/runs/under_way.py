@@ -11,7 +11,7 @@ from pathlib import Path
 import filelock
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.runs import files
+from bottleneck_lab.records import files
 
 
 @dataclass(frozen=True)

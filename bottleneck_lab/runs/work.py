@@ -16,10 +16,10 @@ from bottleneck_lab.config.settings import DataSettings, fingerprint
 from bottleneck_lab.data.checksums import checksums
 from bottleneck_lab.data.images import load_images
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records.folder import FINAL, RunFolder
+from bottleneck_lab.records.provenance import data_difference, environment
 from bottleneck_lab.runs import under_way
-from bottleneck_lab.runs.folder import FINAL, RunFolder
 from bottleneck_lab.runs.jobs import Job
-from bottleneck_lab.runs.provenance import data_difference, environment
 from bottleneck_lab.training import Checkpoint, Outcome, Record, Trunks, find_device, train
 
 

@@ -3,18 +3,11 @@
 Everything is a pure function of numbers; nothing here knows of networks, runs or files.
 """
 
-from bottleneck_lab.stats.betting import betting_interval, betting_p
 from bottleneck_lab.stats.bootstrap import bootstrap_examples
 from bottleneck_lab.stats.contrasts import paired_contrast
-from bottleneck_lab.stats.intervals import (
-    Interval,
-    accuracy_band,
-    accuracy_interval,
-    mean_band,
-    mean_interval,
-)
-from bottleneck_lab.stats.judgement import Judgement, Kind, Question, Verdict, judge, seeds_to_decide
-from bottleneck_lab.stats.looks import (
+from bottleneck_lab.stats.families.betting import betting_interval, betting_p
+from bottleneck_lab.stats.families.judgement import Judgement, Kind, Question, Verdict, judge, seeds_to_decide
+from bottleneck_lab.stats.families.looks import (
     Claimed,
     Look,
     decide_family,
@@ -23,7 +16,14 @@ from bottleneck_lab.stats.looks import (
     planned_looks,
     seeds_for_verdict,
 )
-from bottleneck_lab.stats.planning import detectable_effect, seeds_needed
+from bottleneck_lab.stats.families.planning import detectable_effect, seeds_needed
+from bottleneck_lab.stats.intervals import (
+    Interval,
+    accuracy_band,
+    accuracy_interval,
+    mean_band,
+    mean_interval,
+)
 from bottleneck_lab.stats.significance import beyond_margin_test, equivalence_test, holm, t_test
 from bottleneck_lab.stats.welch import welch
 

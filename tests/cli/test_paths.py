@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from bottleneck_lab.api.session import default_workers
 from bottleneck_lab.cli import app
 from bottleneck_lab.errors import LabError, writing
+from bottleneck_lab.records.result_folders import result_folders
 from bottleneck_lab.report.findings.comparison import compare
-from bottleneck_lab.runs.result_folders import result_folders
 
 LONG = "x" * 300  # no file system has such names
 LAB = [sys.executable, "-c", "from bottleneck_lab.cli import main; main()"]

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from bottleneck_lab.runs.slurm_queue import Queued
+from bottleneck_lab.runs.engines.slurm.queue import Queued
 
 REAL_CIFAR = os.environ.get("BOTTLENECK_LAB_DATA")  # before the tests are cut off from it
 

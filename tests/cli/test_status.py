@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from bottleneck_lab.cli import app
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.runs.folder import RunFolder
+from bottleneck_lab.records.folder import RunFolder
+from bottleneck_lab.runs.engines.slurm.queue import Queued
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
-from bottleneck_lab.runs.slurm_queue import Queued
 from bottleneck_lab.runs.under_way import UnderWay
 from bottleneck_lab.runs.work import Workplace
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bottleneck_lab.config import load
-from bottleneck_lab.config.predictions import PredictionRule
+from bottleneck_lab.config.ablations.predictions import PredictionRule
 from bottleneck_lab.errors import LabError
 
 RULE = PredictionRule(

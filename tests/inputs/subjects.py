@@ -8,7 +8,7 @@ from commands import call
 from mutations import OPTIONS, copied, damage, experiment_file, options, randoms
 
 from bottleneck_lab.config import catalogue, load, parse_overrides
-from bottleneck_lab.runs import files
+from bottleneck_lab.records import files
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -9,8 +9,8 @@ import torch
 from bottleneck_lab import extend
 from bottleneck_lab.activations import KINDS
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.instruments.collapse.measure import measure_collapse
 from bottleneck_lab.manifold.activations import activation_named
-from bottleneck_lab.manifold.collapse import measure_collapse
 from bottleneck_lab.manifold.shapes import spiral
 
 

@@ -10,13 +10,13 @@ import pytest
 from bottleneck_lab.cli.text import cost_table, print_summary
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records import files
 from bottleneck_lab.report.drawing.style import save
 from bottleneck_lab.report.figures.curves.accuracy import accuracy_against_facet, accuracy_curves
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sentences.numbers import duration, p_value, percent, points
 from bottleneck_lab.report.write import write_report
-from bottleneck_lab.runs import files
 from bottleneck_lab.runs.plan import Data, make_plan
 
 NOTICE = "CIFAR-10 was not found"

@@ -11,13 +11,13 @@ from bottleneck_lab.config import load
 from bottleneck_lab.data import checksums
 from bottleneck_lab.data.images import load_images
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.instruments.trained import open_run
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.runs.engines import local
 from bottleneck_lab.runs.execute import execute
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import choose_data, make_plan
-from bottleneck_lab.runs.trained import open_run
 from bottleneck_lab.runs.work import Workplace
 
 STRIPES = """

@@ -16,11 +16,11 @@ import pytest
 
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.runs.engines import ray as ray_module
 from bottleneck_lab.runs.engines import read_options
 from bottleneck_lab.runs.engines.ray import RayEngine
 from bottleneck_lab.runs.execute import drive
-from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.work import Workplace

@@ -12,12 +12,12 @@ import torch
 
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs import execute as execute_module
 from bottleneck_lab.runs import work as work_module
 from bottleneck_lab.runs.engines import local
 from bottleneck_lab.runs.execute import execute
-from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, choose_data, make_plan
 from bottleneck_lab.runs.under_way import is_held

@@ -18,10 +18,10 @@ import pytest
 
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.runs import slurm_queue
 from bottleneck_lab.runs.engines import read_options, start
-from bottleneck_lab.runs.engines import slurm as slurm_module
 from bottleneck_lab.runs.engines.protocol import WorkerDiedError
+from bottleneck_lab.runs.engines.slurm import engine as slurm_module
+from bottleneck_lab.runs.engines.slurm import queue as slurm_queue
 from bottleneck_lab.runs.execute import drive
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan

@@ -13,12 +13,12 @@ import types
 import pytest
 
 from bottleneck_lab.config import load
-from bottleneck_lab.runs import tracking as tracking_module
+from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.runs.execute import Event, execute
-from bottleneck_lab.runs.folder import RunFolder
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
-from bottleneck_lab.runs.tracking import NAMES, Tracking, find_tracker, finished_run
+from bottleneck_lab.runs.trackers import tracking as tracking_module
+from bottleneck_lab.runs.trackers.tracking import NAMES, Tracking, find_tracker, finished_run
 from bottleneck_lab.runs.work import Workplace
 
 # MLflow's, of SQLAlchemy 2.1, which goes on doing what it says will go.

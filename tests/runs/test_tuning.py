@@ -7,10 +7,10 @@ import pytest
 
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records import files
 from bottleneck_lab.report.figures.tuning import tuning_figure
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report
-from bottleneck_lab.runs import files
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.tuning import tune
 

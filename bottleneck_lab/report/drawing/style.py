@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from bottleneck_lab.records import files
 from bottleneck_lab.report.drawing.lettering import OWN_FONT, spell_out
-from bottleneck_lab.runs import files
 
 # Okabe & Ito 2008: colours that stay apart for the colour-blind; yellow is left out (too faint on white).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bottleneck_lab.config.tuning import Tuned
+from bottleneck_lab.config.ablations.tuning import Tuned
 from bottleneck_lab.report.drawing.lines import legend
 from bottleneck_lab.report.drawing.style import COLOURS, MARKERS, styled
 from bottleneck_lab.report.reading.results import Results

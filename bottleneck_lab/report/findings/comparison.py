@@ -10,13 +10,13 @@ from typing import Any, Literal
 import numpy as np
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records.result_folders import result_folders
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.findings.summary import measure_known_as, summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.reading.results import Results, Run
-from bottleneck_lab.runs.result_folders import result_folders
 from bottleneck_lab.stats import holm, mean_interval, t_test, welch
-from bottleneck_lab.stats.judgement import SEEDS_FOR_A_VERDICT
+from bottleneck_lab.stats.families.judgement import SEEDS_FOR_A_VERDICT
 
 ALPHA = 0.05
 PER_RUN = ("wall_seconds", "cpu_seconds", "trained_together", "host")  # no reason for other numbers

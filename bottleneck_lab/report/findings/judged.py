@@ -8,8 +8,8 @@ from typing import Any
 
 from scipy import special
 
+from bottleneck_lab.stats.families.judgement import seeds_to_decide
 from bottleneck_lab.stats.intervals import t_quantile
-from bottleneck_lab.stats.judgement import seeds_to_decide
 
 ALPHA = 0.05
 Claims = Sequence[dict[str, Any]]

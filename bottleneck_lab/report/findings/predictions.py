@@ -17,10 +17,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bottleneck_lab.config.predictions import PredictionRule
+from bottleneck_lab.config.ablations.predictions import PredictionRule
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import Interval, mean_interval, paired_contrast
-from bottleneck_lab.stats.judgement import SEEDS_FOR_A_VERDICT
+from bottleneck_lab.stats.families.judgement import SEEDS_FOR_A_VERDICT
 from bottleneck_lab.stats.rank_correlation import rank_correlation
 
 ALPHA = 0.05

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bottleneck_lab import extend
-from bottleneck_lab.config.ablation import terms_of
+from bottleneck_lab.config.ablations.ablation import terms_of
+from bottleneck_lab.records.folder import FINAL
 from bottleneck_lab.report.findings.budget import budgets_of
 from bottleneck_lab.report.findings.examples import Answers, interval_over_examples
 from bottleneck_lab.report.findings.predictions import predictions_of
 from bottleneck_lab.report.reading.results import Results, Run
 from bottleneck_lab.report.sentences import conditions
-from bottleneck_lab.runs.folder import FINAL
 from bottleneck_lab.stats import (
     Claimed,
     Judgement,

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from bottleneck_lab.config import Design
+from bottleneck_lab.records.checksums import altered, is_altered
+from bottleneck_lab.records.folder import Status
+from bottleneck_lab.records.packed import Place, runs_of
+from bottleneck_lab.records.provenance import data_difference
 from bottleneck_lab.report.reading.course import Course, course_of
 from bottleneck_lab.report.reading.lenient import (
     Stray,
@@ -25,10 +29,6 @@ from bottleneck_lab.report.reading.lenient import (
 )
 from bottleneck_lab.report.reading.plan import Part, parsed_plan, read_plan
 from bottleneck_lab.report.reading.results import Condition, Results, Run
-from bottleneck_lab.runs.checksums import altered, is_altered
-from bottleneck_lab.runs.folder import Status
-from bottleneck_lab.runs.packed import Place, runs_of
-from bottleneck_lab.runs.provenance import data_difference
 
 
 def collect(folder: Path) -> Results:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bottleneck_lab.config import Design
-from bottleneck_lab.config.design import JudgedClaim
-from bottleneck_lab.runs.folder import FINAL
+from bottleneck_lab.config.ablations.design import JudgedClaim
+from bottleneck_lab.records.folder import FINAL
 from bottleneck_lab.stats import Claimed, Judgement, Look, judge_family, paired_contrast, planned_looks
 
 if TYPE_CHECKING:

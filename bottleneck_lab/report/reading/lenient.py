@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from bottleneck_lab.runs.packed import Place
+from bottleneck_lab.records.packed import Place
 
 
 @dataclass(frozen=True, order=True)

@@ -12,12 +12,12 @@ from typing import Any, Literal
 import numpy as np
 
 from bottleneck_lab.config import Design
-from bottleneck_lab.config.ablation import terms_of
+from bottleneck_lab.config.ablations.ablation import terms_of
+from bottleneck_lab.records import files
+from bottleneck_lab.records.folder import Status
+from bottleneck_lab.records.packed import Place
 from bottleneck_lab.report.reading.course import Course
 from bottleneck_lab.report.reading.lenient import Stray, json_lines, numbers, refused, share, stray
-from bottleneck_lab.runs import files
-from bottleneck_lab.runs.folder import Status
-from bottleneck_lab.runs.packed import Place
 
 # A run is damaged if its result cannot be what a training has left: nothing of it is counted.
 Condition = Literal[Status, "damaged"]

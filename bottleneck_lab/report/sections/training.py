@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bottleneck_lab.config.tuning import Tuned
+from bottleneck_lab.config.ablations.tuning import Tuned
 from bottleneck_lab.report.document import Block, Bullets, Cell, Code, Column, Section, Strong, Table, Text
 from bottleneck_lab.report.figures.tuning import tuned_of
 from bottleneck_lab.report.findings.budget import stretch_ends, stretch_text

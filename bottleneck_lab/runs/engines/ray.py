@@ -23,7 +23,9 @@ from bottleneck_lab import extend
 from bottleneck_lab.config.settings import DataSettings
 from bottleneck_lab.data import cifar
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.runs import files, under_way
+from bottleneck_lab.records import files
+from bottleneck_lab.records.folder import FINAL, RunFolder
+from bottleneck_lab.runs import under_way
 from bottleneck_lab.runs.engines import protocol
 from bottleneck_lab.runs.engines.protocol import (
     POLL_SECONDS,
@@ -33,7 +35,6 @@ from bottleneck_lab.runs.engines.protocol import (
     Records,
     WorkerDiedError,
 )
-from bottleneck_lab.runs.folder import FINAL, RunFolder
 from bottleneck_lab.runs.jobs import Job
 from bottleneck_lab.runs.under_way import UnderWay
 from bottleneck_lab.runs.work import Workplace, do

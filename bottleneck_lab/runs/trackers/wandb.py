@@ -12,7 +12,7 @@ if os.environ["WANDB_MODE"] == "offline":
 
 import wandb
 
-from bottleneck_lab.runs import files
+from bottleneck_lab.records import files
 from bottleneck_lab.runs.trackers.protocol import FinishedRun
 
 

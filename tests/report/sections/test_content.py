@@ -2,6 +2,7 @@
 
 import pytest
 
+from bottleneck_lab.records import files
 from bottleneck_lab.report.document import Content, Picture, Section
 from bottleneck_lab.report.findings.headline import headline_claims
 from bottleneck_lab.report.findings.references import reference_of
@@ -10,7 +11,6 @@ from bottleneck_lab.report.sentences.numbers import seeds as fmt_seeds
 from bottleneck_lab.report.sentences.verdicts import answer, headline
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.report.writers.html import report_page
-from bottleneck_lab.runs import files
 
 
 def variants():

@@ -8,13 +8,13 @@ import pytest
 
 from bottleneck_lab.cli.text import print_summary
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records import files
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sections import measures
 from bottleneck_lab.report.sentences.matching import matching
 from bottleneck_lab.report.sentences.numbers import aligned, amount, half_width, measured, points
 from bottleneck_lab.report.write import write_report
-from bottleneck_lab.runs import files
 
 # Student's sleep data (1908), three patients, in hours. His t is 4.302653 for 2 degrees of freedom.
 LOST = {"t=2, bottlenecks": (1.9, 0.8, 1.1), "t=2, nowhere": (0.7, -1.6, -0.2)}

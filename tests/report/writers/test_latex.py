@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bottleneck_lab.records import files
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.report.writers.latex import escape
-from bottleneck_lab.runs import files
 
 PDFLATEX = shutil.which("pdflatex")
 NASTY = r"100 % of $x_1^2 & #1 {~} \input{/etc/passwd} <a|b> \end{document} `q' \"u\" -- é ü θ 漢 \\"

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records import files
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sentences import plain
 from bottleneck_lab.report.write import runs_table, write_report
-from bottleneck_lab.runs import files
 
 HOSTILE = [
     "\\input{/etc/passwd}",

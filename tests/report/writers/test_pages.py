@@ -13,9 +13,9 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from bottleneck_lab.report.index import write_index
+from bottleneck_lab.published.index import write_index
+from bottleneck_lab.records import files
 from bottleneck_lab.report.write import write_report
-from bottleneck_lab.runs import files
 
 CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")

@@ -1,0 +1,1 @@
+"""What an experiment file says: parts, variants, claims, designs, tuning, budgets, predictions."""

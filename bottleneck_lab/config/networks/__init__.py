@@ -1,0 +1,1 @@
+"""Networks as settings: their tables, and what may be said of each."""

@@ -1,0 +1,1 @@
+"""Fig. 1 and Theorem 1 as a measurement: what ReLU loses of a manifold in few channels."""

@@ -1,0 +1,1 @@
+"""Networks that were trained elsewhere, under the names of torchvision or timm."""

@@ -1,0 +1,1 @@
+"""Published results: packed, verified, drawn again, listed."""

@@ -1,0 +1,223 @@
+"""Published results: a results folder whose runs are packed, from which everything in it is made again."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.instruments.bench.figure import draw_bench
+from bottleneck_lab.instruments.bridge.figure import datasets_in, draw_bridge
+from bottleneck_lab.instruments.collapse.figure import collapse_figures, collapse_pictures
+from bottleneck_lab.instruments.collapse.record import contents_of, measured_again
+from bottleneck_lab.instruments.patterns.figure import draw_patterns, measured_in
+from bottleneck_lab.published.artefacts import COLLAPSE, LEFT, OF_EVERY_REPORT
+from bottleneck_lab.records import files
+from bottleneck_lab.records.packed import PACKED, pack
+from bottleneck_lab.report.document import Picture
+from bottleneck_lab.report.drawing.style import drawn_svg, is_drawn_with, save
+from bottleneck_lab.report.figures.of_results import figures_of
+from bottleneck_lab.report.findings.summary import summarise, variants_of
+from bottleneck_lab.report.ranges_figure import draw_ranges
+from bottleneck_lab.report.reading.collect import collect
+from bottleneck_lab.report.sections.content import content_of
+from bottleneck_lab.report.write import documents, runs_table
+
+Figures = Iterator[tuple[str, Figure]]  # each with the stem of its files
+
+
+def _bridges(contents: dict[str, Any]) -> Figures:
+    return ((f"bridge-{dataset}", draw_bridge(contents, dataset)) for dataset in datasets_in(contents))
+
+
+# How the figures of what commands leave are drawn again.
+_FIGURES: tuple[Callable[[dict[str, Any]], Figures], ...] = (
+    _bridges,
+    collapse_figures,
+    lambda contents: iter([("networks", draw_bench(contents))]),
+    lambda contents: iter([("patterns", draw_patterns(measured_in(contents)))]),
+    lambda contents: iter([("ranges", draw_ranges(contents))]),
+    lambda contents: iter([("split", draw_bench(contents))]),
+    lambda contents: iter([("training", draw_bench(contents))]),
+)
+
+
+def publish(source: Path, target: Path, *, unfinished: bool = False) -> None:
+    """Write the records, numbers and figures of a results folder into another one.
+
+    `plan.json`, `runs.zip` (every run of the plan, without weights), `summary.json`, `results.csv`,
+    `report.md`, `report.tex`, and each figure as SVG and PNG.
+
+    Args:
+        source: the results folder.
+        target: where to; what it holds of these files is replaced.
+        unfinished: also a folder whose runs are not all finished. Those that are not are left out, and the
+            report says so.
+
+    Raises:
+        LabError: no plan, or a run that is not finished; a target that is a results folder itself.
+    """
+    if (target / "runs").exists():
+        raise LabError(f"{target}: is a results folder itself; publish into another one, as figures/NAME")
+    results = collect(source)
+    left = [run for run in results.runs if run.status in ("not started", "unfinished", "failed", "damaged")]
+    if left and not unfinished:
+        raise LabError(
+            f"{source}: {len(left)} of {len(results.runs)} runs are not finished; run it to its end, or add "
+            "--unfinished"
+        )
+    content = pack(source, {run.run for run in results.runs} - {run.run for run in left})
+    files.write_bytes(target / PACKED, content)
+    files.write_bytes(target / "plan.json", (source / "plan.json").read_bytes())
+    results = collect(target)
+    files.write_json(target / "summary.json", summarise(results))
+    files.write_text(target / "results.csv", runs_table(results.runs))
+    draw(target)
+
+
+def draw(folder: Path) -> list[str]:
+    """Make every figure and report of a published folder again from its data; returns the figures' stems."""
+    stems = []
+    for name, made in _made(folder):
+        if isinstance(made, str):
+            files.write_text(folder / name, made)
+        else:
+            save(made, folder / name)
+            stems.append(name)
+    return stems
+
+
+def _made(folder: Path) -> Iterator[tuple[str, Figure | str]]:
+    """Every figure by its stem, and every report by its file's name.
+
+    Raises LabError for data that none can be made from.
+    """
+    for name, figures in zip(LEFT, _FIGURES, strict=True):
+        if (path := folder / name).exists():
+            with _as_left(path):
+                yield from figures(files.read_json(path))
+    if (folder / "plan.json").exists():
+        results = collect(folder)
+        pictures: dict[str, list[Picture]] = {}
+        summary = {"variants": variants_of(results)}  # all that figures show; claims take longer
+        for dataset in results.plan["datasets"]:
+            pictures[dataset] = []
+            for drawn in figures_of(results, summary, dataset):
+                yield drawn.stem, drawn.figure
+                pictures[dataset].append(Picture(drawn.stem, drawn.alt, drawn.alt))
+        if (folder / "collapse.html").exists():  # a whole report was made here
+            pictures["collapse"] = [picture for picture, _ in collapse_pictures()]
+        if (path := folder / "summary.json").exists():  # whose numbers are verified from the records
+            with _as_left(path):
+                yield from documents(content_of(results, files.read_json(path), pictures)).items()
+
+
+@contextmanager
+def _as_left(path: Path) -> Iterator[None]:
+    """Turn what is wrong with the content of a file into a sentence."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
+        raise LabError(
+            f"{path}: is not what `bottleneck-lab` leaves ({type(error).__name__}: {error}); make it again"
+        ) from error
+
+
+def stale_figures(folder: Path) -> list[str]:
+    """What is wrong with the figures and reports of a published folder, a sentence each; none if all fit."""
+    problems, drawn = [], {*OF_EVERY_REPORT}
+    for stem, made in _made(folder):
+        if isinstance(made, str):
+            if files.read_text(folder / stem) != made:
+                problems.append(f"{folder / stem}: no longer matches its data")
+            continue
+        drawn.add(stem)
+        svg, png = (folder / f"{stem}{suffix}" for suffix in (".svg", ".png"))
+        if not svg.exists():
+            problems.append(f"{svg}: is missing")
+        elif not same_drawing(files.read_text(svg) or "", drawn_svg(made).decode()):
+            problems.append(f"{svg}: no longer matches its data")
+        if not png.exists():
+            problems.append(f"{png}: is missing")
+        elif svg.exists() and not is_drawn_with(png, svg.read_bytes()):
+            problems.append(f"{png}: is not the picture of the SVG beside it")
+    others = (path for path in folder.iterdir() if path.suffix in (".svg", ".png") and path.stem not in drawn)
+    return [*problems, *(f"{path}: is drawn from no data that is here" for path in sorted(others))]
+
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+_NAME = re.compile(r"\b[a-zA-Z]?[0-9a-f]{10}\b")  # of a marker or a clip path: a hash of its coordinates
+_NEAR = 0.05  # points: what an eye cannot see
+
+
+def same_drawing(first: str, second: str) -> bool:
+    """Whether two SVG files have the same elements and texts, at places that an eye takes for equal.
+
+    Processors and versions of numpy differ in the last digit.
+    """
+    one, other = (_NAME.sub("#", text) for text in (first, second))
+    if _NUMBER.sub("0", one) != _NUMBER.sub("0", other):
+        return False
+    numbers = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
+    return all(a == b or math.isclose(float(a), float(b), abs_tol=_NEAR) for a, b in numbers)
+
+
+def false_numbers(folder: Path) -> list[str]:
+    """Every published number or verdict of a folder that its records do not bear out, a sentence each."""
+    problems: list[str] = []
+    if (path := folder / COLLAPSE).exists():
+        contents = files.read_json(path)
+        with _as_left(path):
+            made = contents_of(measured_again(contents), contents["settings"])
+        problems += _false(path, contents, json.loads(json.dumps(made)))
+    if not (folder / "plan.json").exists():
+        return problems
+    results = collect(folder)
+    summary = summarise(results)
+    published = files.read_json(folder / "summary.json")
+    problems += _false(folder / "summary.json", published, summary)
+    table = folder / "results.csv"
+    if files.read_text(table) != runs_table(results.runs):
+        problems.append(f"{table}: is not what its records say")
+    return problems
+
+
+def _false(path: Path, published: Any, made: Any) -> list[str]:
+    return [
+        f"{path}: {where or 'the whole'} is {found}; its records say {again}"
+        for where, found, again in _differences(published, made)
+    ]
+
+
+_NOTHING = object()
+
+
+def _differences(found: Any, made: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The places in which two JSON contents differ; floats to nine digits."""
+    if isinstance(found, dict) and isinstance(made, dict):
+        for key in dict.fromkeys([*found, *made]):
+            below = f"{where}.{key}" if where else str(key)
+            yield from _differences(found.get(key, _NOTHING), made.get(key, _NOTHING), below)
+    elif isinstance(found, list) and isinstance(made, list):
+        for place, (one, other) in enumerate(zip_longest(found, made, fillvalue=_NOTHING)):
+            yield from _differences(one, other, f"{where}[{place}]")
+    elif not _equal(found, made):
+        yield where, _shown(found), _shown(made)
+
+
+def _equal(found: Any, made: Any) -> bool:
+    if isinstance(found, float) and isinstance(made, float | int) and not isinstance(made, bool):
+        return math.isclose(found, made, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(found == made)
+
+
+def _shown(value: Any) -> str:
+    return "missing" if value is _NOTHING else repr(value)

@@ -1,0 +1,131 @@
+"""The folder of one run, named by the hash of its settings: what has become of it is seen by looking."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bottleneck_lab.records import files
+from bottleneck_lab.records.checksums import KEY, with_checksums
+
+if TYPE_CHECKING:
+    from bottleneck_lab.config import RunSettings
+    from bottleneck_lab.training import Outcome, Record
+
+Status = Literal["done", "diverged", "failed", "unfinished", "not started"]
+FINAL: tuple[Status, ...] = ("done", "diverged")  # a failed run is tried again, these are not
+
+
+class RunFolder:
+    """What one run leaves: its settings, epochs, result, environment, answers and weights.
+
+    `config.json`, `metrics.jsonl`, `environment.json`, `weights.pt`, and for every held-out example the class
+    in `predictions.npy` and whether it is right in `correct.npy`.
+
+    `result.json` is written last, with the checksums of the others: a run that has one with status `done` or
+    `diverged` is finished.
+    """
+
+    def __init__(self, results: Path, run_id: str) -> None:
+        self.path = results / "runs" / run_id
+
+    def status(self) -> Status:
+        """What has happened to this run."""
+        if (result := self.result()) is not None:
+            status: Status = result["status"]
+            return status
+        return "unfinished" if self.path.exists() else "not started"
+
+    def result(self) -> dict[str, Any] | None:
+        """The content of `result.json`; None where there is none, or it is no result."""
+        found = files.read_json(self.path / "result.json")
+        return found if isinstance(found, dict) and "status" in found else None
+
+    def records(self) -> list[Record]:
+        """The records of `metrics.jsonl`, an epoch each."""
+        return files.read_json_lines(self.path / "metrics.jsonl")
+
+    def records_size(self) -> int:
+        """Bytes of `metrics.jsonl`, for those who look often whether there is something new."""
+        try:
+            return (self.path / "metrics.jsonl").stat().st_size
+        except OSError:
+            return 0
+
+    def environment(self) -> dict[str, Any]:
+        """The content of `environment.json`."""
+        return files.read_json(self.path / "environment.json") or {}
+
+    def start(self, run: RunSettings) -> None:
+        """Write the settings, and forget an earlier failure."""
+        if self.status() == "failed":
+            (self.path / "result.json").unlink()
+            (self.path / "error.txt").unlink(missing_ok=True)
+        self._keep_settings(run)
+
+    def _keep_settings(self, run: RunSettings) -> None:
+        files.write_text(self.path / "config.json", run.model_dump_json(indent=2) + "\n")
+
+    def keep_records(self, records: list[Record]) -> None:
+        """Write all records so far."""
+        files.write_json_lines(self.path / "metrics.jsonl", records)
+
+    def finish(self, run: RunSettings, outcome: Outcome, environment: dict[str, Any]) -> None:
+        """Write everything that a finished run leaves."""
+        import torch
+
+        self._keep_settings(run)
+        self.keep_records(outcome.records)
+        if outcome.predictions is not None:
+            files.write_array(self.path / "predictions.npy", outcome.predictions)
+        if outcome.correct is not None:
+            files.write_array(self.path / "correct.npy", outcome.correct)
+        weights = io.BytesIO()
+        torch.save(outcome.weights, weights)
+        files.write_bytes(self.path / "weights.pt", weights.getvalue())
+        files.write_json(self.path / "environment.json", environment)
+        last = outcome.records[-1]
+        result = {
+            **_whose(run),
+            "status": outcome.status,
+            "epochs": last["epoch"],
+            "accuracy": last.get("accuracy") if outcome.status == "done" else None,
+            "loss": last.get("loss"),
+            "train_loss": last["train_loss"],
+            "measures": last.get("measures", {}),
+            "test_accuracy": outcome.test_accuracy,
+        }
+        files.write_json(self.path / "result.json", with_checksums(result, self.path))
+
+    def receive(self, run: RunSettings, contents: Mapping[str, bytes]) -> None:
+        """Write what this run has left on another machine, unless it is finished here; the result last.
+
+        Where files that add to the lab lie is said as this machine has it.
+        """
+        if self.status() in FINAL:
+            return
+        self.start(run)
+        for name in sorted(contents, key=lambda name: name == "result.json"):
+            content = contents[name]
+            if name == "environment.json":
+                content = json.dumps(
+                    {**json.loads(content), "included": run.added_files()}, indent=2
+                ).encode()
+                content += b"\n"
+            if name == "result.json":  # with the checksums of what has been written here
+                result = json.loads(content)
+                kept = with_checksums(result, self.path) if KEY in result else result
+                content = json.dumps(kept, indent=2).encode() + b"\n"
+            files.write_bytes(self.path / Path(name).name, content)
+
+    def fail(self, run: RunSettings, reason: str, details: str = "") -> None:
+        """Write why the run could not be trained, and `error.txt`; a new start will try it again."""
+        files.write_text(self.path / "error.txt", details or reason)
+        files.write_json(self.path / "result.json", {**_whose(run), "status": "failed", "reason": reason})
+
+
+def _whose(run: RunSettings) -> dict[str, Any]:
+    return {"variant": run.variant, "dataset": run.dataset, "seed": run.seed}
