@@ -20,7 +20,6 @@ from bottleneck_lab.records import files
 from bottleneck_lab.report.sentences.numbers import duration
 from bottleneck_lab.runs import engines, under_way
 from bottleneck_lab.runs.engines.protocol import Options
-from bottleneck_lab.runs.engines.slurm import queue as slurm_queue
 from bottleneck_lab.runs.execute import Event, drive
 from bottleneck_lab.runs.jobs import Job, plan_jobs
 from bottleneck_lab.runs.plan import Plan, choose_data, keep_to, make_plan
@@ -141,7 +140,7 @@ class Session:
         try:
             with writing(self.results, _KEPT), contextlib.ExitStack() as stack:
                 engine = None
-                notes = self.order.engine == "slurm" and any(slurm_queue.read_all(self.results))
+                notes = engines.has_notes(self.order.engine, self.results)
                 while jobs:
                     left = self.unfinished(jobs)
                     if engine is None and (left or notes):  # which are to be cleared away, too
@@ -191,9 +190,7 @@ class Session:
 
     def _forget(self) -> None:
         runs = {run.id for run in self.plan.runs()}
-        notes = [note for note in slurm_queue.in_slurm(self.results) if runs & set(note.runs)]
-        if arrays := " ".join(sorted({note.number.partition("_")[0] for note in notes})):
-            raise LabError(f"--fresh: Slurm has these runs in its queue; cancel them first: scancel {arrays}")
+        engines.refuse_queued(self.results, runs)
         place = Workplace(self.results)
         jobs = plan_jobs(self.plan.runs())  # other looks may have others, but of the same groups
         if not all(place.is_free(job) for job in jobs):

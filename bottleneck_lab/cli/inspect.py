@@ -146,8 +146,7 @@ def status(
     from bottleneck_lab.report.reading.collect import collect
     from bottleneck_lab.report.reading.lenient import Stray
     from bottleneck_lab.report.sentences.conditions import counts, trouble
-    from bottleneck_lab.runs import under_way
-    from bottleneck_lab.runs.engines.slurm import queue as slurm_queue
+    from bottleneck_lab.runs import engines, under_way
 
     refused: list[str] = []
     every = result_folders(out, refused)
@@ -168,7 +167,7 @@ def status(
             say(str(error), style="bold yellow")
             continue
         at_work = {run: taken for taken in alive for run in taken.runs}
-        queued = {run for note in slurm_queue.in_slurm(folder) for run in note.runs}
+        queued = engines.queued(folder)
         said = [_state(run, at_work, queued) for run in results.runs]
         say(f"{_relative(folder, out)}: {counts(said)}")
         for run, state in zip(results.runs, said, strict=True):
@@ -179,7 +178,7 @@ def status(
             say(f"  {trouble(run)}")
             if run.status == "failed":
                 _last_lines(folder / "runs" / run.run / "error.txt")
-        notes = [*under_way.unreadable(folder), *slurm_queue.unreadable(folder)]
+        notes = [*under_way.unreadable(folder), *engines.unreadable(folder)]
         no_notes = [Stray(note.relative_to(folder).as_posix(), "says nothing of a job") for note in notes]
         left_out([*results.strays, *no_notes], results.other_plans)
 
@@ -188,13 +187,13 @@ def _relative(folder: Path, out: Path) -> Path:
     return folder if folder == out else folder.relative_to(out)
 
 
-def _state(run: Run, at_work: Mapping[str, UnderWay], in_slurm: Collection[str]) -> str:
+def _state(run: Run, at_work: Mapping[str, UnderWay], queued: Collection[str]) -> str:
     """What a run is doing: while anything is at work in its folder, what is not yet begun is queued."""
     if run.status in ("done", "diverged", "damaged"):
         return run.status
     if run.run in at_work:
         return "running" if at_work[run.run].host else "queued"
-    if run.run in in_slurm:
+    if run.run in queued:
         return "queued"
     return "queued" if at_work and run.status != "failed" else run.status
 

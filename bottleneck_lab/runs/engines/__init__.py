@@ -3,6 +3,9 @@
 - `NEEDS`: the package that it needs beyond those of the project, or None; the extra has the engine's name;
 - `Options`: a model of what it can be told;
 - `start`: what gives an `Engine`, as `start` here says.
+
+One whose jobs outlive the command that gave them away is a package with a module `queue`, which does what
+`Queue` says; then nobody else has to know how that queue is asked.
 """
 
 from __future__ import annotations
@@ -10,8 +13,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
@@ -85,6 +89,53 @@ def start(engine: str, place: Workplace, workers: int | None, options: Options) 
     """
     started: Engine = _module(engine).start(place, workers, options)
     return started
+
+
+class Queue(Protocol):
+    """What is known, in a results folder, of jobs that wait somewhere else."""
+
+    def queued(self, results: Path) -> set[str]:
+        """The runs that wait, or run, there."""
+
+    def has_notes(self, results: Path) -> bool:
+        """Whether there is anything that a command of this engine would clear away."""
+
+    def unreadable(self, results: Path) -> list[Path]:
+        """Files among the notes that are none."""
+
+    def refuse(self, results: Path, runs: Collection[str]) -> None:
+        """Raise LabError, which says how to cancel them, where some of the runs are there."""
+
+
+def queued(results: Path) -> set[str]:
+    """The runs of a results folder that some engine's queue still has."""
+    return {run for _, queue in _queues() for run in queue.queued(results)}
+
+
+def has_notes(engine: str, results: Path) -> bool:
+    """Whether an engine has left notes in a results folder that it would clear away."""
+    return any(queue.has_notes(results) for name, queue in _queues() if name == engine)
+
+
+def unreadable(results: Path) -> list[Path]:
+    """Files among the notes of all engines that are none."""
+    return [path for _, queue in _queues() for path in queue.unreadable(results)]
+
+
+def refuse_queued(results: Path, runs: Collection[str]) -> None:
+    """Refuse to forget runs that some engine's queue still has.
+
+    Raises:
+        LabError: one has some.
+    """
+    for _, queue in _queues():
+        queue.refuse(results, runs)
+
+
+def _queues() -> Iterator[tuple[str, Queue]]:
+    for module in pkgutil.iter_modules(__path__):
+        if module.ispkg:
+            yield module.name, importlib.import_module(f"{__name__}.{module.name}.queue")
 
 
 def _module(engine: str) -> Any:

@@ -116,6 +116,27 @@ def in_slurm(results: Path) -> list[Queued]:
     return [note for note in notes if note.number in there]
 
 
+def queued(results: Path) -> set[str]:
+    """The runs that Slurm still has; all of which there are notes, where it cannot be asked."""
+    return {run for note in in_slurm(results) for run in note.runs}
+
+
+def has_notes(results: Path) -> bool:
+    """Whether there is any note, which a command of this engine would clear away."""
+    return next(read_all(results), None) is not None
+
+
+def refuse(results: Path, runs: Collection[str]) -> None:
+    """Refuse to forget runs that Slurm still has.
+
+    Raises:
+        LabError: it has some.
+    """
+    notes = [note for note in in_slurm(results) if set(runs) & set(note.runs)]
+    if arrays := " ".join(sorted({note.number.partition("_")[0] for note in notes})):
+        raise LabError(f"--fresh: Slurm has these runs in its queue; cancel them first: scancel {arrays}")
+
+
 def states() -> dict[str, str]:
     """The state of every job of this user that waits or runs, by its number, `12` or `12_3`.
 
