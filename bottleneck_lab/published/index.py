@@ -6,12 +6,17 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bottleneck_lab.config import catalogue, load
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.published.blame import unless_a_bug
 from bottleneck_lab.records import files
 from bottleneck_lab.report.findings.headline import headline_claims
+from bottleneck_lab.report.findings.summary import summarise
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sentences import verdicts
 from bottleneck_lab.report.writers.html import page_template
 
@@ -49,12 +54,17 @@ def write_index(out: Path) -> Path:
     unreadable: list[str] = []
     for folder in _folders(out):
         try:
-            entries.append(_entry(out, folder))
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            with unless_a_bug(folder / "summary.json", partial(_summary_again, folder)):
+                entries.append(_entry(out, folder))
+        except LabError:
             unreadable.append(folder.relative_to(out).as_posix())
     template = page_template("index.html.j2")
     files.write_text(out / "index.html", template.render(entries=entries, unreadable=unreadable))
     return out / "index.html"
+
+
+def _summary_again(folder: Path) -> dict[str, Any]:
+    return summarise(collect(folder))
 
 
 def _folders(out: Path) -> Iterator[Path]:
@@ -75,7 +85,7 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _entry(out: Path, folder: Path) -> Entry:
-    """Raises AttributeError, IndexError, KeyError, TypeError or ValueError for what is no summary."""
+    """Raises whatever a damaged summary leads to."""
     summary: dict[str, Any] = files.read_json(folder / "summary.json")
     claims = summary["claims"]
     counted = Counter(str(claim["verdict"]) for claim in claims)

@@ -7,14 +7,19 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.published.blame import unless_a_bug
 from bottleneck_lab.published.repeat import repeat_command
 from bottleneck_lab.records import files
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
+from bottleneck_lab.report.findings.summary import summarise
+from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sentences import numbers, plain, verdicts
+from bottleneck_lab.report.write import runs_table
 
 LEDGER = "CLAIMS.md"
 
@@ -56,13 +61,9 @@ def ledger(folders: Sequence[Path]) -> str:
     sections = []
     for folder in folders:
         if (folder / "plan.json").exists():
-            try:
+            with unless_a_bug(folder / "summary.json", partial(_summary_again, folder), "publish it again"):
                 entry = _entry(folder)
                 sections.append("\n".join(_section(entry)))
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise LabError(
-                    f"{folder}: its plan, summary or table cannot be read; publish it again"
-                ) from error
             counts.update(claim["verdict"] for claim in entry.summary["claims"])
             seconds += entry.cpu_seconds
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
@@ -71,7 +72,7 @@ def ledger(folders: Sequence[Path]) -> str:
 
 
 def _entry(folder: Path) -> _Entry:
-    """Raises AttributeError, KeyError, TypeError or ValueError for files that are not there or damaged."""
+    """Raises whatever a damaged file leads to."""
     table = csv.DictReader(io.StringIO(files.read_text(folder / "results.csv") or ""))
     return _Entry(
         folder.name,
@@ -79,6 +80,14 @@ def _entry(folder: Path) -> _Entry:
         files.read_json(folder / "summary.json"),
         sum(float(row["cpu_seconds"] or 0) for row in table),
     )
+
+
+def _summary_again(folder: Path) -> dict[str, Any]:
+    """What the summary of a folder should hold; raises LabError where its table is not that of its runs."""
+    results = collect(folder)
+    if files.read_text(folder / "results.csv") != runs_table(results.runs):
+        raise LabError(f"{folder / 'results.csv'}: is not what its records say; publish it again")
+    return summarise(results)
 
 
 def _section(entry: _Entry) -> Iterator[str]:

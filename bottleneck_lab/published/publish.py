@@ -5,49 +5,26 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import zip_longest
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.instruments.bench.figure import draw_bench
-from bottleneck_lab.instruments.bridge.figure import datasets_in, draw_bridge
-from bottleneck_lab.instruments.collapse.figure import collapse_figures, collapse_pictures
-from bottleneck_lab.instruments.collapse.record import contents_of, measured_again
-from bottleneck_lab.instruments.patterns.figure import draw_patterns, measured_in
-from bottleneck_lab.published.artefacts import COLLAPSE, LEFT, OF_EVERY_REPORT
+from bottleneck_lab.instruments.collapse import OF_EVERY_REPORT
+from bottleneck_lab.instruments.collapse.figure import collapse_pictures
+from bottleneck_lab.published.artefacts import artefacts_in
+from bottleneck_lab.published.blame import differences, unless_a_bug
 from bottleneck_lab.records import files
 from bottleneck_lab.records.packed import PACKED, pack
 from bottleneck_lab.report.document import Picture
 from bottleneck_lab.report.drawing.style import drawn_svg, is_drawn_with, save
 from bottleneck_lab.report.figures.of_results import figures_of
 from bottleneck_lab.report.findings.summary import summarise, variants_of
-from bottleneck_lab.report.ranges_figure import draw_ranges
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sections.content import content_of
 from bottleneck_lab.report.write import documents, runs_table
-
-Figures = Iterator[tuple[str, Figure]]  # each with the stem of its files
-
-
-def _bridges(contents: dict[str, Any]) -> Figures:
-    return ((f"bridge-{dataset}", draw_bridge(contents, dataset)) for dataset in datasets_in(contents))
-
-
-# How the figures of what commands leave are drawn again.
-_FIGURES: tuple[Callable[[dict[str, Any]], Figures], ...] = (
-    _bridges,
-    collapse_figures,
-    lambda contents: iter([("networks", draw_bench(contents))]),
-    lambda contents: iter([("patterns", draw_patterns(measured_in(contents)))]),
-    lambda contents: iter([("ranges", draw_ranges(contents))]),
-    lambda contents: iter([("split", draw_bench(contents))]),
-    lambda contents: iter([("training", draw_bench(contents))]),
-)
 
 
 def publish(source: Path, target: Path, *, unfinished: bool = False) -> None:
@@ -100,10 +77,8 @@ def _made(folder: Path) -> Iterator[tuple[str, Figure | str]]:
 
     Raises LabError for data that none can be made from.
     """
-    for name, figures in zip(LEFT, _FIGURES, strict=True):
-        if (path := folder / name).exists():
-            with _as_left(path):
-                yield from figures(files.read_json(path))
+    for artefact, path in artefacts_in(folder):
+        yield from artefact.draw(path)
     if (folder / "plan.json").exists():
         results = collect(folder)
         pictures: dict[str, list[Picture]] = {}
@@ -116,19 +91,8 @@ def _made(folder: Path) -> Iterator[tuple[str, Figure | str]]:
         if (folder / "collapse.html").exists():  # a whole report was made here
             pictures["collapse"] = [picture for picture, _ in collapse_pictures()]
         if (path := folder / "summary.json").exists():  # whose numbers are verified from the records
-            with _as_left(path):
+            with unless_a_bug(path, lambda: summarise(results)):
                 yield from documents(content_of(results, files.read_json(path), pictures)).items()
-
-
-@contextmanager
-def _as_left(path: Path) -> Iterator[None]:
-    """Turn what is wrong with the content of a file into a sentence."""
-    try:
-        yield
-    except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
-        raise LabError(
-            f"{path}: is not what `bottleneck-lab` leaves ({type(error).__name__}: {error}); make it again"
-        ) from error
 
 
 def stale_figures(folder: Path) -> list[str]:
@@ -173,11 +137,9 @@ def same_drawing(first: str, second: str) -> bool:
 def false_numbers(folder: Path) -> list[str]:
     """Every published number or verdict of a folder that its records do not bear out, a sentence each."""
     problems: list[str] = []
-    if (path := folder / COLLAPSE).exists():
-        contents = files.read_json(path)
-        with _as_left(path):
-            made = contents_of(measured_again(contents), contents["settings"])
-        problems += _false(path, contents, json.loads(json.dumps(made)))
+    for artefact, path in artefacts_in(folder):
+        if (made := artefact.contents_again(path)) is not None:
+            problems += _false(path, files.read_json(path), json.loads(json.dumps(made)))
     if not (folder / "plan.json").exists():
         return problems
     results = collect(folder)
@@ -193,31 +155,5 @@ def false_numbers(folder: Path) -> list[str]:
 def _false(path: Path, published: Any, made: Any) -> list[str]:
     return [
         f"{path}: {where or 'the whole'} is {found}; its records say {again}"
-        for where, found, again in _differences(published, made)
+        for where, found, again in differences(published, made)
     ]
-
-
-_NOTHING = object()
-
-
-def _differences(found: Any, made: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The places in which two JSON contents differ; floats to nine digits."""
-    if isinstance(found, dict) and isinstance(made, dict):
-        for key in dict.fromkeys([*found, *made]):
-            below = f"{where}.{key}" if where else str(key)
-            yield from _differences(found.get(key, _NOTHING), made.get(key, _NOTHING), below)
-    elif isinstance(found, list) and isinstance(made, list):
-        for place, (one, other) in enumerate(zip_longest(found, made, fillvalue=_NOTHING)):
-            yield from _differences(one, other, f"{where}[{place}]")
-    elif not _equal(found, made):
-        yield where, _shown(found), _shown(made)
-
-
-def _equal(found: Any, made: Any) -> bool:
-    if isinstance(found, float) and isinstance(made, float | int) and not isinstance(made, bool):
-        return math.isclose(found, made, rel_tol=1e-9, abs_tol=1e-12)
-    return bool(found == made)
-
-
-def _shown(value: Any) -> str:
-    return "missing" if value is _NOTHING else repr(value)

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from bottleneck_lab.errors import LabError
+
 T = TypeVar("T")
 
 
@@ -153,6 +155,25 @@ def read_as(kind: type[T], path: Path) -> T | None:
         return TypeAdapter(kind).validate_json(path.read_bytes(), strict=True)
     except (OSError, ValidationError):
         return None
+
+
+def read_left(kind: type[T], path: Path) -> T:
+    """What a command has left in a JSON file, as the dataclass that says its form.
+
+    Raises:
+        LabError: a file that cannot be read, or is of another form, with the place where it is.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(path.read_bytes())
+    except OSError as error:
+        raise LabError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        problem = first["msg"].removeprefix("Value error, ")
+        raise LabError(
+            f"{path}: is not what `bottleneck-lab` leaves ({where}: {problem}); make it again"
+        ) from error
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:

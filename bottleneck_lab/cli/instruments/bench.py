@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", int, float)
 
-ENVIRONMENT = ("bottleneck_lab", "commit", "python", "torch", "cpu", "threads")  # what times depend on
-
 bench_app = typer.Typer(
     no_args_is_help=True, help="Measure time and memory of inference and training here, on one thread."
 )
@@ -59,6 +57,7 @@ def networks(
     _settle()
 
     from bottleneck_lab.instruments.bench.measure import measure_networks
+    from bottleneck_lab.instruments.bench.record import contents_of
 
     how = {"rounds": rounds, "load": _load()}
     costs = measure_networks(settings, chosen_resolutions, chosen_batches, rounds)
@@ -67,7 +66,7 @@ def networks(
 
         _write(out, "networks", draw_networks(costs), costs, how)
     if json_:
-        print(json.dumps(_contents(costs, how), allow_nan=False))
+        print(json.dumps(contents_of(costs, how), allow_nan=False))
         return
     _print_networks(costs, how)
 
@@ -100,6 +99,7 @@ def split(
     _settle()
 
     from bottleneck_lab.instruments.bench.measure import measure_split
+    from bottleneck_lab.instruments.bench.record import contents_of
 
     how = {
         "network": network,
@@ -117,7 +117,7 @@ def split(
 
         _write(out, "split", draw_split(costs), costs, how)
     if json_:
-        print(json.dumps(_contents(costs, how), allow_nan=False))
+        print(json.dumps(contents_of(costs, how), allow_nan=False))
         return
     _print_split(costs, how)
 
@@ -150,6 +150,7 @@ def training(
     _settle()
 
     from bottleneck_lab.instruments.bench.measure import measure_training
+    from bottleneck_lab.instruments.bench.record import contents_of
     from bottleneck_lab.models import fused
 
     how = {
@@ -166,7 +167,7 @@ def training(
 
         _write(out, "training", draw_training(costs), costs, how)
     if json_:
-        print(json.dumps(_contents(costs, how), allow_nan=False))
+        print(json.dumps(contents_of(costs, how), allow_nan=False))
         return
     _print_training(costs, how, fused.why_not())
 
@@ -221,24 +222,13 @@ def _settle() -> None:
     settle_process()
 
 
-def _contents(costs: Iterable[Any], how: dict[str, Any]) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from bottleneck_lab.records.provenance import environment
-
-    return {
-        "settings": how,
-        "environment": {key: environment("cpu")[key] for key in ENVIRONMENT},
-        "rows": [asdict(cost) for cost in costs],
-    }
-
-
 def _write(out: Path, stem: str, figure: Any, costs: Iterable[Any], how: dict[str, Any]) -> None:
+    from bottleneck_lab.instruments.bench.record import contents_of
     from bottleneck_lab.records.files import write_json
     from bottleneck_lab.report.drawing.style import save
 
     save(figure, out / stem)
-    write_json(out / f"{stem}.json", _contents(costs, how))
+    write_json(out / f"{stem}.json", contents_of(costs, how))
 
 
 def _print_networks(costs: Sequence[NetworkCost], how: dict[str, Any]) -> None:

@@ -44,6 +44,7 @@ def bridge(
 
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.instruments.bridge.measure import build_bridge
+    from bottleneck_lab.instruments.bridge.record import contents_of
     from bottleneck_lab.training.device import find_device, settle_process
 
     settle_process()
@@ -61,20 +62,17 @@ def bridge(
             images,
             lambda done, of: progress.update(task, completed=done, total=of),
         )
-    contents = found.contents()
-    written = _write(out or results_folder, found, {"images": images, **contents})
+    written = _write(out or results_folder, contents_of(found, images))
     if json_:
-        print(json.dumps(contents, allow_nan=False))
+        print(json.dumps(found.contents(), allow_nan=False))
         return
     _print(found)
     say(f"table and figure: {', '.join(map(str, written))}")
 
 
-def _write(folder: Path, found: Bridge, contents: dict[str, Any]) -> list[Path]:
+def _write(folder: Path, contents: dict[str, Any]) -> list[Path]:
     """The files that hold the means as a table, the figures, and everything, seed by seed."""
-    from dataclasses import asdict
-
-    from bottleneck_lab.instruments.bridge.figure import datasets_in, draw_bridge
+    from bottleneck_lab.instruments.bridge.figure import figures_in
     from bottleneck_lab.records.files import write_json, write_text
     from bottleneck_lab.report.drawing.style import save
 
@@ -83,11 +81,8 @@ def _write(folder: Path, found: Bridge, contents: dict[str, Any]) -> list[Path]:
     writer.writeheader()
     writer.writerows(contents["rows"])
     write_text(folder / "bridge.csv", stream.getvalue())
-    write_json(folder / "bridge.json", {**contents, "runs": [asdict(block) for block in found.blocks]})
-    figures = [
-        save(draw_bridge(contents, dataset), folder / f"bridge-{dataset}")[0]
-        for dataset in datasets_in(contents)
-    ]
+    write_json(folder / "bridge.json", contents)
+    figures = [save(figure, folder / stem)[0] for stem, figure in figures_in(contents)]
     return [folder / "bridge.csv", *figures]
 
 

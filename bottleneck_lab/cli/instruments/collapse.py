@@ -176,10 +176,10 @@ def _write(out: Path, result: CollapseResult, settings: dict[str, object]) -> No
     from bottleneck_lab.records.files import write_json
     from bottleneck_lab.report.drawing.style import save
 
-    contents = contents_of(result, settings)
-    for stem, figure in collapse_figures(contents):
+    path = out / "collapse.json"
+    write_json(path, contents_of(result, settings))
+    for stem, figure in collapse_figures(path):
         save(figure, out / stem)
-    write_json(out / "collapse.json", contents)
 
 
 def _print(result: CollapseResult, settings: dict[str, object]) -> None:

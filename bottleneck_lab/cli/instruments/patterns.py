@@ -101,22 +101,15 @@ def _row(state: str, layer: str, counts: PixelCounts) -> dict[str, str | int | f
 
 
 def _write(out: Path, run: TrainedRun, images: int, rows: list[dict[str, Any]]) -> None:
-    from dataclasses import asdict
-
-    from bottleneck_lab.instruments.patterns.figure import draw_patterns, measured_in
-    from bottleneck_lab.manifold.positives import PAPER
+    from bottleneck_lab.instruments.patterns.figure import patterns_figures
+    from bottleneck_lab.instruments.patterns.record import contents_of
     from bottleneck_lab.records.files import write_json
     from bottleneck_lab.report.drawing.style import save
 
-    contents = {
-        "run": json.loads(run.settings.model_dump_json()),
-        "accuracy": run.accuracy,
-        "images": images,
-        "rows": rows,
-        "paper": {state: [asdict(layer) for layer in layers] for state, layers in PAPER.items()},
-    }
-    save(draw_patterns(measured_in(contents)), out / "patterns")
-    write_json(out / "patterns.json", contents)
+    path = out / "patterns.json"
+    write_json(path, contents_of(run, images, rows))
+    for stem, figure in patterns_figures(path):
+        save(figure, out / stem)
 
 
 def _print(run: TrainedRun, images: int, counts: Counts) -> None:

@@ -67,9 +67,9 @@ def quantise(
     layers = list(reaches(subject.network, subject.spreads))
     contents = _contents(run, subject, rows, integers, layers)
     if out is not None:
+        from bottleneck_lab.instruments.ranges.figure import draw_ranges
         from bottleneck_lab.records.files import write_json
         from bottleneck_lab.report.drawing.style import save
-        from bottleneck_lab.report.ranges_figure import draw_ranges
 
         save(draw_ranges(contents), out / "ranges")
         write_json(out / "ranges.json", contents)

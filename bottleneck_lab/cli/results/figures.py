@@ -114,13 +114,13 @@ def verify_figures(names: Names = None, figures: Figures = Path("figures")) -> N
     Exit codes: 0 all are borne out, 1 some are not, or their records are damaged; 2 wrong usage.
     """
     from bottleneck_lab.cli.text import say
-    from bottleneck_lab.published.artefacts import NOT_COMPUTED_AGAIN
+    from bottleneck_lab.published.artefacts import artefacts_in
 
     folders = _chosen(figures, names or [])
     for folder in folders:
-        for name, why in NOT_COMPUTED_AGAIN.items():
-            if (folder / name).exists():
-                say(f"not checked: {folder / name}: {why}")
+        for artefact, path in artefacts_in(folder):
+            if artefact.not_again:
+                say(f"not checked: {path}: {artefact.not_again}")
     _report(_each(_false, folders), "every number is borne out by its records")
 
 

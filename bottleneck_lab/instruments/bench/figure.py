@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,12 +18,13 @@ from bottleneck_lab.instruments.bench.costs import (
     PLAIN,
     NetworkCost,
     SplitCost,
-    Spread,
     TrainingCost,
 )
+from bottleneck_lab.instruments.bench.record import Networks, Split, Training
+from bottleneck_lab.instruments.drawn import Figures
+from bottleneck_lab.records.files import read_left
 from bottleneck_lab.report.drawing.style import COLOURS, LINES, MARKERS, styled
 
-SPREADS = ("seconds", "times_plain", "times_eager")  # in the JSON that a command leaves
 MEMORY_ALLOWED, TIME_ALLOWED = 0.4, 1.5  # of plain's: what a split is asked to keep to
 
 _Side = Literal["left", "right"]
@@ -133,17 +135,19 @@ def draw_training(costs: Sequence[TrainingCost]) -> Figure:
     return figure
 
 
-def draw_bench(contents: dict[str, Any]) -> Figure:
-    """The figure of what a `bench` has left as JSON: of a split network, of networks, or of training."""
-    rows: list[dict[str, Any]] = [
-        {name: Spread(**value) if name in SPREADS else value for name, value in row.items()}
-        for row in contents["rows"]
-    ]
-    if "kernel" in rows[0]:
-        return draw_training([TrainingCost(**row) for row in rows])
-    if "way" in rows[0]:
-        return draw_split([SplitCost(**row) for row in rows])
-    return draw_networks([NetworkCost(**row) for row in rows])
+def networks_figures(path: Path) -> Figures:
+    """The figure of a `networks.json`; raises LabError for one of another form."""
+    yield "networks", draw_networks(read_left(Networks, path).rows)
+
+
+def split_figures(path: Path) -> Figures:
+    """The figure of a `split.json`; raises LabError for one of another form."""
+    yield "split", draw_split(read_left(Split, path).rows)
+
+
+def training_figures(path: Path) -> Figures:
+    """The figure of a `training.json`; raises LabError for one of another form."""
+    yield "training", draw_training(read_left(Training, path).rows)
 
 
 def draw_networks(costs: Sequence[NetworkCost]) -> Figure:

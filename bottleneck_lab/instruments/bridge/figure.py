@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,24 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from bottleneck_lab.instruments.bridge.record import Drawn
+from bottleneck_lab.instruments.drawn import Figures
+from bottleneck_lab.records.files import read_left
 from bottleneck_lab.report.drawing.lettering import in_legend
 from bottleneck_lab.report.drawing.style import COLOURS, LINES, MARKERS, styled
 
 _FAINT = 0.35
+
+
+def bridge_figures(path: Path) -> Figures:
+    """The figures of a `bridge.json`; raises LabError for one of another form."""
+    return figures_in(asdict(read_left(Drawn, path)))
+
+
+def figures_in(contents: Mapping[str, Any]) -> Figures:
+    """A figure a data set of what `Bridge.contents` gives."""
+    for dataset in datasets_in(contents):
+        yield f"bridge-{dataset}", draw_bridge(contents, dataset)
 
 
 def datasets_in(contents: Mapping[str, Any]) -> list[str]:

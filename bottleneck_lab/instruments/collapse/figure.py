@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from bottleneck_lab.instruments.collapse import OF_EVERY_REPORT
 from bottleneck_lab.instruments.collapse.measure import CollapseResult, measure_collapse
-from bottleneck_lab.instruments.collapse.record import result_in
+from bottleneck_lab.instruments.collapse.record import Left
+from bottleneck_lab.instruments.drawn import Figures
 from bottleneck_lab.manifold.activations import FloatArray
 from bottleneck_lab.manifold.invertibility import collapsed_in_theory
 from bottleneck_lab.manifold.shapes import CURVES, spiral
-from bottleneck_lab.published.artefacts import OF_EVERY_REPORT
+from bottleneck_lab.records.files import read_left
 from bottleneck_lab.report.document import Picture
 from bottleneck_lab.report.drawing.style import COLOURS, drawn_bytes, styled
 
@@ -28,11 +29,11 @@ PICTURES = Path(__file__).parent / "pictures"
 _PIECES = 80
 
 
-def collapse_figures(contents: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """Both figures of what `collapse` has left, each with the stem of its files."""
-    result = result_in(contents)
-    yield "panels", draw_panels(result, curve=contents["settings"]["shape"] in CURVES)
-    yield "collapsed", draw_collapsed(result)
+def collapse_figures(path: Path) -> Figures:
+    """Both figures of a `collapse.json`; raises LabError for one of another form."""
+    left = read_left(Left, path)
+    yield "panels", draw_panels(left.result, curve=left.settings.shape in CURVES)
+    yield "collapsed", draw_collapsed(left.result)
 
 
 def draw_panels(result: CollapseResult, *, curve: bool = False) -> Figure:

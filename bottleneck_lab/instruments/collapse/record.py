@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, fields
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from bottleneck_lab.instruments.collapse.measure import (
     MEASURES,
@@ -19,7 +21,12 @@ from bottleneck_lab.instruments.collapse.measure import (
 from bottleneck_lab.manifold.activations import FloatArray
 from bottleneck_lab.manifold.invertibility import bounds_of_mobilenet_blocks
 from bottleneck_lab.manifold.shapes import make_shape
+from bottleneck_lab.records.files import read_left
 
+Coordinates = list[list[float]]
+_COLUMNS = {field.name for field in fields(Collapse)} - {"bands", "output"} | {
+    f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")
+}
 _DIGITS = 5  # of the coordinates that are drawn, which is finer than any figure
 
 
@@ -41,34 +48,75 @@ def contents_of(result: CollapseResult, settings: Mapping[str, Any]) -> dict[str
     }
 
 
-def result_in(contents: Mapping[str, Any]) -> CollapseResult:
-    """The result that such contents are of; points to as many digits as there are."""
-    outputs = contents["drawn"]["outputs"]
-    return CollapseResult(
-        points=contents["settings"]["points"],
-        activation=contents["settings"]["activation"],
-        drawn=np.array(contents["drawn"]["input"]).T,
-        of_input=contents["input"],
-        collapses=tuple(map(_collapse, contents["rows"], outputs)),
-    )
+@dataclass(frozen=True)
+class Settings:
+    """What was measured, and how."""
+
+    shape: str
+    points: int
+    embedding: str
+    bias: bool
+    activation: str
+    seed: int
 
 
-def measured_again(contents: Mapping[str, Any]) -> CollapseResult:
-    """The measurement itself, made anew from its settings.
+@dataclass(frozen=True)
+class Drawn:
+    """The points that are drawn, a list for each coordinate: of the input, and of the output for each row."""
+
+    input: Coordinates
+    outputs: list[Coordinates]
+
+
+@dataclass(frozen=True)
+class Left:
+    """`collapse.json`: what it is drawn and measured again from."""
+
+    settings: Settings
+    input: dict[str, float | None]
+    rows: Annotated[list[dict[str, int | float | None]], Field(min_length=1)]
+    drawn: Drawn
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if missing := _COLUMNS - row.keys():
+                raise ValueError(f"a row has no {min(missing)}")
+        for points in (self.drawn.input, *self.drawn.outputs):
+            if len({len(coordinate) for coordinate in points}) != 1 or len(points) < 2 or not points[0]:
+                raise ValueError("coordinates are missing of points that are drawn")
+        if len(self.drawn.outputs) != len(self.rows):
+            raise ValueError("a row has no points to draw")
+
+    @property
+    def result(self) -> CollapseResult:
+        """The result that was left; points to as many digits as there are."""
+        return CollapseResult(
+            points=self.settings.points,
+            activation=self.settings.activation,
+            drawn=np.array(self.drawn.input).T,
+            of_input=self.input,
+            collapses=tuple(map(_collapse, self.rows, self.drawn.outputs)),
+        )
+
+
+def contents_again(path: Path) -> dict[str, Any]:
+    """What a `collapse.json` should hold: the measurement made anew from its settings.
 
     Raises:
-        LabError: it was of points in a file that is no longer there.
+        LabError: a file of another form, or one of points in a file that is no longer there.
     """
-    settings, rows = contents["settings"], contents["rows"]
-    return measure_collapse(
-        make_shape(settings["shape"], settings["points"], settings["seed"]),
-        [row["dim"] for row in rows],
-        embedding=settings["embedding"],
-        bias=settings["bias"],
-        activation=settings["activation"],
-        trials=rows[0]["trials"],
-        seed=settings["seed"],
+    left = read_left(Left, path)
+    settings = left.settings
+    result = measure_collapse(
+        make_shape(settings.shape, settings.points, settings.seed),
+        [int(row["dim"] or 0) for row in left.rows],
+        embedding=settings.embedding,
+        bias=settings.bias,
+        activation=settings.activation,
+        trials=int(left.rows[0]["trials"] or 0),
+        seed=settings.seed,
     )
+    return contents_of(result, asdict(settings))
 
 
 def _collapse(row: Mapping[str, Any], output: list[list[float]]) -> Collapse:

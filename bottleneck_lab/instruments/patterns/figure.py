@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from bottleneck_lab.instruments.drawn import Figures
+from bottleneck_lab.instruments.patterns.record import Patterns, State
 from bottleneck_lab.manifold.positives import PAPER, Positives
+from bottleneck_lab.records.files import read_left
 from bottleneck_lab.report.drawing.style import COLOURS, styled
-
-if TYPE_CHECKING:
-    from bottleneck_lab.instruments.trained import State
 
 TITLES: dict[State, str] = {
     "unnormalised": "step 0, batch norm as created",
@@ -24,13 +23,9 @@ TITLES: dict[State, str] = {
 }
 
 
-def measured_in(contents: Mapping[str, Any]) -> dict[State, list[Positives]]:
-    """What `draw_patterns` draws, out of the `patterns.json` that `patterns` leaves."""
-    names = [field.name for field in fields(Positives)]
-    found: dict[State, list[Positives]] = {}
-    for row in contents["rows"]:
-        found.setdefault(row["state"], []).append(Positives(**{name: row[name] for name in names}))
-    return found
+def patterns_figures(path: Path) -> Figures:
+    """The figure of a `patterns.json`; raises LabError for one of another form."""
+    yield "patterns", draw_patterns(read_left(Patterns, path).measured)
 
 
 def draw_patterns(measured: Mapping[State, Sequence[Positives]]) -> Figure:

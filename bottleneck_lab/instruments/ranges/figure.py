@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bottleneck_lab.instruments.drawn import Figures
+from bottleneck_lab.instruments.ranges.record import Ranges
+from bottleneck_lab.records.files import read_left
 from bottleneck_lab.report.drawing.style import COLOURS, MARKERS, styled, subplots
 
 BITS = (4, 6, 8)  # a line for each: what lies below is rounded to 0
 LOWEST = 2.0**-12  # what is smaller is drawn here
 MOST_DOTS = 48  # of a layer; of more channels, every so many-th by size
 _PARTS = ("expansion", "depthwise", "projection", "other")
+
+
+def ranges_figures(path: Path) -> Figures:
+    """The figure of a `ranges.json`; raises LabError for one of another form."""
+    yield "ranges", draw_ranges(asdict(read_left(Ranges, path)))
 
 
 def draw_ranges(contents: Mapping[str, Any]) -> Figure:

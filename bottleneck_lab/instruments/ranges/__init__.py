@@ -1,0 +1,1 @@
+"""How far channels reach on the grids of few bits, as `quantise` leaves it."""
