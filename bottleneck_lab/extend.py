@@ -315,6 +315,11 @@ def point_set(name: str) -> PointSet | None:
     return found if isinstance(found, PointSet) else None
 
 
+def is_of_points(name: str) -> bool:
+    """Whether a data set is known to be one of points."""
+    return name == "spiral" or point_set(name) is not None
+
+
 def measure_named(name: str) -> Measure:
     """The measure of that name, built in or added."""
     if (scheme := lost_by(name)) is not None:

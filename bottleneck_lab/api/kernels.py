@@ -21,7 +21,6 @@ def say_kernels(runs: Iterable[RunSettings], device: str, host: Host) -> None:
     """
     import torch
 
-    from bottleneck_lab.config import ImageSettings
     from bottleneck_lab.models import fused
     from bottleneck_lab.training.device import settle_process
     from bottleneck_lab.training.images import build
@@ -31,7 +30,7 @@ def say_kernels(runs: Iterable[RunSettings], device: str, host: Host) -> None:
     kinds = {
         (run.model, run.data, run.train.batch_size, run.train.precision, run.train.kernel): run
         for run in runs
-        if isinstance(run.data, ImageSettings) and not is_eager_by_choice(run)
+        if run.data.OF_IMAGES and not is_eager_by_choice(run)
     }
     if not kinds or place.type != "cpu":
         return

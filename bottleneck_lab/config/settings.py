@@ -24,6 +24,7 @@ class PointSettings(Settings):
     """
 
     TAG: ClassVar[str] = "points"
+    OF_IMAGES: ClassVar[bool] = False
 
     dataset: DatasetName
     points: int = Field(600, ge=2, le=10_000_000)
@@ -44,6 +45,21 @@ class PointSettings(Settings):
     def coordinates(self) -> int:
         """Numbers that a point consists of."""
         return self._set.dimensions
+
+    @property
+    def train_count(self) -> int:
+        """Number of training points."""
+        return self.points
+
+    @property
+    def held_out_count(self) -> int:
+        """Number of points that the network is evaluated on."""
+        return self.held_out
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example, as networks take it."""
+        return (1, self.coordinates)  # of one network in the batch
 
 
 class SpiralSettings(PointSettings):
@@ -98,6 +114,7 @@ class ImageSettings(Settings):
     """
 
     TAG: ClassVar[str] = "images"
+    OF_IMAGES: ClassVar[bool] = True
 
     dataset: DatasetName
     train_images: int | None = Field(None, ge=1)
@@ -151,6 +168,11 @@ class ImageSettings(Settings):
         if self.resolution is not None:
             height = width = self.resolution
         return channels, height, width
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example, as networks take it."""
+        return self.shape
 
 
 class TrainSettings(Settings):
@@ -272,10 +294,8 @@ def _kind_of_data(value: Any) -> str | None:
     return "points" if extend.point_set(name) else "images"  # which refuse a name that nobody knows
 
 
-ModelSettings = Annotated[
-    MobileNetV2Settings | ToyNetworkSettings | MobileNetV1Settings | ResNetSettings | ShuffleNetSettings,
-    Field(discriminator="family"),
-]
+ImageNetworkSettings = MobileNetV2Settings | MobileNetV1Settings | ResNetSettings | ShuffleNetSettings
+ModelSettings = Annotated[ImageNetworkSettings | ToyNetworkSettings, Field(discriminator="family")]
 DataSettings = Annotated[
     Annotated[SpiralSettings, Tag("spiral")]
     | Annotated[PointSettings, Tag("points")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,14 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from bottleneck_lab.config import (
-    ImageSettings,
-    MobileNetV1Settings,
-    MobileNetV2Settings,
-    ResNetSettings,
-    ShuffleNetSettings,
-    ToyNetworkSettings,
-)
+from bottleneck_lab.config import ImageSettings, ToyNetworkSettings
+from bottleneck_lab.config.settings import ImageNetworkSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.global_state import ChangedError, left_alone
 from bottleneck_lab.models.block import InvertedResidual, Sandglass
@@ -58,9 +53,6 @@ __all__ = [
 ]
 
 
-ImageNetworkSettings = MobileNetV1Settings | MobileNetV2Settings | ResNetSettings | ShuffleNetSettings
-
-
 @dataclass(frozen=True)
 class Cost:
     """What a network costs, and what must be equal for two of them to be matched.
@@ -91,13 +83,9 @@ def build(model: ModelSettings, data: DataSettings) -> nn.Module:
 
 def image_network(model: ImageNetworkSettings, channels: int = 3, classes: int = 1000) -> nn.Module:
     """The network of these settings: `[N, channels, H, W]` to logits `[N, classes]`, weights as created."""
-    if isinstance(model, MobileNetV1Settings):
-        return MobileNetV1(model, channels, classes)
-    if isinstance(model, ResNetSettings):
-        return ResNet(model, channels, classes)
-    if isinstance(model, ShuffleNetSettings):
-        return ShuffleNet(model, channels, classes)
-    return MobileNetV2(model, channels, classes)
+    module, _, name = model.NETWORK.partition(":")
+    network: nn.Module = getattr(importlib.import_module(module), name)(model, channels, classes)
+    return network
 
 
 def cost_of(run: RunSettings) -> Cost:
@@ -142,7 +130,7 @@ def _cost(model: ModelSettings, data: DataSettings) -> Cost:
 
 def _counted(model: ModelSettings, data: DataSettings) -> Cost:
     # With numbers: shapes alone (the meta device) take five times as long, and what is added may need them.
-    shape = (1, *data.shape) if isinstance(data, ImageSettings) else (1, 1, data.coordinates)
+    shape = (1, *data.input_shape)
     with torch.device("cpu"), torch.random.fork_rng(devices=()):
         network = build(model, data)
         counted = count(network, *shape)

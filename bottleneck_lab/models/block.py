@@ -78,6 +78,8 @@ class InvertedResidual(nn.Module):
         shortcut: add the input where the shape allows it (stride 1, equal widths; Sec. 3.3).
     """
 
+    STEPS = ("expansion", "depthwise", "projection")
+
     def __init__(
         self,
         inputs: int,
@@ -158,6 +160,8 @@ class Sandglass(nn.Module):
         depthwise_activation: what follows the first depthwise convolution instead.
         shortcut: add the input where the shape allows it.
     """
+
+    STEPS = ("depthwise", "projection", "expansion", "depthwise_out")
 
     def __init__(
         self,

@@ -14,10 +14,7 @@ from bottleneck_lab.config import ImageSettings, RunSettings
 from bottleneck_lab.config.settings import ModelSettings
 from bottleneck_lab.models import build, refusing_what_was_added
 from bottleneck_lab.models.activations import activation, made_of
-from bottleneck_lab.models.block import ConvNorm, InvertedResidual, Sandglass, inner_width
-from bottleneck_lab.models.networks.mobilenet_v1 import FullConvolution, SeparableConvolution
-from bottleneck_lab.models.networks.resnet import Bottleneck
-from bottleneck_lab.models.networks.shufflenet import ShuffleUnit
+from bottleneck_lab.models.block import ConvNorm, inner_width
 
 WIDTH = 46  # columns up to the line of the shortcut
 
@@ -35,17 +32,6 @@ def draw_block(run: RunSettings) -> str:
     return _draw_toy_block(run)
 
 
-# The inner tensors of each kind of block, in the order in which they are computed.
-STEPS: dict[type[nn.Module], tuple[str, ...]] = {
-    InvertedResidual: ("expansion", "depthwise", "projection"),
-    Sandglass: ("depthwise", "projection", "expansion", "depthwise_out"),
-    SeparableConvolution: ("depthwise", "projection"),
-    FullConvolution: ("convolution",),
-    Bottleneck: ("projection", "convolution", "expansion"),
-    ShuffleUnit: ("projection", "shuffle", "depthwise", "expansion"),
-}
-
-
 def _draw_image_block(settings: ModelSettings, data: ImageSettings) -> str:
     with (
         refusing_what_was_added(settings, data),
@@ -58,9 +44,9 @@ def _draw_image_block(settings: ModelSettings, data: ImageSettings) -> str:
     joined = getattr(network, "expansions_joined", [False] * len(blocks))
     index = _typical(blocks, joined)
     block, name = blocks[index], f"blocks.{index}"
-    if type(block) not in STEPS:
+    if (names := getattr(block, "STEPS", None)) is None:  # which lists the inner tensors in their order
         return f"{name} is a {type(block).__name__}, which makes {shapes[name]}"
-    steps = [step for step in STEPS[type(block)] if not isinstance(getattr(block, step), nn.Identity)]
+    steps = [step for step in names if not isinstance(getattr(block, step), nn.Identity)]
     if not steps:
         return f"{name} is the identity (expansion 0)"
     rows = [_Row("input", shapes[f"{name}.{steps[0]}.input"])]
@@ -98,7 +84,7 @@ def _typical(blocks: Sequence[nn.Module], joined: Sequence[bool]) -> int:
 
     def merit(index: int) -> tuple[bool, bool, bool]:
         block: Any = blocks[index]
-        if type(block) not in STEPS:
+        if getattr(block, "STEPS", None) is None:
             return False, False, False
         expansion = getattr(block, "expansion", None)
         return (

@@ -52,13 +52,13 @@ def _seconds_of_jobs(jobs: Sequence[Job], results: Path, device: torch.device, t
         if not (runs := job.unfinished(results)):
             continue
         first = runs[0]
-        if isinstance(first.data, ImageSettings):
+        images = first.data.OF_IMAGES
+        if images:
             key: object = (first.model, first.data, first.train)
         else:
             key = (toy_group(first), len(runs))
         if key not in timed:
             timed[key] = _seconds_of_epoch(runs, device)
-        images = isinstance(first.data, ImageSettings)
         seconds.append(timed[key] * (sum(new_epochs(runs)) if images else first.train.epochs))
     return seconds
 
@@ -113,7 +113,6 @@ def estimate_bytes(plan: Plan) -> int:
     total = 0
     for variant in plan.variants:
         data = variant.settings.data
-        held_out = data.held_out_count if isinstance(data, ImageSettings) else data.held_out
-        each = 4 * cost_of(variant.settings).params + 2 * held_out + SMALL_FILES
+        each = 4 * cost_of(variant.settings).params + 2 * data.held_out_count + SMALL_FILES
         total += each * len(plan.seeds[variant.dataset])
     return total

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bottleneck_lab.config import ImageSettings, RunSettings
+from bottleneck_lab.config import RunSettings
 from bottleneck_lab.config.settings import fingerprint
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import cost_of
@@ -39,7 +39,7 @@ class Job:
     @property
     def batches(self) -> tuple[tuple[RunSettings, ...], ...]:
         """What is trained at one go, one after the other: toy networks all together, others one by one."""
-        return tuple((run,) for run in self.runs) if _on_images(self.runs[0]) else (self.runs,)
+        return tuple((run,) for run in self.runs) if self.runs[0].data.OF_IMAGES else (self.runs,)
 
     def share(self, batch: int, epoch: int) -> float:
         """How much of the job is done, 0 to 1, when that one of its batches has trained so many epochs."""
@@ -82,7 +82,7 @@ def plan_jobs(runs: Sequence[RunSettings]) -> list[Job]:
 
 def _group(run: RunSettings, name: str, written: dict[tuple[int, ...], str]) -> str:
     """The group of a run's job; `written` keeps the text of settings, which many runs share as they are."""
-    if not _on_images(run):
+    if not run.data.OF_IMAGES:
         shared = id(run.model), id(run.data), id(run.train), id(run.measures)
         if shared not in written:
             written[shared] = str(toy_group(run))
@@ -90,12 +90,8 @@ def _group(run: RunSettings, name: str, written: dict[tuple[int, ...], str]) -> 
     return run.trunk if run.shared_epochs else name
 
 
-def _on_images(run: RunSettings) -> bool:
-    return isinstance(run.data, ImageSettings)
-
-
 def _job(group: str, runs: Mapping[str, RunSettings]) -> Job:
-    row = dict(sorted(runs.items(), key=lambda item: item[1].train.epochs if _on_images(item[1]) else 0))
+    row = dict(sorted(runs.items(), key=lambda item: item[1].train.epochs if item[1].data.OF_IMAGES else 0))
     return Job(
         fingerprint(" ".join(row)), group, tuple(row.values()), tuple(row), work_of(tuple(row.values()))
     )
@@ -115,6 +111,5 @@ def work_of(runs: Sequence[RunSettings]) -> float:
     """Multiply-accumulates of the forward passes over training data of runs that make a job."""
     first = runs[0]
     madds = cost_of(first).madds
-    if isinstance(first.data, ImageSettings):
-        return float(madds * first.data.train_count * sum(new_epochs(runs)))
-    return float(len(runs) * madds * first.data.points * first.train.epochs)
+    passes = sum(new_epochs(runs)) if first.data.OF_IMAGES else len(runs) * first.train.epochs
+    return float(madds * first.data.train_count * passes)

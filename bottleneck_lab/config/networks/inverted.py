@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -109,6 +109,8 @@ class MobileNetV2Settings(BlockKnobs):
         expansion_activation: what follows the expansion, if not `inner_activation`.
         depthwise_activation: what follows the depthwise convolution, if not `inner_activation`.
     """
+
+    NETWORK: ClassVar[str] = "bottleneck_lab.models.networks.mobilenet_v2:MobileNetV2"
 
     family: Literal["mobilenet_v2"]
     network: Literal["mobilenet_v2", "mobilenet_v2_cifar", "mobilenet_v2_small", "mobilenet_v2_digits"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -125,6 +125,8 @@ class MobileNetV1Settings(ArchitectureSettings):
         channel_multiple: widths are rounded to this, never down by more than 10 %.
     """
 
+    NETWORK: ClassVar[str] = "bottleneck_lab.models.networks.mobilenet_v1:MobileNetV1"
+
     family: Literal["mobilenet_v1"]
     network: Literal["mobilenet_v1", "mobilenet_v1_cifar", "mobilenet_v1_small", "mobilenet_v1_digits"]
     convolution: Literal["separable", "full"] = "separable"
@@ -144,6 +146,8 @@ class ResNetSettings(ArchitectureSettings):
         inner_activation: what follows the kxk convolution.
         channel_multiple: wide ends are rounded to this, never down by more than 10 %.
     """
+
+    NETWORK: ClassVar[str] = "bottleneck_lab.models.networks.resnet:ResNet"
 
     family: Literal["resnet"]
     network: Literal["resnet", "resnet_cifar", "resnet_small", "resnet_digits"]
@@ -171,6 +175,8 @@ class ShuffleNetSettings(ArchitectureSettings):
         groups: blocks of channels that a 1x1 convolution keeps apart.
         inner_activation: what follows the depthwise convolution; ShuffleNet has nothing there.
     """
+
+    NETWORK: ClassVar[str] = "bottleneck_lab.models.networks.shufflenet:ShuffleNet"
 
     family: Literal["shufflenet"]
     network: Literal["shufflenet", "shufflenet_cifar", "shufflenet_small", "shufflenet_digits"]

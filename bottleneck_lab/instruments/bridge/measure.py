@@ -269,7 +269,7 @@ def build_bridge(
         LabError: not a results folder, no finished run on images in it, or one that cannot be opened.
     """
     results = collect(folder)
-    finished = [run for run in results.runs if run.status == "done" and not _on_points(run.dataset)]
+    finished = [run for run in results.runs if run.status == "done" and not extend.is_of_points(run.dataset)]
     if not finished:
         raise LabError(f"{folder}: holds no finished run on images; the bridge needs at least one")
 
@@ -307,10 +307,6 @@ def _course(results: Results, runs: Iterable[Run]) -> tuple[Moment, ...]:
         Moment(*key, *(fmean(values) for values in zip(*shares, strict=True)))
         for key, shares in found.items()
     )
-
-
-def _on_points(dataset: str) -> bool:
-    return dataset == "spiral" or extend.point_set(dataset) is not None
 
 
 def _measure(run: TrainedRun, images: int | None) -> list[Block]:

@@ -25,6 +25,8 @@ class SeparableConvolution(nn.Module):
         inner_activation: what follows the depthwise convolution.
     """
 
+    STEPS = ("depthwise", "projection")
+
     has_shortcut = False
 
     def __init__(
@@ -58,6 +60,8 @@ class FullConvolution(nn.Module):
         kernel: edge of the kernel, in pixels.
         projection_activation: what follows it.
     """
+
+    STEPS = ("convolution",)
 
     has_shortcut = False
 

@@ -30,6 +30,8 @@ class Bottleneck(nn.Module):
         inner_activation: what follows the kxk convolution.
     """
 
+    STEPS = ("projection", "convolution", "expansion")
+
     has_shortcut = True
 
     def __init__(

@@ -48,6 +48,8 @@ class ShuffleUnit(nn.Module):
         inner_activation: what follows the depthwise convolution; nothing in the paper.
     """
 
+    STEPS = ("projection", "shuffle", "depthwise", "expansion")
+
     has_shortcut = True
 
     def __init__(
