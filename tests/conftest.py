@@ -6,6 +6,7 @@ import hypothesis
 import pytest
 
 from bottleneck_lab import extend
+from bottleneck_lab.extend import including
 
 # Before anything imports torch: two threads that fight over a busy core are many times slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,7 +23,7 @@ FAST = (
     "models/test_cost.py",
     "models/networks/test_toy.py",
     "stats",
-    "test_extend.py",
+    "extend",
     "test_project.py",
     "test_seeds.py",
 )
@@ -133,9 +134,9 @@ def _nothing_added_outlives_its_test(monkeypatch):
     with monkeypatch.context() as patch:
         for registry in extend.REGISTRIES:
             patch.setattr(registry, "added", dict(registry.added))
-        patch.setattr(extend, "_included", dict(extend._included))
-        patch.setattr(extend, "_beside", dict(extend._beside))
-        patch.setattr(extend, "_entry_points_loaded", extend._entry_points_loaded)
+        patch.setattr(including, "_included", dict(including._included))
+        patch.setattr(including, "_beside", dict(including._beside))
+        patch.setattr(including, "_entry_points_loaded", including._entry_points_loaded)
         yield
         used = any(registry.added for registry in extend.REGISTRIES)
     if used and "torch" in sys.modules:

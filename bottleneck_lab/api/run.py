@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from bottleneck_lab import extend
 from bottleneck_lab.api.ablations import load
-from bottleneck_lab.api.progress import watching
 from bottleneck_lab.api.results import Results, read_results
-from bottleneck_lab.api.session import Order, Session, refuse_early
+from bottleneck_lab.api.session.progress import watching
+from bottleneck_lab.api.session.session import Order, Session, refuse_early
 from bottleneck_lab.config import TIERS, Ablation
 from bottleneck_lab.config.problems import nearest
 from bottleneck_lab.data import cifar

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from bottleneck_lab.api.session import Order, Session
+    from bottleneck_lab.api.session.session import Order, Session
     from bottleneck_lab.config import Ablation, Tier
     from bottleneck_lab.data.cifar import CifarLayout
     from bottleneck_lab.runs.engines.protocol import Listener
@@ -139,7 +139,7 @@ def run(
     chosen = [ablation for ablation in ablations if asked[ablation.name] is not None]
     if not chosen:
         raise LabError(f"--dataset {', '.join(dataset or [])}: no ablation of the catalogue can run on it")
-    from bottleneck_lab.api.session import Order, refuse_early
+    from bottleneck_lab.api.session.session import Order, refuse_early
 
     for ablation in chosen:
         refuse_early(ablation, tier, asked[ablation.name] or [], overrides)
@@ -191,7 +191,7 @@ def _asked(ablation: Ablation, datasets: list[str], skip: bool) -> list[str] | N
 
 def _run(ablation: Ablation, asked: Sequence[str], order: Order, show: bool) -> tuple[bool, str]:
     """Plan, train and report one ablation; whether some runs failed, and the answer in a sentence."""
-    from bottleneck_lab.api.session import Session
+    from bottleneck_lab.api.session.session import Session
 
     _begin(ablation, order.tier)
     session = Session(ablation, asked, order, _Terminal(order.dry_run))
@@ -243,7 +243,7 @@ class _Terminal:
         print(text, file=sys.stderr)
 
     def watching(self, jobs: Sequence[Job]) -> AbstractContextManager[Listener]:
-        from bottleneck_lab.api.progress import watching
+        from bottleneck_lab.api.session.progress import watching
 
         return watching(jobs)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.global_state import ChangedError, left_alone
+from bottleneck_lab.extend.global_state import ChangedError, left_alone
 
 
 def arrays(name: str, make: Callable[[], object], wanted: str, count: int) -> list[NDArray[Any]]:

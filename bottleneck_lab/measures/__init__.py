@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bottleneck_lab import extend
 from bottleneck_lab.data.images import ImageData
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.global_state import ChangedError, left_alone
+from bottleneck_lab.extend.global_state import ChangedError, left_alone
 from bottleneck_lab.measures.clipping import share_above_six, share_below_zero
 from bottleneck_lab.measures.fitting import epochs_to_fit
 from bottleneck_lab.measures.low_precision import lost_bfloat16, lost_bits

@@ -15,7 +15,7 @@ from torch import nn
 from bottleneck_lab.config import ImageSettings, ToyNetworkSettings
 from bottleneck_lab.config.settings import ImageNetworkSettings
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.global_state import ChangedError, left_alone
+from bottleneck_lab.extend.global_state import ChangedError, left_alone
 from bottleneck_lab.models.block import InvertedResidual, Sandglass
 from bottleneck_lab.models.cost import count, madds, parameters
 from bottleneck_lab.models.initial import initialise, initialise_batch

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from bottleneck_lab import measures, models
 from bottleneck_lab.config import ImageSettings, RunSettings, TrainSettings
 from bottleneck_lab.data.images import Augmentation, ImageData, Images
-from bottleneck_lab.global_state import seed_everything
+from bottleneck_lab.extend.global_state import seed_everything
 from bottleneck_lab.models import initialise
 from bottleneck_lab.models.activations import Changing, give_chance
 from bottleneck_lab.quantise.aware import aware

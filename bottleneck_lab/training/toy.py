@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from bottleneck_lab import measures
 from bottleneck_lab.config import PointSettings, RunSettings, ToyNetworkSettings
 from bottleneck_lab.data.points import draw_points
-from bottleneck_lab.global_state import seed_everything
+from bottleneck_lab.extend.global_state import seed_everything
 from bottleneck_lab.models import ToyNetworks, initialise_batch, toy_shape
 from bottleneck_lab.models.activations import Changing, give_chance
 from bottleneck_lab.seeds import stream

@@ -15,7 +15,7 @@ from torch import nn
 
 import bottleneck_lab as lab
 from bottleneck_lab import extend
-from bottleneck_lab.api import progress
+from bottleneck_lab.api.session import progress
 
 MINI = """
 question = "Does it run from Python?"

@@ -10,7 +10,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from bottleneck_lab.api.session import default_workers
+from bottleneck_lab.api.session.session import default_workers
 from bottleneck_lab.cli import app
 from bottleneck_lab.errors import LabError, writing
 from bottleneck_lab.records.result_folders import result_folders

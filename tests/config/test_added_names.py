@@ -18,9 +18,11 @@ from bottleneck_lab.config import (
     load,
 )
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.extend import including
 
 ACTIVATION = """
 from bottleneck_lab import extend
+from bottleneck_lab.extend import including
 
 @extend.activation("{name}")
 def make():
@@ -37,7 +39,7 @@ def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Include:
     def include(text: str, name: str = "mine.py") -> Path:
         for registry in extend.REGISTRIES:
             registry.added.clear()
-        extend._included.clear()
+        including._included.clear()
         path = tmp_path / name
         path.write_text(text)
         extend.include([path])
@@ -108,6 +110,7 @@ def test_a_file_that_moves_gives_the_same_runs(include: Include) -> None:
 
 EVERYTHING = """
 from bottleneck_lab import extend
+from bottleneck_lab.extend import including
 extend.activation("my_activation")(str)
 extend.block("my_block")(str)
 extend.residual("my_residual")(str)

@@ -13,7 +13,7 @@ from bottleneck_lab import extend
 from bottleneck_lab.config import load
 from bottleneck_lab.data.points import draw_points
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.global_state import left_alone
+from bottleneck_lab.extend.global_state import left_alone
 from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.runs.execute import execute
 from bottleneck_lab.runs.jobs import plan_jobs

@@ -11,8 +11,8 @@ from bottleneck_lab.runs.execute import drive as drive_jobs
 from bottleneck_lab.runs.tuning import tune
 
 if TYPE_CHECKING:
-    from bottleneck_lab.api.host import Host
-    from bottleneck_lab.api.session import Order
+    from bottleneck_lab.api.session.host import Host
+    from bottleneck_lab.api.session.session import Order
     from bottleneck_lab.config import Ablation
     from bottleneck_lab.config.ablations.tuning import Tuned
     from bottleneck_lab.runs.engines.protocol import Engine

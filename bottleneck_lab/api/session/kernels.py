@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bottleneck_lab.api.host import Host
+    from bottleneck_lab.api.session.host import Host
     from bottleneck_lab.config import RunSettings
 
 

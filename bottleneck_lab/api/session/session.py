@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bottleneck_lab import extend
-from bottleneck_lab.api.kernels import say_kernels
-from bottleneck_lab.api.steps import Steps
-from bottleneck_lab.api.tuning import tune_all
+from bottleneck_lab.api.session.kernels import say_kernels
+from bottleneck_lab.api.session.steps import Steps
+from bottleneck_lab.api.session.tuning import tune_all
 from bottleneck_lab.errors import LabError, writing
 from bottleneck_lab.records import files
 from bottleneck_lab.report.sentences.numbers import duration
@@ -27,7 +27,7 @@ from bottleneck_lab.runs.work import Workplace
 from bottleneck_lab.training import find_device
 
 if TYPE_CHECKING:
-    from bottleneck_lab.api.host import Host
+    from bottleneck_lab.api.session.host import Host
     from bottleneck_lab.config import Ablation, Tier
     from bottleneck_lab.config.ablations.tuning import Tuned
     from bottleneck_lab.runs.engines.protocol import Engine

@@ -1,0 +1,1 @@
+"""One ablation from its data to its report, for whoever is told of it."""

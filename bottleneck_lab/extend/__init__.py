@@ -1,0 +1,184 @@
+"""Adding to the lab without changing it: activations, blocks, residual placements, data sets and measures.
+
+A file of one's own says what it adds by a decorator, and is named by `--include FILE` (or a folder of such
+files), by `$BOTTLENECK_LAB_INCLUDE`, or by an entry point of an installed package in the group
+`bottleneck_lab`:
+
+    from torch import nn
+    from bottleneck_lab import extend
+
+    @extend.activation("mish")
+    def mish():
+        return nn.Mish()
+
+From then on `mish` is a name like any other: in ablation files, in `--set`, in reports. A run that uses it
+depends on the file that added it and on those beside it that it imports, and is another run when one of
+them changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from bottleneck_lab.errors import LabError
+from bottleneck_lab.extend.catalogue import (
+    ACTIVATIONS,
+    BLOCKS,
+    DATASETS,
+    IMAGE_SETS,
+    MEASURE_NAMES,
+    MEASURES,
+    REGISTRIES,
+    RESIDUALS,
+    TOY_MEASURES,
+    Addition,
+    ImageSet,
+    Measure,
+    PointSet,
+    Registry,
+    files_behind,
+    image_set,
+    is_of_points,
+    measure_named,
+    point_set,
+)
+from bottleneck_lab.extend.including import (
+    GROUP,
+    VARIABLE,
+    files_of,
+    include,
+    include_all,
+    included,
+    only_here,
+)
+
+__all__ = [
+    "ACTIVATIONS",
+    "BLOCKS",
+    "DATASETS",
+    "GROUP",
+    "IMAGE_SETS",
+    "MEASURES",
+    "MEASURE_NAMES",
+    "REGISTRIES",
+    "RESIDUALS",
+    "TOY_MEASURES",
+    "VARIABLE",
+    "Addition",
+    "ImageSet",
+    "Measure",
+    "PointSet",
+    "Registry",
+    "activation",
+    "block",
+    "files_behind",
+    "files_of",
+    "image_set",
+    "images",
+    "include",
+    "include_all",
+    "included",
+    "is_of_points",
+    "measure",
+    "measure_named",
+    "only_here",
+    "point_set",
+    "points",
+    "residual",
+]
+
+MOST_CLASSES = 256  # predictions are kept as a byte each
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _adding(registry: Registry[T], name: str, wrap: Callable[[Any], T]) -> Callable[[F], F]:
+    """A decorator that adds `wrap` of what it decorates, and leaves that as it is."""
+    registry.check(name)
+
+    def add(made: F) -> F:
+        registry.add(name, wrap(made))
+        return made
+
+    return add
+
+
+def activation(name: str) -> Callable[[F], F]:
+    """Add an activation: a function that returns a new module, or the module's class.
+
+    The module maps every element by itself, and not in place. Toy networks take none with trained parameters.
+    Arguments of the function are numbers that settings give: `{ kind = "my_name", slope = 0.25 }`. A module
+    that draws random numbers is told by its method `draw_from(seeds)` which streams of the run to draw from,
+    one for each network that passes through it at once.
+    """
+    return _adding(ACTIVATIONS, name, lambda make: make)
+
+
+def block(name: str) -> Callable[[F], F]:
+    """Add a block for `model.block`: `make(inputs, outputs, stride, expansion, settings)` returns a module.
+
+    The module takes `[N, inputs, H, W]` to `[N, outputs, ceil(H/stride), ceil(W/stride)]`; `settings` are
+    those of the network (`MobileNetV2Settings`). If it adds its input, let it have `has_shortcut = True`.
+    Convolutions and linear layers are initialised as in other blocks; what else it has keeps its own values.
+    """
+    return _adding(BLOCKS, name, lambda make: make)
+
+
+def residual(name: str) -> Callable[[F], F]:
+    """Add a placement of shortcuts for `model.residual`: `run(blocks, x)` returns what comes out of them.
+
+    `blocks` is the `ModuleList` of a network's blocks, which have no shortcuts of their own; `x` is
+    `[N, channels, H, W]`, the output of the stem.
+    """
+    return _adding(RESIDUALS, name, lambda run: run)
+
+
+def images(
+    name: str, *, shape: tuple[int, int, int], classes: int, train: int, held_out: int
+) -> Callable[[F], F]:
+    """Add a data set of images by a function that loads it; see `ImageSet`.
+
+    Args:
+        name: as in `--dataset`.
+        shape: channels, height, width.
+        classes: number of classes, 2 to 256.
+        train: number of training images.
+        held_out: number of held-out images.
+
+    Raises:
+        LabError: numbers that no data set has.
+    """
+    _check_numbers(
+        name, classes, height=shape[1], width=shape[2], channels=shape[0], train=train, held_out=held_out
+    )
+    return _adding(DATASETS, name, lambda load: ImageSet(shape, classes, train, held_out, load))
+
+
+def points(name: str, *, dimensions: int, classes: int) -> Callable[[F], F]:
+    """Add a data set of points for toy networks by a function that draws them; see `PointSet`.
+
+    Args:
+        name: as in `--dataset`.
+        dimensions: numbers that a point consists of.
+        classes: number of classes, 2 to 256.
+
+    Raises:
+        LabError: numbers that no data set has.
+    """
+    _check_numbers(name, classes, dimensions=dimensions)
+    return _adding(DATASETS, name, lambda draw: PointSet(dimensions, classes, draw))
+
+
+def _check_numbers(name: str, classes: int, **counts: int) -> None:
+    if not 2 <= classes <= MOST_CLASSES:
+        raise LabError(f"the data set {name!r} has {classes} classes; 2 to {MOST_CLASSES} are possible")
+    for what, count in counts.items():
+        if count < 1:
+            raise LabError(f"the data set {name!r} has {what} = {count}; give a number above 0")
+
+
+def measure(name: str, *, label: str | None = None, share: bool = False) -> Callable[[F], F]:
+    """Add a measure of image networks: `take(network, data)` returns a number; see `Measure`."""
+    return _adding(MEASURE_NAMES, name, lambda take: Measure(label or name.replace("_", " "), share, take))
