@@ -1,7 +1,8 @@
 """Settings: typed, frozen, validated; an ablation file, its variants, and the name of every run."""
 
-from bottleneck_lab.config.ablations.ablation import TIERS, Ablation, Claim, Tier, Variant
+from bottleneck_lab.config.ablations.ablation import Ablation
 from bottleneck_lab.config.ablations.design import Design, design_of
+from bottleneck_lab.config.ablations.parts import TIERS, Claim, Tier, Variant
 from bottleneck_lab.config.activations import Activation
 from bottleneck_lab.config.base import DatasetName, InitialSettings
 from bottleneck_lab.config.files import catalogue, load, parse_overrides

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bottleneck_lab.config import load
-from bottleneck_lab.config.ablations.ablation import Claim, terms_of
+from bottleneck_lab.config.ablations.parts import Claim, terms_of
 
 Refusal = Callable[..., list[str]]
 Write = Callable[..., Path]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from bottleneck_lab.config import load, parse_overrides
-from bottleneck_lab.config.ablations.ablation import MOST_VARIANTS
+from bottleneck_lab.config.ablations.parts import MOST_VARIANTS
 from bottleneck_lab.errors import LabError
 
 BLOCKS = "parts.spiral.model.blocks"

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bottleneck_lab.config.ablations.ablation import HEADLINE_WEIGHT, Claim, Part
+from bottleneck_lab.config.ablations.parts import HEADLINE_WEIGHT, Claim, Part
 from bottleneck_lab.config.base import Settings
 
 _DECIMALS = 12  # as contrasts are rounded

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bottleneck_lab import extend
-from bottleneck_lab.config.ablations.ablation import terms_of
+from bottleneck_lab.config.ablations.parts import terms_of
 from bottleneck_lab.records.folder import FINAL
 from bottleneck_lab.report.findings.budget import budgets_of
 from bottleneck_lab.report.findings.examples import Answers, interval_over_examples

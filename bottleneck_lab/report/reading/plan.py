@@ -10,8 +10,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from bottleneck_lab.config import Claim, Design, Tier
-from bottleneck_lab.config.ablations.ablation import SEPARATOR, Paper
 from bottleneck_lab.config.ablations.budget import Budget
+from bottleneck_lab.config.ablations.paper import Paper
+from bottleneck_lab.config.ablations.parts import SEPARATOR
 from bottleneck_lab.config.ablations.predictions import PredictionRule, Predictions
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.reading.lenient import json_content

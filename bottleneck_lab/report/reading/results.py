@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bottleneck_lab.config import Design
-from bottleneck_lab.config.ablations.ablation import terms_of
+from bottleneck_lab.config.ablations.parts import terms_of
 from bottleneck_lab.records import files
 from bottleneck_lab.records.folder import Status
 from bottleneck_lab.records.packed import Place
