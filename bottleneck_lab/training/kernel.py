@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from bottleneck_lab.config import ImageSettings, RunSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import fused
+from bottleneck_lab.records.files import read_as
 from bottleneck_lab.training.device import Precision
 
 VARIABLE = (
@@ -141,11 +142,16 @@ def _speed(run: RunSettings, network: nn.Module) -> float:
     return known if known is not None else _measure(run, network)
 
 
+@dataclass(frozen=True)
+class _Speed:
+    """How many times as fast as eager; as it is remembered."""
+
+    times_eager: float
+
+
 def _remembered(place: Path) -> float | None:
-    try:
-        return float(json.loads(place.read_text(encoding="utf-8"))["times_eager"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    found = read_as(_Speed, place)
+    return found and found.times_eager
 
 
 def _signature(run: RunSettings, network: nn.Module) -> str:

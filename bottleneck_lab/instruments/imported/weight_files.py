@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import pickle
 import re
@@ -10,9 +9,10 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from bottleneck_lab.config.problems import nearest
@@ -148,15 +148,31 @@ def _safetensors(path: Path) -> Mapping[str, Any]:
     content = path.read_bytes()
     try:
         (length,) = struct.unpack("<Q", content[:8])
-        header: dict[str, Any] = json.loads(content[8 : 8 + length])
+        header = TypeAdapter(dict[str, Any]).validate_json(content[8 : 8 + length])
+        header.pop("__metadata__", None)
         numbers = content[8 + length :]
-        return {name: _tensor(numbers, entry) for name, entry in header.items() if name != "__metadata__"}
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabError(f"{path}: damaged, or not a safetensors file ({error})") from None
+        entries = TypeAdapter(dict[str, _Entry]).validate_python(header)
+        return {name: _tensor(numbers, entry) for name, entry in entries.items()}
+    except (struct.error, ValueError) as error:
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise LabError(f"{path}: damaged, or not a safetensors file ({why})") from None
 
 
-def _tensor(numbers: bytes, entry: dict[str, Any]) -> Tensor:
-    kind, shape, (start, end) = _SAFETENSORS[entry["dtype"]], entry["shape"], entry["data_offsets"]
+@dataclass(frozen=True)
+class _Entry:
+    """A tensor in the header: the name of its type, its shape, and where its bytes begin and end."""
+
+    dtype: str
+    shape: list[Annotated[int, Field(ge=0)]]
+    data_offsets: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if self.dtype not in _SAFETENSORS:
+            raise ValueError(f"no such type: {self.dtype}")
+
+
+def _tensor(numbers: bytes, entry: _Entry) -> Tensor:
+    kind, shape, (start, end) = _SAFETENSORS[entry.dtype], entry.shape, entry.data_offsets
     if not 0 <= start <= end <= len(numbers) or end - start != math.prod(shape) * kind.itemsize:
         raise ValueError("a tensor is cut off")
     if start == end:
