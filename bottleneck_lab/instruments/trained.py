@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
 from bottleneck_lab.config import ImageSettings, RunSettings
@@ -17,8 +15,7 @@ from bottleneck_lab.data import cifar
 from bottleneck_lab.data.images import ImageData, Images, load_images
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.models import MobileNetV2
-from bottleneck_lab.records import files
-from bottleneck_lab.records.checksums import why_altered
+from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.records.provenance import data_difference
 from bottleneck_lab.training.images import EVALUATION_BATCH, build
 
@@ -83,16 +80,13 @@ class TrainedRun:
             yield self.data.normalised(pixels[start : start + size])
 
     def _load(self, network: nn.Module) -> None:
-        path = self.folder / "weights.pt"
-        if why := why_altered(path, files.read_json(self.folder / "result.json") or {}):
-            raise LabError(f"{path}: {why}")
+        weights = RunFolder.at(self.folder).weights(self.device)
         try:
-            weights = torch.load(path, map_location=self.device, weights_only=True)
             network.load_state_dict(weights)
-        except FileNotFoundError:
-            raise LabError(f"{path}: not there, although the run is finished") from None
-        except (OSError, EOFError, RuntimeError, ValueError, TypeError, pickle.UnpicklingError) as error:
-            raise LabError(f"{path}: damaged, or not the weights of {self.settings.variant!r}") from error
+        except (RuntimeError, TypeError) as error:
+            raise LabError(
+                f"{self.folder / 'weights.pt'}: damaged, or not the weights of {self.settings.variant!r}"
+            ) from error
 
 
 @torch.no_grad()
@@ -125,46 +119,24 @@ def open_run(folder: Path, data_dir: Path | None, device: torch.device) -> Train
         LabError: not the folder of a run, or of one on spirals, or of one that is not finished; images that
             are not at hand, or are others than the run was trained on.
     """
-    settings = _settings(folder)
+    left = RunFolder.at(folder)
+    settings = left.settings()
     if not isinstance(settings.data, ImageSettings):
         raise LabError(
             f"{folder}: a run on {settings.dataset} points, which have no pixels; give a run on images"
         )
-    result = files.read_json(folder / "result.json")
-    status = result.get("status") if isinstance(result, dict) else "unfinished"
-    if not isinstance(result, dict) or status != "done":
-        raise LabError(f"{folder}: this run is {status}; only one that is done has a network to look at")
+    result = left.result() or {"status": "unfinished"}
+    if result["status"] != "done":
+        raise LabError(
+            f"{folder}: this run is {result['status']}; only one that is done has a network to look at"
+        )
     data = _data(settings.data, data_dir)
-    made = files.read_json(folder / "environment.json")
-    trained_on = made.get("checksums") if isinstance(made, dict) else None
+    trained_on = left.environment().get("checksums")
     if isinstance(trained_on, dict) and (why := data_difference(data.checksums, trained_on)):
         raise LabError(f"{folder}: was trained on other images than {settings.dataset} has now ({why})")
     data = data.to(device)
     accuracy = float("nan") if result["accuracy"] is None else float(result["accuracy"])
     return TrainedRun(folder, settings, accuracy, data, device)
-
-
-def _settings(folder: Path) -> RunSettings:
-    path = folder / "config.json"
-    try:
-        return RunSettings.model_validate_json(path.read_bytes())
-    except PermissionError as error:
-        raise LabError(f"{path}: cannot be read ({error.strerror})") from None
-    except OSError:
-        raise LabError(
-            f"{folder}: holds no config.json; give the folder of one run, as results/NAME/TIER/runs/ID"
-        ) from None
-    except ValidationError as error:
-        raise LabError(
-            f"{path}: damaged, or written by another version ({_first(error)}), or a run with something of "
-            "one's own: then name its file by --include"
-        ) from None
-
-
-def _first(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(map(str, problem["loc"]))
-    return f"{where}: {problem['msg']}" if where else str(problem["msg"])
 
 
 def _data(settings: ImageSettings, data_dir: Path | None) -> ImageData:

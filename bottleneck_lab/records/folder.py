@@ -8,10 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import ValidationError
+
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
-from bottleneck_lab.records.checksums import KEY, with_checksums
+from bottleneck_lab.records.checksums import KEY, why_altered, with_checksums
 
 if TYPE_CHECKING:
+    import torch
+
     from bottleneck_lab.config import RunSettings
     from bottleneck_lab.training import Outcome, Record
 
@@ -31,6 +36,13 @@ class RunFolder:
 
     def __init__(self, results: Path, run_id: str) -> None:
         self.path = results / "runs" / run_id
+
+    @classmethod
+    def at(cls, path: Path) -> RunFolder:
+        """The folder of a run that lies anywhere."""
+        found = cls(path, "")
+        found.path = path
+        return found
 
     def status(self) -> Status:
         """What has happened to this run."""
@@ -56,8 +68,50 @@ class RunFolder:
             return 0
 
     def environment(self) -> dict[str, Any]:
-        """The content of `environment.json`."""
-        return files.read_json(self.path / "environment.json") or {}
+        """The content of `environment.json`; nothing where there is none, or it is no object."""
+        found = files.read_json(self.path / "environment.json")
+        return found if isinstance(found, dict) else {}
+
+    def settings(self) -> RunSettings:
+        """The content of `config.json`.
+
+        Raises:
+            LabError: there is none, or none of this version, or one with something that was not included.
+        """
+        from bottleneck_lab.config import RunSettings
+
+        path = self.path / "config.json"
+        try:
+            return RunSettings.model_validate_json(path.read_bytes())
+        except PermissionError as error:
+            raise LabError(f"{path}: cannot be read ({error.strerror})") from None
+        except OSError:
+            raise LabError(
+                f"{self.path}: holds no config.json; give the folder of one run, as results/NAME/TIER/runs/ID"
+            ) from None
+        except ValidationError as error:
+            raise LabError(
+                f"{path}: damaged, or written by another version ({_first(error)}), or a run with something "
+                "of one's own: then name its file by --include"
+            ) from None
+
+    def weights(self, device: torch.device) -> Any:
+        """The content of `weights.pt`.
+
+        Raises:
+            LabError: it is not there, not what the run has left, or damaged.
+        """
+        import torch
+
+        path, result = self.path / "weights.pt", self.result() or {}
+        if why := why_altered(path, result):
+            raise LabError(f"{path}: {why}")
+        try:
+            return torch.load(path, map_location=device, weights_only=True)
+        except FileNotFoundError:
+            raise LabError(f"{path}: not there, although the run is finished") from None
+        except Exception as error:  # over bytes that are not its own torch stumbles in many ways
+            raise LabError(f"{path}: damaged, or not the weights of {result.get('variant')!r}") from error
 
     def start(self, run: RunSettings) -> None:
         """Write the settings, and forget an earlier failure."""
@@ -75,17 +129,13 @@ class RunFolder:
 
     def finish(self, run: RunSettings, outcome: Outcome, environment: dict[str, Any]) -> None:
         """Write everything that a finished run leaves."""
-        import torch
-
         self._keep_settings(run)
         self.keep_records(outcome.records)
         if outcome.predictions is not None:
             files.write_array(self.path / "predictions.npy", outcome.predictions)
         if outcome.correct is not None:
             files.write_array(self.path / "correct.npy", outcome.correct)
-        weights = io.BytesIO()
-        torch.save(outcome.weights, weights)
-        files.write_bytes(self.path / "weights.pt", weights.getvalue())
+        self._keep_weights(outcome.weights)
         files.write_json(self.path / "environment.json", environment)
         last = outcome.records[-1]
         result = {
@@ -97,6 +147,33 @@ class RunFolder:
             "train_loss": last["train_loss"],
             "measures": last.get("measures", {}),
             "test_accuracy": outcome.test_accuracy,
+        }
+        files.write_json(self.path / "result.json", with_checksums(result, self.path))
+
+    def _keep_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
+        import torch
+
+        stream = io.BytesIO()
+        torch.save(weights, stream)
+        files.write_bytes(self.path / "weights.pt", stream.getvalue())
+
+    def convert(
+        self,
+        run: RunSettings,
+        weights: Mapping[str, torch.Tensor],
+        environment: dict[str, Any],
+        source: Mapping[str, Any],
+    ) -> None:
+        """Write what stands for a run that was trained elsewhere: its weights, and where these come from."""
+        self._keep_settings(run)
+        self._keep_weights(weights)
+        files.write_json(self.path / "environment.json", environment)
+        result = {
+            **_whose(run),
+            "status": "done",
+            "epochs": None,
+            "accuracy": None,
+            "converted_from": dict(source),
         }
         files.write_json(self.path / "result.json", with_checksums(result, self.path))
 
@@ -125,6 +202,12 @@ class RunFolder:
         """Write why the run could not be trained, and `error.txt`; a new start will try it again."""
         files.write_text(self.path / "error.txt", details or reason)
         files.write_json(self.path / "result.json", {**_whose(run), "status": "failed", "reason": reason})
+
+
+def _first(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(map(str, problem["loc"]))
+    return f"{where}: {problem['msg']}" if where else str(problem["msg"])
 
 
 def _whose(run: RunSettings) -> dict[str, Any]:

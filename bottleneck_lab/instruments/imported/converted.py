@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from pathlib import Path
 
 import torch
@@ -12,15 +11,14 @@ from bottleneck_lab import models
 from bottleneck_lab.config import ImageSettings, RunSettings, TrainSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.instruments.imported.layouts import Converted
-from bottleneck_lab.records import files
-from bottleneck_lab.records.checksums import with_checksums
+from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.records.provenance import environment
 
 SETTLING_BATCH = 32  # images that give the initial network's batch norms their statistics, at a time
 
 
 def write_converted(folder: Path, converted: Converted, source: Path, images: ImageSettings) -> RunSettings:
-    """Write `converted` as a run on `images`, with everything that `runs.trained.open_run` reads.
+    """Write `converted` as a run on `images`, with everything that `instruments.trained.open_run` reads.
 
     The classifier stays if it has a class for each of the images'; otherwise it is 0. How the network was
     trained is not known: `train` and the seed in `config.json` only say how its untrained counterpart is
@@ -47,25 +45,12 @@ def write_converted(folder: Path, converted: Converted, source: Path, images: Im
             if name.startswith("classifier.")
         }
     network.load_state_dict(weights)
-    stream = io.BytesIO()
-    torch.save(network.state_dict(), stream)
-    files.write_text(folder / "config.json", run.model_dump_json(indent=2) + "\n")
-    files.write_bytes(folder / "weights.pt", stream.getvalue())
-    files.write_json(folder / "environment.json", environment("cpu"))
-    result = {
-        "variant": run.variant,
-        "dataset": run.dataset,
-        "seed": run.seed,
-        "status": "done",
-        "epochs": None,
-        "accuracy": None,
-        "converted_from": {
-            "file": source.name,
-            "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
-            "layout": converted.layout,
-            "classes": converted.classes,
-            "network": run.model.network,
-        },
+    origin = {
+        "file": source.name,
+        "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+        "layout": converted.layout,
+        "classes": converted.classes,
+        "network": run.model.network,
     }
-    files.write_json(folder / "result.json", with_checksums(result, folder))
+    RunFolder.at(folder).convert(run, network.state_dict(), environment("cpu"), origin)
     return run
