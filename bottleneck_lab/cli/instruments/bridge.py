@@ -16,7 +16,7 @@ from bottleneck_lab.cli.options import DataDir, Include, check_drawing, make_fol
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bottleneck_lab.instruments.bridge.measure import Bridge, Comparison
+    from bottleneck_lab.instruments.bridge.blocks import Bridge, Comparison
 
 
 def bridge(

@@ -1,251 +1,27 @@
-"""The bridge from Lemma 2 to accuracy: what is lost in every bottleneck of the networks of a results folder.
-
-Epochs in between leave no weights, so blocks are looked at as they started and as they ended. What is known
-of the epochs between is what the runs themselves measured: where bottleneck pre-activations lay.
-"""
+"""Looking into every finished network of a results folder, at the start and at the end of its training."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn, without types
 
 from bottleneck_lab import extend
-from bottleneck_lab.activations import label_of
-from bottleneck_lab.config import MobileNetV2Settings, RunSettings
+from bottleneck_lab.config import RunSettings
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.instruments.bridge.blocks import Block, Bridge, Measures, Moment, projection_of
 from bottleneck_lab.instruments.trained import State, TrainedRun, open_run
 from bottleneck_lab.measures.layers import Bottleneck, measure_bottlenecks, pooled_outputs, probe_accuracy
 from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.reading.results import Results, Run
-from bottleneck_lab.stats import mean_interval, paired_contrast
 
 BRIDGED: tuple[State, ...] = ("initial", "trained")
-
-
-@dataclass(frozen=True)
-class Measures:
-    """What is measured of one block, over the held-out images; shares and accuracies are 0 to 1.
-
-    Args:
-        expansion_lost: pixels that fail Lemma 2 after the expansion; None if there is none (t = 1).
-        lost: pixels of the bottleneck that fail Lemma 2 after its own activation: any channel is clipped. A
-            shortcut carries the block's input past this activation all the same.
-        clipped_low: channels of the bottleneck clipped at 0, mean over pixels.
-        clipped_high: channels clipped at 6.
-        rank_before: effective rank of the bottleneck's pixels before that activation.
-        rank_after: the same after it.
-        affine_error: of the best affine map back through it; 0 where nothing is lost.
-        probe: accuracy of a linear probe on the block's output, averaged over each image; it has learned from
-            the training images, without augmentation.
-        norm_bias: shift of the projection's batch norm, mean over channels.
-        norm_scale: size of its scale, mean over channels.
-    """
-
-    expansion_lost: float | None
-    lost: float
-    clipped_low: float
-    clipped_high: float
-    rank_before: float
-    rank_after: float
-    affine_error: float
-    probe: float
-    norm_bias: float
-    norm_scale: float
-
-
-MEASURES = tuple(field.name for field in fields(Measures))
-
-
-@dataclass(frozen=True)
-class Block:
-    """One block of one run in one state. `accuracy` is that of the trained network, on held-out images."""
-
-    dataset: str
-    variant: str
-    projection: str
-    seed: int
-    accuracy: float
-    state: State
-    block: int
-    width: int
-    shortcut: bool
-    measures: Measures
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A variant with a non-linear projection beside the one that differs from it in nothing else.
-
-    Args:
-        against: that linear variant.
-        seeds: that both have finished.
-        accuracy_lost: by the non-linear one, mean of the differences by seed; 1 is everything.
-        ci_low: lower end of its 95 % interval; None for one seed.
-        ci_high: upper end.
-        probe_lost_first: the same difference for the probe on the first bottleneck.
-        probe_lost_last: on the last one.
-        probe_lost_last_initial: on the last one before training.
-        lost: pixels of a bottleneck that fail Lemma 2 in the non-linear one, mean over blocks.
-        expansion_lost: the same after expansions.
-        clipped_initial: channels clipped, at 0 or 6, mean over blocks, before training.
-        clipped: after training.
-        affine_error: mean over blocks.
-        mean_width: of its bottlenecks.
-    """
-
-    dataset: str
-    variant: str
-    against: str
-    seeds: int
-    accuracy_lost: float
-    ci_low: float | None
-    ci_high: float | None
-    probe_lost_first: float
-    probe_lost_last: float
-    probe_lost_last_initial: float
-    lost: float
-    expansion_lost: float | None
-    clipped_initial: float
-    clipped: float
-    affine_error: float
-    mean_width: float
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Where the bottleneck pre-activations of a variant lay after an epoch.
-
-    Args:
-        below_zero: share below 0, mean over blocks and seeds, 0 to 1; a ReLU clips them.
-        above_six: share above 6; a ReLU6 clips them, too.
-    """
-
-    dataset: str
-    variant: str
-    epoch: int
-    below_zero: float
-    above_six: float
-
-
-@dataclass(frozen=True)
-class Bridge:
-    """All blocks of all finished runs on images of a results folder, and the settings of each variant.
-
-    `course` holds the moments of each variant whose runs have measured them over training, in order.
-    """
-
-    blocks: tuple[Block, ...]
-    settings: dict[tuple[str, str], RunSettings]  # by data set and variant
-    course: tuple[Moment, ...] = ()
-
-    def rows(self) -> list[dict[str, Any]]:
-        """A flat row for each data set, variant, state and block: means over `seeds` seeds.
-
-        `probe_lost` is the probe accuracy lost against the linear variant, over the seeds that both have.
-        """
-        groups: dict[tuple[Any, ...], list[Block]] = {}
-        for block in self.blocks:
-            groups.setdefault((block.dataset, block.variant, block.state, block.block), []).append(block)
-        return [self._row(group) for group in groups.values()]
-
-    def _row(self, group: list[Block]) -> dict[str, Any]:
-        first = group[0]
-        return {
-            "dataset": first.dataset,
-            "variant": first.variant,
-            "projection": first.projection,
-            "state": first.state,
-            "block": first.block,
-            "width": first.width,
-            "shortcut": first.shortcut,
-            "seeds": len(group),
-            "accuracy": fmean(block.accuracy for block in group),
-            **{name: _mean(getattr(block.measures, name) for block in group) for name in MEASURES},
-            "probe_lost": self._probe_lost(first.dataset, first.variant, first.state, first.block),
-        }
-
-    def contents(self) -> dict[str, Any]:
-        """Rows, comparisons and course as JSON has them: all that is printed and drawn."""
-        return {
-            "rows": self.rows(),
-            "comparisons": [asdict(compared) for compared in self.comparisons()],
-            "course": [asdict(moment) for moment in self.course],
-        }
-
-    def comparisons(self) -> list[Comparison]:
-        """Every non-linear variant whose linear counterpart has been run with some of the same seeds."""
-        compared = [self._compare(dataset, variant) for dataset, variant in self.settings]
-        return [comparison for comparison in compared if comparison is not None]
-
-    def linear_counterpart(self, dataset: str, variant: str) -> str | None:
-        """The variant that differs in nothing but its linear projection; None for a linear one."""
-        own = self.settings[dataset, variant]
-        if _projection(own) == "linear":
-            return None
-        for (of, name), other in self.settings.items():
-            if of == dataset and _projection(other) == "linear" and _rest(other) == _rest(own):
-                return name
-        return None
-
-    def _compare(self, dataset: str, variant: str) -> Comparison | None:
-        against = self.linear_counterpart(dataset, variant)
-        if against is None:
-            return None
-        accuracies: dict[str, dict[int, float]] = {variant: {}, against: {}}
-        for block in self.blocks:
-            if block.dataset == dataset and block.variant in accuracies:
-                accuracies[block.variant][block.seed] = block.accuracy
-        lost = list(paired_contrast(accuracies, {against: 1, variant: -1}).values())
-        if not lost:
-            return None
-        interval = mean_interval(lost)
-        own = [b for b in self.blocks if (b.dataset, b.variant) == (dataset, variant)]
-        start = [b.measures for b in own if b.state == "initial"]
-        end = [b.measures for b in own if b.state == "trained"]
-        first, last = min(b.block for b in own), max(b.block for b in own)
-
-        def probe_lost(state: State, block: int) -> float:
-            value = self._probe_lost(dataset, variant, state, block)
-            assert value is not None
-            return value
-
-        return Comparison(
-            dataset=dataset,
-            variant=variant,
-            against=against,
-            seeds=len(lost),
-            accuracy_lost=interval.estimate,
-            ci_low=interval.low,
-            ci_high=interval.high,
-            probe_lost_first=probe_lost("trained", first),
-            probe_lost_last=probe_lost("trained", last),
-            probe_lost_last_initial=probe_lost("initial", last),
-            lost=fmean(m.lost for m in end),
-            expansion_lost=_mean(m.expansion_lost for m in end if m.expansion_lost is not None),
-            clipped_initial=fmean(m.clipped_low + m.clipped_high for m in start),
-            clipped=fmean(m.clipped_low + m.clipped_high for m in end),
-            affine_error=fmean(m.affine_error for m in end),
-            mean_width=fmean(b.width for b in own),
-        )
-
-    def _probe_lost(self, dataset: str, variant: str, state: State, block: int) -> float | None:
-        against = self.linear_counterpart(dataset, variant)
-        if against is None:
-            return None
-        probes: dict[str, dict[int, float]] = {variant: {}, against: {}}
-        for b in self.blocks:
-            if (b.dataset, b.state, b.block) == (dataset, state, block) and b.variant in probes:
-                probes[b.variant][b.seed] = b.measures.probe
-        return _mean(paired_contrast(probes, {against: 1, variant: -1}).values())
 
 
 def build_bridge(
@@ -323,7 +99,7 @@ def _measure(run: TrainedRun, images: int | None) -> list[Block]:
                 Block(
                     dataset=run.settings.dataset,
                     variant=run.settings.variant,
-                    projection=_projection(run.settings),
+                    projection=projection_of(run.settings),
                     seed=run.settings.seed,
                     accuracy=run.accuracy,
                     state=state,
@@ -350,23 +126,3 @@ def _measures(seen: Bottleneck, probe: float) -> Measures:
         norm_bias=seen.norm_bias,
         norm_scale=seen.norm_scale,
     )
-
-
-def _projection(settings: RunSettings) -> str:
-    assert isinstance(settings.model, MobileNetV2Settings)
-    setting = settings.model.projection_activation
-    return setting if isinstance(setting, str) else label_of(setting)
-
-
-def _rest(settings: RunSettings) -> dict[str, Any]:
-    """All settings but those of the projection's activation, the seed and the name."""
-    rest = settings.model_dump(exclude={"variant", "seed"})
-    for name in ("projection_activation", "projection_place"):
-        del rest["model"][name]
-    return rest
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    """The mean of those that are there; None for none."""
-    there = [value for value in values if value is not None]
-    return fmean(there) if there else None

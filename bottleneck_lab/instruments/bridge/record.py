@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 if TYPE_CHECKING:
-    from bottleneck_lab.instruments.bridge.measure import Bridge
+    from bottleneck_lab.instruments.bridge.blocks import Bridge
 
 Width = Annotated[float, Field(gt=0)]  # of channels, on a logarithmic axis
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from bottleneck_lab.config import NETWORKS, RunSettings
+from bottleneck_lab.instruments.bridge.blocks import MEASURES, Block, Bridge, Measures
 from bottleneck_lab.instruments.bridge.figure import draw_bridge
-from bottleneck_lab.instruments.bridge.measure import MEASURES, Block, Bridge, Measures
 from bottleneck_lab.report.drawing.style import save
 
 # Student's sleep data (1908), in hours: the differences have the mean 1.58 and the interval 0.7001 to 2.4599.
