@@ -5,16 +5,12 @@ from bottleneck_lab.config.ablations.design import Design, design_of
 from bottleneck_lab.config.ablations.parts import TIERS, Claim, Tier, Variant
 from bottleneck_lab.config.activations import Activation
 from bottleneck_lab.config.base import DatasetName, InitialSettings
+from bottleneck_lab.config.data import ImageSettings, PointSettings, SpiralSettings
 from bottleneck_lab.config.files import catalogue, load, parse_overrides
 from bottleneck_lab.config.networks.inverted import NETWORKS, MobileNetV2Settings, ToyNetworkSettings
 from bottleneck_lab.config.networks.others import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
-from bottleneck_lab.config.settings import (
-    ImageSettings,
-    PointSettings,
-    RunSettings,
-    SpiralSettings,
-    TrainSettings,
-)
+from bottleneck_lab.config.settings import RunSettings
+from bottleneck_lab.config.training import TrainSettings
 
 __all__ = [
     "NETWORKS",

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from bottleneck_lab.config import PointSettings, SpiralSettings
-from bottleneck_lab.config.settings import DataSettings
+from bottleneck_lab.config.data import DataSettings
 from bottleneck_lab.data import cifar
 from bottleneck_lab.data.images import load_images
 from bottleneck_lab.data.points import draw_points

@@ -28,7 +28,8 @@ from bottleneck_lab.models.widths import make_divisible
 
 if TYPE_CHECKING:
     from bottleneck_lab.config import RunSettings
-    from bottleneck_lab.config.settings import DataSettings, ModelSettings
+    from bottleneck_lab.config.data import DataSettings
+    from bottleneck_lab.config.settings import ModelSettings
 
 __all__ = [
     "Cost",

@@ -24,7 +24,7 @@ from bottleneck_lab.config import (
     design_of,
 )
 from bottleneck_lab.config.ablations.tuning import Tuned
-from bottleneck_lab.config.settings import DataSettings
+from bottleneck_lab.config.data import DataSettings
 from bottleneck_lab.data import cifar
 from bottleneck_lab.data.checksums import check_repeatable, checksums
 from bottleneck_lab.errors import LabError

@@ -9,7 +9,7 @@ from typing import Any
 
 from bottleneck_lab.config import Ablation, DatasetName, RunSettings, Tier
 from bottleneck_lab.config.ablations.tuning import Trial, Tuned
-from bottleneck_lab.config.settings import ImageSettings
+from bottleneck_lab.config.data import ImageSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
 from bottleneck_lab.records.folder import RunFolder

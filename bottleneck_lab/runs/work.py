@@ -12,7 +12,8 @@ import filelock
 import torch
 
 from bottleneck_lab.config import ImageSettings, RunSettings
-from bottleneck_lab.config.settings import DataSettings, fingerprint
+from bottleneck_lab.config.data import DataSettings
+from bottleneck_lab.config.settings import fingerprint
 from bottleneck_lab.data.checksums import checksums
 from bottleneck_lab.data.images import load_images
 from bottleneck_lab.errors import LabError

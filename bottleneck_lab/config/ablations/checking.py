@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from bottleneck_lab.config.ablations.expanding import all_differ, trials_of_part, variants_of_part
 from bottleneck_lab.config.ablations.parts import SEPARATOR, Part, terms_of
 from bottleneck_lab.config.ablations.predictions import check_predictions
+from bottleneck_lab.config.data import ImageSettings
 from bottleneck_lab.config.problems import Problems
-from bottleneck_lab.config.settings import ImageSettings
 
 if TYPE_CHECKING:
     from bottleneck_lab.config.ablations.ablation import Ablation

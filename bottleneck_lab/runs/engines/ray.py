@@ -20,7 +20,7 @@ from pydantic import Field
 
 import bottleneck_lab
 from bottleneck_lab import extend
-from bottleneck_lab.config.settings import DataSettings
+from bottleneck_lab.config.data import DataSettings
 from bottleneck_lab.data import cifar
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
