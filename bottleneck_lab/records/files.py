@@ -106,15 +106,6 @@ def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
     write_bytes(path, stream.getvalue())
 
 
-def read_array(path: Path) -> np.ndarray[Any, Any] | None:
-    """The array in a file of numpy's format; None where there is none, or it cannot be read."""
-    try:
-        with path.open("rb") as stream:
-            return np.lib.format.read_array(stream, allow_pickle=False)
-    except (OSError, ValueError):
-        return None
-
-
 _BOOLEANS = re.compile(  # the header that numpy writes, and no other
     rb"\x93NUMPY\x01\x00..\{'descr': '\|b1', 'fortran_order': False, 'shape': \((\d{1,18}),\), \} *\n",
     re.DOTALL,
@@ -124,7 +115,7 @@ _BOOLEANS = re.compile(  # the header that numpy writes, and no other
 def booleans(content: bytes) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
     """The vector of booleans that `write_array` made this of; None for anything else.
 
-    Faster than `read_array`, and whatever a damaged header says, nothing is allocated for it.
+    Faster than numpy's own reader, and whatever a damaged header says, nothing is allocated for it.
     """
     header = _BOOLEANS.match(content)
     if header is None or int(header[1]) != len(content) - header.end():

@@ -6,27 +6,12 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from bottleneck_lab.runs.engines import local
 from bottleneck_lab.runs.engines.protocol import Engine, Event, Listener, Task, WorkerDiedError
 from bottleneck_lab.runs.jobs import Job
-from bottleneck_lab.runs.work import Workplace
 
-__all__ = ["Event", "Listener", "drive", "execute"]
+__all__ = ["Event", "Listener", "drive"]
 
 WAIT_SECONDS = 1.0  # between looks at jobs that other processes are at work on
-
-
-def execute(jobs: Sequence[Job], place: Workplace, workers: int, listener: Listener) -> None:
-    """`drive` for this machine: in this process, or in several.
-
-    Each process has one thread: two threads that fight over one core are far slower than one, and results
-    do not depend on `workers`, since no result depends on the number of threads.
-
-    Raises:
-        KeyboardInterrupt: after the workers were stopped. What they had finished stands.
-    """
-    with local.start(place, workers, local.Options()) as engine:
-        drive(jobs, engine, listener)
 
 
 def drive(jobs: Sequence[Job], engine: Engine, listener: Listener) -> None:

@@ -1,7 +1,7 @@
 import pytest
+from here import execute
 
 from bottleneck_lab.config import load
-from bottleneck_lab.runs.execute import execute
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.work import Workplace

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from here import execute
 
 from bottleneck_lab import extend
 from bottleneck_lab.config import load
@@ -15,7 +16,6 @@ from bottleneck_lab.data.points import draw_points
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.extend.global_state import left_alone
 from bottleneck_lab.records.folder import RunFolder
-from bottleneck_lab.runs.execute import execute
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.work import Workplace

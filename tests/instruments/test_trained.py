@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from here import execute
 from torch import nn
 
 from bottleneck_lab.config import load
@@ -13,7 +14,6 @@ from bottleneck_lab.data.images import Images
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.instruments.trained import normalise, open_run
 from bottleneck_lab.records import files
-from bottleneck_lab.runs.execute import execute
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.work import Workplace

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from here import execute
 
 from bottleneck_lab import extend
 from bottleneck_lab.config import load
@@ -15,7 +16,6 @@ from bottleneck_lab.instruments.trained import open_run
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.runs.engines import local
-from bottleneck_lab.runs.execute import execute
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import choose_data, make_plan
 from bottleneck_lab.runs.work import Workplace

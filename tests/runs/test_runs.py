@@ -9,6 +9,7 @@ import filelock
 import numpy as np
 import pytest
 import torch
+from here import execute
 
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
@@ -17,7 +18,6 @@ from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs import execute as execute_module
 from bottleneck_lab.runs import work as work_module
 from bottleneck_lab.runs.engines import local
-from bottleneck_lab.runs.execute import execute
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, choose_data, make_plan
 from bottleneck_lab.runs.under_way import is_held

@@ -11,10 +11,11 @@ import time
 import types
 
 import pytest
+from here import execute
 
 from bottleneck_lab.config import load
 from bottleneck_lab.records.folder import RunFolder
-from bottleneck_lab.runs.execute import Event, execute
+from bottleneck_lab.runs.execute import Event
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.trackers import tracking as tracking_module

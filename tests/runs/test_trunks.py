@@ -5,12 +5,12 @@ import math
 
 import pytest
 import torch
+from here import execute
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bottleneck_lab.config import TrainSettings, load
 from bottleneck_lab.records.folder import RunFolder
-from bottleneck_lab.runs.execute import execute
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
 from bottleneck_lab.runs.work import Workplace, do

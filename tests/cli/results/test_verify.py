@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -96,7 +97,7 @@ def test_epochs_and_answers_that_were_changed_count_nowhere(results, run):
     assert whole.correct(of) is not None
     records = files.read_json_lines(run / "metrics.jsonl")
     files.write_json_lines(run / "metrics.jsonl", [{**record, "accuracy": 1.0} for record in records])
-    answers = files.read_array(run / "correct.npy")
+    answers = np.load(run / "correct.npy")
     files.write_array(run / "correct.npy", answers[::-1])
     again = collect(results)
     assert again.correct(of) is None

@@ -24,6 +24,7 @@ from bottleneck_lab.runs.engines.local import Processes
 from bottleneck_lab.runs.engines.protocol import Engine, Event, Listener, Records, WorkerDiedError
 from bottleneck_lab.runs.engines.slurm import queue as slurm_queue
 from bottleneck_lab.runs.engines.slurm.queue import Queued
+from bottleneck_lab.runs.execute import drive
 from bottleneck_lab.runs.jobs import Job
 from bottleneck_lab.runs.work import Workplace
 
@@ -359,8 +360,6 @@ class Work:
 
     def __call__(self) -> str:
         """Do the jobs; returns what no other job would survive either, if there was such a thing."""
-        from bottleneck_lab.runs.execute import drive
-
         try:
             extend.include_all(self.place.include)
             for job in self.jobs:
