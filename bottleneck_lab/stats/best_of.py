@@ -20,7 +20,7 @@ def expected_best(scores: Sequence[float], trials: int) -> float:
     subsets = math.comb(len(ordered), trials)
     # The score at a place is the highest of a subset if the others of the subset lie before it.
     return math.fsum(
-        math.comb(place, trials - 1) / subsets * score
-        for place, score in enumerate(ordered)
-        if place >= trials - 1
+        math.comb(index, trials - 1) / subsets * score
+        for index, score in enumerate(ordered)
+        if index >= trials - 1
     )

@@ -77,7 +77,7 @@ def mean_band(groups: Sequence[ArrayLike], level: float = 0.95) -> NDArray[np.fl
     if not 0 < level < 1:
         raise ValueError(f"a level lies between 0 and 1, got {level}")
     found = np.empty((3, len(groups)))
-    for place, group in enumerate(groups):
+    for index, group in enumerate(groups):
         values = np.asarray(group, dtype=np.float64)
         if values.size == 0:
             raise ValueError("there are no values to take the mean of")
@@ -86,7 +86,7 @@ def mean_band(groups: Sequence[ArrayLike], level: float = 0.95) -> NDArray[np.fl
         half_width = np.nan
         if (n := values.size) > 1:
             half_width = t_quantile((1 + level) / 2, n - 1) * beyond.std(ddof=1) / math.sqrt(n)
-        found[:, place] = mean, mean - half_width, mean + half_width
+        found[:, index] = mean, mean - half_width, mean + half_width
     return found
 
 

@@ -76,19 +76,19 @@ def holm(p_values: Sequence[float | None], weights: Sequence[float] | None = Non
     if len(weights) != len(p_values) or not all(0 < weight < math.inf for weight in weights):
         raise ValueError(f"a weight is positive, and there is one for each p, got {list(weights)}")
     present = []
-    for place, (p, weight) in enumerate(zip(p_values, weights, strict=True)):
+    for index, (p, weight) in enumerate(zip(p_values, weights, strict=True)):
         if p is None:
             continue
         if not 0 <= p <= 1:
             raise ValueError(f"a p-value lies in [0, 1], got {p}")
-        present.append((p / weight, place))
+        present.append((p / weight, index))
     present.sort()
     adjusted: list[float | None] = [None] * len(p_values)
     floor = 0.0
-    for rank, (ratio, place) in enumerate(present):
+    for rank, (ratio, index) in enumerate(present):
         left = math.fsum(weights[other] for _, other in present[rank:])
         floor = max(floor, min(1.0, left * ratio))
-        adjusted[place] = floor
+        adjusted[index] = floor
     return adjusted
 
 

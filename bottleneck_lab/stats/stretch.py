@@ -21,12 +21,12 @@ def length_to_reach(lengths: Sequence[float], losses: Sequence[float], target: f
     """
     if losses[0] < target:
         return 0.0
-    for place, loss in enumerate(losses):
+    for index, loss in enumerate(losses):
         if loss <= target:
-            if place == 0:
+            if index == 0:
                 return lengths[0]
-            share = (losses[place - 1] - target) / (losses[place - 1] - loss)
-            return float(lengths[place - 1] * (lengths[place] / lengths[place - 1]) ** share)
+            share = (losses[index - 1] - target) / (losses[index - 1] - loss)
+            return float(lengths[index - 1] * (lengths[index] / lengths[index - 1]) ** share)
     return math.inf
 
 
@@ -86,9 +86,9 @@ def time_stretch(
         means = zip(a[rows].mean(1), b[rows].mean(1), strict=True)
         replicates = np.array([_stretches(lengths, one, other) for one, other in means])
     at = []
-    for place, length in enumerate(lengths):
-        low, high = _ends(replicates[:, place]) if len(replicates) else (None, None)
-        at.append(Stretch(estimates[place], low, high, length / lengths[-1], length / lengths[0]))
+    for index, length in enumerate(lengths):
+        low, high = _ends(replicates[:, index]) if len(replicates) else (None, None)
+        at.append(Stretch(estimates[index], low, high, length / lengths[-1], length / lengths[0]))
     return Stretches(tuple(lengths), tuple(at), replicates)
 
 

@@ -154,7 +154,7 @@ def _holm_by_kind(questions: Sequence[Question], p_values: Sequence[float | None
         kind: holm([p if q.kind == kind else None for q, p in zip(questions, p_values, strict=True)])
         for kind in get_args(Kind)
     }
-    return [families[question.kind][place] for place, question in enumerate(questions)]
+    return [families[question.kind][index] for index, question in enumerate(questions)]
 
 
 def _judgement(

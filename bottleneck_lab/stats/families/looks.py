@@ -111,8 +111,8 @@ def judge_family(claims: Sequence[Claimed], looks: Sequence[Look], alpha: float 
     """
     found = _found_at_last(claims, looks, alpha)
     return [
-        found[place].judgement() if place in found else _untested(claim.values)
-        for place, claim in enumerate(claims)
+        found[index].judgement() if index in found else _untested(claim.values)
+        for index, claim in enumerate(claims)
     ]
 
 
@@ -125,8 +125,8 @@ def decide_family(
     """
     found = _found_at_last(claims, looks, alpha)
     return [
-        (found[place].verdict, found[place].test.look.seeds) if place in found else ("inconclusive", 0)
-        for place in range(len(claims))
+        (found[index].verdict, found[index].test.look.seeds) if index in found else ("inconclusive", 0)
+        for index in range(len(claims))
     ]
 
 
@@ -140,17 +140,17 @@ def _found_at_last(claims: Sequence[Claimed], looks: Sequence[Look], alpha: floa
     last: dict[int, _Found] = {}
     for number, look in enumerate(looks, 1):
         tests = {
-            place: _Test(claims[place], values, look)
-            for place in sorted(is_open)
-            if (values := _all_known(claims[place], look)) is not None
+            index: _Test(claims[index], values, look)
+            for index in sorted(is_open)
+            if (values := _all_known(claims[index], look)) is not None
         }
-        no_difference.test({place: test.p_no_difference for place, test in tests.items()})
-        difference.test({place: test.p_difference for place, test in tests.items()})
-        for place, test in tests.items():
-            found = _Found(test, number, no_difference.of(place), difference.of(place))
-            last[place] = found
+        no_difference.test({index: test.p_no_difference for index, test in tests.items()})
+        difference.test({index: test.p_difference for index, test in tests.items()})
+        for index, test in tests.items():
+            found = _Found(test, number, no_difference.of(index), difference.of(index))
+            last[index] = found
             if found.verdict != "inconclusive":
-                is_open.discard(place)
+                is_open.discard(index)
         if not is_open:
             break
     return last
@@ -193,24 +193,24 @@ class _Hypotheses:
 
     def test(self, p_values: Mapping[int, float]) -> None:
         """Reject what these p, each divided by its look's share, let be rejected; the others have p = 1."""
-        left = [place for place in range(len(self._weights)) if place not in self._rejected]
-        p = {place: min(1.0, p_values.get(place, 1.0)) for place in left}
-        weights = [self._weights[place] for place in left]
+        left = [index for index in range(len(self._weights)) if index not in self._rejected]
+        p = {index: min(1.0, p_values.get(index, 1.0)) for index in left}
+        weights = [self._weights[index] for index in left]
         adjusted = dict(zip(left, holm([*p.values()], weights), strict=True))
         burden = math.fsum(weights)
-        for place in sorted(left, key=lambda place: (p[place] / self._weights[place], place)):
-            found = adjusted[place]
+        for index in sorted(left, key=lambda index: (p[index] / self._weights[index], index)):
+            found = adjusted[index]
             assert found is not None
-            self._last[place] = _Tested(
-                found, self._alpha * self._weights[place] / burden, found < self._alpha
+            self._last[index] = _Tested(
+                found, self._alpha * self._weights[index] / burden, found < self._alpha
             )
             if found < self._alpha:
-                self._rejected.add(place)
+                self._rejected.add(index)
                 burden = math.fsum(self._weights[other] for other in left if other not in self._rejected)
 
-    def of(self, place: int) -> _Tested:
+    def of(self, index: int) -> _Tested:
         """How the hypothesis of a claim came out at the last look."""
-        return self._last[place]
+        return self._last[index]
 
 
 @dataclass(frozen=True)
