@@ -151,7 +151,7 @@ class _Speed:
 
 def _remembered(place: Path) -> float | None:
     found = read_as(_Speed, place)
-    return found and found.times_eager
+    return None if found is None else found.times_eager
 
 
 def _signature(run: RunSettings, network: nn.Module) -> str:
