@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from bottleneck_lab import __version__
+from bottleneck_lab.cli.ablations.inspect import describe, list_ablations, status
+from bottleneck_lab.cli.ablations.new import new
 from bottleneck_lab.cli.data import data_app
-from bottleneck_lab.cli.inspect import describe, list_ablations, status
 from bottleneck_lab.cli.instruments.bench import bench_app
 from bottleneck_lab.cli.instruments.bridge import bridge
 from bottleneck_lab.cli.instruments.collapse import collapse
@@ -22,7 +23,6 @@ from bottleneck_lab.cli.instruments.explore import explore
 from bottleneck_lab.cli.instruments.paper import paper
 from bottleneck_lab.cli.instruments.patterns import patterns
 from bottleneck_lab.cli.instruments.quantise import quantise
-from bottleneck_lab.cli.new import new
 from bottleneck_lab.cli.results.compare import compare
 from bottleneck_lab.cli.results.figures import make_figures, publish, verify_figures
 from bottleneck_lab.cli.results.report import report
@@ -40,7 +40,7 @@ _EXAMPLES = """\b
 Examples:
   run-ablation linear_vs_relu
   run-ablation linear_vs_relu --tier smoke --dry-run
-  run-ablation linear_vs_relu --set images.train.epochs=10 --seeds 16 --out mine
+  run-ablation linear_vs_relu --set train.epochs=10 --seeds 16 --out mine
 """
 _FIRST = """\b
 Examples:

@@ -122,7 +122,7 @@ def run(
     if all_ and name is not None:
         raise LabError(f"--all runs the whole catalogue: leave out {name!r}")
     if list_ or not (name or all_):
-        from bottleneck_lab.cli.inspect import list_ablations
+        from bottleneck_lab.cli.ablations.inspect import list_ablations
 
         list_ablations()
         if not list_:

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from bottleneck_lab import __version__
 from bottleneck_lab.cli import app, run_app
-from bottleneck_lab.cli.settings_list import settings_of
+from bottleneck_lab.cli.ablations.settings_list import settings_of
 from bottleneck_lab.config import load
 
 COMMANDS = ("run", "describe", "report", "compare", "publish", "status", "new")

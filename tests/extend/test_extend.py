@@ -12,6 +12,7 @@ from torch import nn
 
 from bottleneck_lab import extend
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.extend import including
 from bottleneck_lab.models.activations import activation
 
 MISH = """
@@ -265,7 +266,7 @@ def installed(write, monkeypatch):
         file = write(text, "an_installed_package.py")
         monkeypatch.syspath_prepend(file.parent)
         monkeypatch.delitem(sys.modules, "an_installed_package", raising=False)
-        monkeypatch.setattr(extend, "_entry_points_loaded", False)
+        monkeypatch.setattr(including, "_entry_points_loaded", False)
         point = EntryPoint("mine", "an_installed_package", "bottleneck_lab")
         monkeypatch.setattr(
             importlib.metadata, "entry_points", lambda group: [point] if group == "bottleneck_lab" else []

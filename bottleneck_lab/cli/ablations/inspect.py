@@ -49,7 +49,7 @@ def describe(
     ] = False,
 ) -> None:
     """Say what an ablation asks and claims, and draw the block of each of its variants."""
-    from bottleneck_lab.cli.shortcuts import narrowed, shortcuts_of
+    from bottleneck_lab.cli.ablations.shortcuts import narrowed, shortcuts_of
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.config import load
     from bottleneck_lab.models.drawing import draw_block
@@ -107,7 +107,7 @@ def describe(
 
 
 def _list_settings(ablation: Ablation) -> None:
-    from bottleneck_lab.cli.settings_list import settings_of
+    from bottleneck_lab.cli.ablations.settings_list import settings_of
     from bottleneck_lab.cli.text import say
 
     say("What --set takes, as KEY=VALUE; without its first word a key holds for every part that has it.")
