@@ -139,7 +139,9 @@ def run(
     chosen = [ablation for ablation in ablations if asked[ablation.name] is not None]
     if not chosen:
         raise LabError(f"--dataset {', '.join(dataset or [])}: no ablation of the catalogue can run on it")
-    from bottleneck_lab.api.session.session import Order, refuse_early
+    if not all_:
+        _begin(chosen[0], tier)
+    from bottleneck_lab.api.session.session import Order, refuse_early  # with which torch is imported
 
     for ablation in chosen:
         refuse_early(ablation, tier, asked[ablation.name] or [], overrides)
@@ -164,6 +166,8 @@ def run(
         check_drawing()
     ended, refused = {}, []
     for ablation in chosen:
+        if all_:
+            _begin(ablation, tier)
         try:
             ended[ablation.name] = _run(ablation, asked[ablation.name] or [], order, open_)
         except LabError as error:
@@ -193,7 +197,6 @@ def _run(ablation: Ablation, asked: Sequence[str], order: Order, show: bool) -> 
     """Plan, train and report one ablation; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.api.session.session import Session
 
-    _begin(ablation, order.tier)
     session = Session(ablation, asked, order, _Terminal(order.dry_run))
     with _interruptible(session):
         session.plan_runs()
