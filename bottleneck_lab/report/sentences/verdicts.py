@@ -165,7 +165,7 @@ def held(claims: Sequence[dict[str, Any]]) -> str:
     first, *others = sorted(counts, key=list(_HELD).index)
     beginning = f"{counts[first]} of {len(claims)} claims {_HELD[first][counts[first] > 1]}"
     if not others:
-        return f"all {len(claims)} claims {_HELD[first][1]}"
+        return f"{'both' if len(claims) == 2 else f'all {len(claims)}'} claims {_HELD[first][1]}"
     return ", ".join([beginning, *(f"{counts[each]} {_HELD[each][counts[each] > 1]}" for each in others)])
 
 
