@@ -73,11 +73,15 @@ class _Counting(TorchDispatchMode):
     def __torch_dispatch__(
         self, operator: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        out = operator(*args, **(kwargs or {}))
         rule = self._rules.get(operator._overloadpacket)
         if rule is None:
+            with self:  # without autograd (`torch.inference_mode`) what is made of others arrives whole
+                parts = operator.decompose(*args, **(kwargs or {}))
+            if parts is not NotImplemented:
+                return parts
             self.without_rule.add(str(operator._overloadpacket))
-        else:
+        out = operator(*args, **(kwargs or {}))
+        if rule is not None:
             self.flops += rule(*args, **(kwargs or {}), out_val=out)
         return out
 

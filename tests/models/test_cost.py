@@ -23,6 +23,14 @@ class Calls(nn.Module):
         return self.function(x, *self.modules_)
 
 
+def test_without_autograd_it_counts_the_same():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(256, 2))
+    with torch.inference_mode():
+        found = count(network, 1, 3, 8, 8)
+    assert found == count(network, 1, 3, 8, 8)
+    assert found.madds == 8 * 8 * 3 * 4 * 9 + 256 * 2
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_attention_multiplies_queries_by_keys_and_weights_by_values(causal):
     attention = Calls(
