@@ -124,6 +124,10 @@ def _guarded(command: typer.Typer) -> None:
     warnings.showwarning = _shown_as_sentence(warnings.showwarning)
     try:
         command()
+    except SystemExit as error:
+        if error.code == ctrl_c.INTERRUPTED:
+            ctrl_c.ignore()
+        raise
     except LabError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -37,6 +37,11 @@ def end_at_the_second() -> None:
         signal.signal(signal.SIGINT, hear)
 
 
+def ignore() -> None:
+    """Hear no more: all is said, and while Python takes its handlers down, one more would kill it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """Hear Ctrl-C afterwards, here and in the processes that are started meanwhile, where the system can.
