@@ -150,7 +150,8 @@ def _print_forest(forest: Forest, claims: Sequence[dict[str, Any]]) -> None:
     from bottleneck_lab.report.writers.characters import axis_line, bar_line, legend
 
     indent = 14 if terminal_width() >= 70 else 2
-    drawn = max(12, min(terminal_width(), 80) - indent - 28)  # 28: of an estimate and its interval
+    numbers = max(27, *(len(bar.found) for bar in forest.bars))
+    drawn = max(12, min(terminal_width(), 80) - indent - numbers - 1)
     _console.print()
     say(f"{forest.title}, in {forest.unit} ({legend(forest)})", style="italic")
     _console.print(Text(" " * indent + axis_line(forest, drawn).rstrip()), soft_wrap=True)
@@ -159,7 +160,7 @@ def _print_forest(forest: Forest, claims: Sequence[dict[str, Any]]) -> None:
         plot = f"{bar_line(bar, forest, drawn)} {bar.found}"
         lines = [
             *textwrap.wrap(f"{bar.statement} ({claim['source']})", min(terminal_width(), 80) - indent),
-            plot if len(plot) + indent <= terminal_width() else plot.rstrip(),
+            plot,
             *textwrap.wrap(_in_numbers(claim), min(terminal_width(), 80) - indent),
         ]
         begin = head if indent == 14 else head + Text("\n  ")
