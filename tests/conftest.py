@@ -1,3 +1,4 @@
+import json
 import os
 import sys
 from pathlib import Path
@@ -169,3 +170,31 @@ def mini(tmp_path):
     path = tmp_path / "mini.toml"
     path.write_text(MINI)
     return path
+
+
+@pytest.fixture(scope="session")
+def looks_trained():
+    """Builds a small network for digits that looks trained: batch norms with statistics and shifts."""
+    import torch
+
+    from bottleneck_lab.config import NETWORKS, MobileNetV2Settings
+    from bottleneck_lab.models import MobileNetV2
+    from bottleneck_lab.models.block import ConvNorm
+
+    def made(**knobs):
+        content = {"network": "mobilenet_v2_digits", **NETWORKS["mobilenet_v2_digits"]}
+        content |= {"stages": [{"c": 4, "n": 1, "s": 1, "t": 1}, {"c": 8, "n": 3, "s": 2}], "expansion": 3}
+        settings = MobileNetV2Settings.model_validate_json(json.dumps({**content, "head_width": 16, **knobs}))
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            network = MobileNetV2(settings, 1, 10)
+            with torch.no_grad():
+                for layer in network.modules():
+                    if isinstance(layer, ConvNorm):
+                        layer.norm.running_mean.uniform_(-0.5, 0.5)
+                        layer.norm.running_var.uniform_(0.2, 2.0)
+                        layer.norm.weight.uniform_(0.5, 1.5)
+                        layer.norm.bias.uniform_(-1.0, 1.0)
+        return network.eval()
+
+    return made
