@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,7 +34,7 @@ _ROOM = 0.42  # of a panel's width, for labels
 
 
 def accuracy_differences(results: Results, dataset: str) -> Figure | None:
-    """Held-out accuracy less that of the reference, seed by seed, against epochs: means with 95 % bands.
+    """Held-out accuracy minus that of the reference, seed by seed, against epochs: means with 95 % bands.
 
     The reference of a variant is as in the tables. With few panels the names stand at the lines' ends, with
     many in a legend. None where no variant has a pair.
@@ -58,13 +59,13 @@ def accuracy_differences(results: Results, dataset: str) -> Figure | None:
             for variant in here:
                 label = ", ".join(others(variant, axis))
                 mean_line(panel, found[variant["name"]], mean_band, look(variant, variants, axis), label, 100)
-            panel.axhline(0, color="#000000", linewidth=0.8)
+            panel.hlines(0, *_epochs(found), color="#000000", linewidth=0.8)  # not through the names beyond
             if len(levels) == 1:
                 _label_lines(panel, here, found, variants)
                 _label_references(panel, references, found, results, dataset)
         names = dict.fromkeys(", ".join(others(references[name], axis)) for name in found)
-        of = f"that of {next(iter(names))}" if len(names) == 1 else "that of its reference"
-        figure.supylabel(f"accuracy less {of} (points)", fontsize=9)
+        of = f'"{next(iter(names))}"' if len(names) == 1 else "the reference"
+        figure.supylabel(textwrap.fill(f"points above {of}", 36), fontsize=9)
         panels[0].set_xticks(MaxNLocator(nbins=5, integer=True, min_n_ticks=1).tick_values(*_epochs(found)))
         toy = variants[0]["settings"]["model"]["family"] == "toy"
         figure.supxlabel("full-batch steps" if toy else "epochs", fontsize=9)
@@ -103,15 +104,13 @@ def _label_references(
     last = _epochs(found)[1]
     accuracies = {references[name]["name"]: None for name in found}
     said = [
-        f"{name}: {100 * float(np.mean(values)):.1f} %"
+        f'"{name}": {100 * float(np.mean(values)):.1f} %'
         for name in accuracies
         if (values := results.curves(name, dataset).get("accuracy", {}).get(last)) is not None
     ]
     if len(said) > _MOST_NAMED:
         return
-    panel.annotate(
-        "0 is " + ", ".join(said), (0.01, 0), (0, 3), "axes fraction", textcoords="offset points", fontsize=7
-    ).xycoords = ("axes fraction", "data")
+    panel.set_title("0 is " + ", ".join(said), fontsize=8, loc="left")
 
 
 def _label_lines(

@@ -30,7 +30,7 @@ def measure_curves(results: Results, summary: dict[str, Any], dataset: str) -> F
         return None
     known = next(v["measures"] for v in summary["variants"] if v["dataset"] == dataset)
     axis = panel_axis(variants, part["facet"], most=_MOST_COLUMNS)
-    levels = levels_of(variants, axis)
+    levels = levels_of([v for v in variants if any(map(taken[v["name"]].get, names))], axis)
     size = (max(5.4, 0.9 + 1.9 * len(levels)), 0.8 + 1.7 * len(names))
     with styled():
         figure, panels = subplots(
