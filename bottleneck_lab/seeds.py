@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
+MOST = 10_000  # at once
+LARGEST = 2**63 - 1
+
 
 def stream(seed: int, *names: object) -> int:
     """A 63-bit seed for the stream with these names, unrelated to all other streams of the same `seed`.

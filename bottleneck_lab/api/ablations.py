@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bottleneck_lab import config, extend
+from bottleneck_lab.api.arguments import several
 from bottleneck_lab.config import Ablation
 
 
@@ -19,7 +20,7 @@ def ablations() -> tuple[str, ...]:
     return tuple(config.catalogue())
 
 
-def load(ablation: str | Path, *, include: Sequence[str | Path] = ()) -> Ablation:
+def load(ablation: str | Path, *, include: str | Path | Sequence[str | Path] = ()) -> Ablation:
     """Read and check an ablation: its question, its parts with their variants and claims.
 
     >>> import bottleneck_lab as lab
@@ -36,5 +37,5 @@ def load(ablation: str | Path, *, include: Sequence[str | Path] = ()) -> Ablatio
     Raises:
         LabError: no such ablation, or a file that could not run, with file, key and reason of every problem.
     """
-    extend.include_all([Path(file) for file in include])
+    extend.include_all([Path(file) for file in several("include", include)])
     return config.load(str(ablation))

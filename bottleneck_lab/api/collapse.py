@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bottleneck_lab.api.arguments import whole
 from bottleneck_lab.api.frame import Frame
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.instruments.collapse.measure import PAPER_DIMS, CollapseResult, measure_collapse
-from bottleneck_lab.manifold.activations import activation_of
+from bottleneck_lab.instruments.collapse.measure import CollapseResult, default_dims, measure_collapse
+from bottleneck_lab.manifold.activations import activation_named, activation_of
 from bottleneck_lab.manifold.decoders import affine_error, moments
 from bottleneck_lab.manifold.distances import (
     continuity,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Mapping = Callable[[Any], Any]
 MOST_COMPARED = 400  # points that are compared with each other
+LARGEST_CODE = 1e100  # whose squares can still be added
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,11 @@ class Lost:
 
 
 class Collapsed(Frame):
-    """A row per number of channels, and as `result` what `manifold.collapse.measure_collapse` returns."""
+    """A row per number of channels, and as `result` what `instruments.collapse.measure` found.
+
+    Its columns are those of `bottleneck-lab collapse --json`: shares and errors, 0 to 1, and ranks, 1 to
+    `dim`.
+    """
 
     def __init__(self, result: CollapseResult) -> None:
         super().__init__(result.rows())
@@ -104,7 +109,7 @@ def collapse(
             `spiral`, `circle`, `swiss-roll`, `gaussian`, `grid`.
         activation: one that networks may have: `"relu6"`, `{"kind": "leaky", "slope": 0.25}`; or a
             `torch.nn.Module`, or a function of NumPy arrays, that maps each number by itself.
-        dims: numbers of channels; those of Fig. 1 if absent.
+        dims: numbers of channels; those of Fig. 1 that are not below n if absent, else n and 6n.
         embedding: law of the matrices: `gaussian`, `uniform`, `orthonormal`, or `paper`.
         bias: whether a standard normal bias is added.
         trials: random matrices for each of `dims`.
@@ -114,17 +119,17 @@ def collapse(
         LabError: points that nothing can be measured on, or an unknown name.
     """
     given = make_shape(points, seed=seed) if isinstance(points, str) else as_points(_array(points))
-    if dims is None:
-        dims = [2, 3] if embedding == "paper" else [dim for dim in PAPER_DIMS if dim >= given.shape[1]]
-    dims = dims or [given.shape[1], 6 * given.shape[1]]
-    if isinstance(activation, dict):
-        activation = _written(activation)
-    chosen = activation if isinstance(activation, str) else activation_of(activation)
-    return Collapsed(
-        measure_collapse(
-            given, dims, embedding=embedding, bias=bias, activation=chosen, trials=trials, seed=seed
-        )
+    chosen = activation_named(activation) if isinstance(activation, str | dict) else activation_of(activation)
+    result = measure_collapse(
+        given,
+        default_dims(given.shape[1], embedding) if dims is None else _wholes("dims", dims),
+        embedding=embedding,
+        bias=bias,
+        activation=chosen,
+        trials=whole("trials", trials),
+        seed=whole("seed", seed),
     )
+    return Collapsed(result)
 
 
 def lost(points: ArrayLike, codes: ArrayLike | Mapping, *, seed: int = 0) -> Lost:
@@ -149,13 +154,13 @@ def lost(points: ArrayLike, codes: ArrayLike | Mapping, *, seed: int = 0) -> Los
     Raises:
         LabError: arrays that nothing can be measured on, or that do not go together.
     """
-    made = _applied(codes, points) if callable(codes) else codes
-    x, h = as_points(_pixels(_array(points)), "points"), _pixels(_array(made))
-    if h.ndim != 2 or len(h) != len(x):
+    x = as_points(_pixels(_array(points)), "points")
+    h = _pixels(_array(_applied(codes, points) if callable(codes) else codes))
+    if h.ndim != 2 or len(h) != len(x) or not h.shape[1]:
         raise LabError(f"codes of shape {h.shape} for {len(x)} points: give one code a row, (N, m)")
-    if not np.isfinite(h).all():
-        raise LabError("codes: NaN or infinity among them")
-    chosen = np.random.default_rng(stream(seed, "sample")).choice(
+    if not np.abs(h).max() < LARGEST_CODE:
+        raise LabError(f"codes: NaN, infinity, or numbers beyond {LARGEST_CODE:g} among them")
+    chosen = np.random.default_rng(stream(whole("seed", seed), "sample")).choice(
         len(x), min(len(x), MOST_COMPARED), replace=False
     )
     some, theirs = x[np.sort(chosen)], np.ascontiguousarray(h[np.sort(chosen)])
@@ -182,15 +187,24 @@ def lost(points: ArrayLike, codes: ArrayLike | Mapping, *, seed: int = 0) -> Los
     )
 
 
+def _wholes(name: str, values: Iterable[int]) -> list[int]:
+    if not isinstance(values, Iterable):
+        raise LabError(f"{name} = {values!r}: give a list of whole numbers, such as [2, 3, 5]")
+    return [whole(name, value) for value in values]
+
+
 def _finite(value: FloatArray) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
 def _array(values: Any) -> FloatArray:
     """A NumPy array of what may be a torch tensor on any device."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().double().numpy()
     try:
+        if hasattr(values, "detach"):
+            values = values.detach().cpu()
+            values = (values if values.is_complex() else values.double()).numpy()
+        if np.iscomplexobj(values):
+            raise TypeError
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise LabError("not an array of real numbers") from None
@@ -209,17 +223,9 @@ def _applied(map_points: Mapping, points: Any) -> Any:
         return map_points(points)
     import torch
 
+    from bottleneck_lab.api.evaluation import in_evaluation
+
     module: Any = map_points
     first = next(module.parameters(), torch.zeros(()))
-    was_training = module.training
-    with torch.no_grad():
-        try:
-            return module.eval()(torch.as_tensor(points).to(first.device, first.dtype))
-        finally:
-            module.train(was_training)
-
-
-def _written(activation: dict[str, Any]) -> str:
-    """An activation with parameters as TOML has it."""
-    pairs = (f"{name} = {json.dumps(value)}" for name, value in activation.items())
-    return f"{{ {', '.join(pairs)} }}"
+    with in_evaluation(module):
+        return module(torch.as_tensor(points).to(first.device, first.dtype))

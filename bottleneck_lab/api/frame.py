@@ -6,7 +6,6 @@ import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from bottleneck_lab.config.problems import nearest
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -31,11 +30,16 @@ class Frame(Sequence[Row]):
     variant  mean
     linear   0.5
     relu     0.25
+
+    Args:
+        rows: mappings; a column that a row lacks is None there.
+        columns: names that come first, and are there without any row, too.
     """
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
         given = [dict(row) for row in rows]
-        self.columns: tuple[str, ...] = tuple(dict.fromkeys(name for row in given for name in row))
+        named = (name for row in given for name in row)
+        self.columns: tuple[str, ...] = tuple(dict.fromkeys([*columns, *named]))
         self._rows = [{name: row.get(name) for name in self.columns} for row in given]
 
     def __len__(self) -> int:
@@ -59,7 +63,7 @@ class Frame(Sequence[Row]):
         if isinstance(which, str):
             return self._column(which)
         if isinstance(which, slice):
-            return Frame(self._rows[which])
+            return Frame(self._rows[which], self.columns)
         return dict(self._rows[which])
 
     def where(self, **values: Any) -> Frame:
@@ -70,7 +74,8 @@ class Frame(Sequence[Row]):
         """
         for name in values:
             self._check(name)
-        return Frame(row for row in self._rows if all(row[name] == value for name, value in values.items()))
+        kept = (row for row in self._rows if all(row[name] == value for name, value in values.items()))
+        return Frame(kept, self.columns)
 
     def to_pandas(self) -> Any:
         """The same as a `pandas.DataFrame`.
@@ -100,6 +105,8 @@ class Frame(Sequence[Row]):
 
     def _check(self, name: str) -> None:
         if name not in self.columns:
+            from bottleneck_lab.config.problems import nearest
+
             raise LabError(f"{name!r}: no such column; {nearest(name, self.columns)}")
 
     def _cells(self) -> list[list[str]]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from bottleneck_lab.activations import KINDS, kind_of, schedules_of, values_of
+from bottleneck_lab.api.evaluation import in_evaluation
 from bottleneck_lab.api.frame import Frame
+from bottleneck_lab.config.problems import brief
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.decoders import Moments, affine_error, moments
 from bottleneck_lab.manifold.distances import effective_rank, principal_variances
@@ -41,14 +42,17 @@ def observe(
     >>> bool(0 < seen[0]["below_zero"] < 1)
     True
 
-    The network is in evaluation mode meanwhile, and no gradients are kept. The columns:
+    The network is in evaluation mode meanwhile, and no gradients are kept. Axis 1 is taken for channels, as
+    images `[N, C, H, W]` have it, and every other place for a sample; a network of tokens `[N, L, C]` is read
+    wrongly. The columns:
 
     - `module`: its name in the network; with ` #2` for the second call of a module that is called twice.
     - `activation`: what it is. `channels`: of what passes it.
     - `below_zero`: share of the pre-activations z that are below 0.
     - `flat`: share that lies where the activation is flat and forgets its input; none where that is unknown.
-    - `readable`: share of the variance of z that a linear map reads from the activations, 0 to 1.
-    - `rank_before`, `rank_after`: effective rank of z and of what comes out, 1 to `channels`.
+    - `readable`: share of the variance of z that a linear map reads from the activations (R^2), 0 to 1.
+    - `rank_before`, `rank_after`: effective rank of z and of what comes out, 1 to `channels` (Roy &
+      Vetterli 2007).
 
     Args:
         network: any module.
@@ -56,21 +60,30 @@ def observe(
         modules: names of the modules to look at instead of all activations, as `named_modules` has them.
 
     Raises:
-        LabError: a name that is not there; no activation, or none that anything has passed.
+        LabError: a name that is not there; no activation, or none that anything has passed; what passes
+            is no such tensor, or not finite.
     """
+    if not isinstance(network, nn.Module):
+        raise LabError(f"network: {brief(network)} is no torch.nn.Module")
     watched = _chosen(network, modules)
     found: dict[tuple[str, int], _Seen] = {}
     calls: dict[str, int] = {}
-    before: dict[str, list[Tensor]] = {}
+    before: dict[str, list[Any]] = {}
 
     def enter(name: str) -> Any:
-        return lambda module, given: before.setdefault(name, []).append(given[0].detach().clone())
+        def note(module: nn.Module, given: tuple[Any, ...]) -> None:
+            kept = given[0] if given else None
+            before.setdefault(name, []).append(kept.detach().clone() if isinstance(kept, Tensor) else kept)
+
+        return note
 
     def leave(name: str) -> Any:
         def see(module: nn.Module, given: Any, output: Tensor) -> None:
             calls[name] = calls.get(name, 0) + 1
-            seen = _seen(module, before[name].pop(), output)
+            seen = _seen(name, module, before[name].pop(), output)
             which = (name, calls[name])
+            if which in found and len(found[which].spread.point_mean) != len(seen.spread.point_mean):
+                raise LabError(f"{name}: batches of different numbers of channels have passed it")
             found[which] = found[which] + seen if which in found else seen
 
         return see
@@ -83,18 +96,16 @@ def observe(
             module.register_forward_hook(leave(name)),
         )
     ]
-    was_training = {module: module.training for module in network.modules()}
-    network.eval()
     try:
-        with torch.no_grad():
+        with in_evaluation(network):
             for batch in [inputs] if isinstance(inputs, Tensor) else inputs:
+                if not isinstance(batch, Tensor):
+                    raise LabError("inputs: give tensors; of a DataLoader's pairs, (x for x, _ in loader)")
                 calls.clear()
                 network(batch)
     finally:
         for handle in handles:
             handle.remove()
-        for module, mode in was_training.items():
-            module.training = mode
     if not found:
         raise LabError("nothing has passed an activation of this network: give at least one batch")
     return Frame(
@@ -152,11 +163,18 @@ class _Seen:
         }
 
 
-def _seen(module: nn.Module, before: Tensor, after: Tensor) -> _Seen:
-    z = _rows(before)
+def _seen(name: str, module: nn.Module, before: Any, after: Any) -> _Seen:
+    for tensor in (before, after):
+        if not isinstance(tensor, Tensor) or tensor.dim() < 2 or tensor.is_complex():
+            raise LabError(f"{name}: what passes it is no tensor [N, C] or [N, C, ...] of real numbers")
+        if not tensor.numel() or not tensor.isfinite().all():
+            raise LabError(f"{name}: what passes it is empty, or has NaN or infinity in it")
+    z, h = _rows(before), _rows(after)
+    if len(z) != len(h):
+        raise LabError(f"{name}: {tuple(before.shape)} becomes {tuple(after.shape)}: not of as many places")
     low, high = _flat(module)
     flat = None if np.isnan(low) else int(((z <= low) | (z >= high)).sum())
-    return _Seen(z.size, int((z < 0).sum()), flat, moments(z, _rows(after)))
+    return _Seen(z.size, int((z < 0).sum()), flat, moments(z, h))
 
 
 def _flat(module: nn.Module) -> tuple[float, float]:

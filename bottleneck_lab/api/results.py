@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,10 @@ from bottleneck_lab.api.frame import Frame
 from bottleneck_lab.config.problems import nearest
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records.result_folders import PLAN, result_folders
-from bottleneck_lab.report.figures.of_results import FIGURES
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading import results as reading
 from bottleneck_lab.report.reading.collect import collect
+from bottleneck_lab.report.reading.lenient import Stray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +82,8 @@ class Results:
         rows = []
         for run in self._collected.runs:
             row = asdict(run)
-            rows.append({**row, **row.pop("measures")})
+            measures = row.pop("measures")
+            rows.append({**row, **measures})
         return Frame(rows)
 
     @cached_property
@@ -101,11 +102,13 @@ class Results:
     @cached_property
     def strays(self) -> Frame:
         """The files that count nowhere, and why."""
-        return Frame(self.summary["strays"])
+        return Frame(self.summary["strays"], [field.name for field in fields(Stray)])
 
     @property
     def figures(self) -> Frame:
         """The figures that there are: what to give to `figure` and `plot`."""
+        from bottleneck_lab.report.figures.of_results import FIGURES  # matplotlib takes a second
+
         return Frame(
             {"figure": name, "dataset": dataset, "shows": alt}
             for dataset in self.datasets
@@ -124,6 +127,8 @@ class Results:
         Raises:
             LabError: no such figure or data set, or one that these results have nothing for.
         """
+        from bottleneck_lab.report.figures.of_results import FIGURES
+
         if name not in FIGURES:
             raise LabError(f"{name!r}: no such figure; {nearest(name, FIGURES)}")
         dataset = dataset or self.datasets[0]

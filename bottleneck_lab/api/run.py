@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bottleneck_lab import extend
 from bottleneck_lab.api.ablations import load
+from bottleneck_lab.api.arguments import several, whole
 from bottleneck_lab.api.results import Results, read_results
 from bottleneck_lab.api.session.progress import watching
 from bottleneck_lab.api.session.session import Order, Session, refuse_early
-from bottleneck_lab.config import TIERS, Ablation
-from bottleneck_lab.config.problems import nearest
+from bottleneck_lab.config import TIERS, Ablation, as_overrides
+from bottleneck_lab.config.problems import brief, nearest
 from bottleneck_lab.data import cifar
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.drawing.check import check_drawing
 from bottleneck_lab.runs.engines import read_options
+from bottleneck_lab.runs.trackers.tracking import find_tracker
+from bottleneck_lab.seeds import LARGEST, MOST
+from bottleneck_lab.training.device import settings_kept
 
 if TYPE_CHECKING:
     from bottleneck_lab.config import Tier
@@ -39,8 +44,8 @@ def run(
     device: str = "auto",
     out: str | Path = "results",
     data_dir: str | Path | None = None,
-    include: Sequence[str | Path] = (),
-    trackers: Sequence[str] = (),
+    include: str | Path | Sequence[str | Path] = (),
+    trackers: str | Sequence[str] = (),
     fresh: bool = False,
     progress: bool = True,
 ) -> Results:
@@ -69,13 +74,16 @@ def run(
     Raises:
         LabError: an unknown name, an impossible setting, data that are not to be had.
     """
-    extend.include_all([Path(file) for file in include])
-    question = ablation if isinstance(ablation, Ablation) else load(ablation)
-    asked = [dataset] if isinstance(dataset, str) else list(dataset)
+    question = ablation if isinstance(ablation, Ablation) else load(ablation, include=include)
+    asked = several("dataset", dataset)
     if tier not in TIERS:
         raise LabError(f"tier {tier!r}: no such tier; {nearest(tier, TIERS)}")
     overrides = as_overrides(settings or {})
     refuse_early(question, tier, asked, overrides)
+    chosen_trackers = tuple(dict.fromkeys(several("trackers", trackers)))
+    for name in chosen_trackers:
+        find_tracker(name)
+    check_drawing()
     host = Shown() if progress else Silent()
     order = Order(
         tier=tier,
@@ -87,56 +95,36 @@ def run(
         device=device,
         out=Path(out),
         data_dir=None if data_dir is None else Path(data_dir),
-        trackers=tuple(dict.fromkeys(trackers)),
+        trackers=chosen_trackers,
         fresh=fresh,
     )
     session = Session(question, asked, order, host)
-    session.plan_runs()
-    for notice in session.plan.data.notices:
-        host.notice(notice)
-    session.choose_kernels()
-    session.begin()
-    session.train()
-    session.write_report()
+    with settings_kept():
+        session.plan_runs()
+        for notice in session.plan.data.notices:
+            host.notice(notice)
+        session.choose_kernels()
+        session.begin()
+        session.train()
+        session.write_report()
     return read_results(session.results)
-
-
-def as_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by their keys, as the sections of settings that `Ablation.variants` takes.
-
-    >>> as_overrides({"train.epochs": 3, "images.model.residual": "none"})
-    {'train': {'epochs': 3}, 'images': {'model': {'residual': 'none'}}}
-
-    Raises:
-        LabError: a key without a section, or two that contradict each other.
-    """
-    tree: dict[str, Any] = {}
-    for key, value in settings.items():
-        *sections, last = key.split(".")
-        if not sections or not all([*sections, last]):
-            raise LabError(f"settings: {key!r}: write it as section.key, for example train.epochs")
-        branch = tree
-        for section in sections:
-            branch = branch.setdefault(section, {})
-            if not isinstance(branch, dict):
-                raise LabError(f"settings: {key!r}: {section} was given a value already")
-        if isinstance(branch.get(last), dict):
-            raise LabError(f"settings: {key!r}: keys of {last} were given values already")
-        branch[last] = value
-    return tree
 
 
 def _seeds(seeds: int | Sequence[int] | None) -> list[int] | None:
     if seeds is None:
         return None
-    chosen = list(dict.fromkeys(range(seeds) if isinstance(seeds, int) else seeds))
-    if not chosen or min(chosen) < 0:
-        raise LabError(f"seeds = {seeds!r}: give a number above 0 (5: seeds 0 to 4), or a list of seeds")
-    return chosen
+    chosen = [whole("seeds", seed) for seed in seeds] if isinstance(seeds, Iterable) else None
+    if chosen is None:
+        chosen = list(range(min(whole("seeds", seeds), MOST + 1)))
+    if not 0 < len(chosen) <= MOST or min(chosen) < 0 or max(chosen) > LARGEST:
+        raise LabError(f"seeds = {brief(seeds)}: give a number above 0 (5: seeds 0 to 4), or a list of seeds")
+    return list(dict.fromkeys(chosen))
 
 
 def _workers(workers: int | None, engine: str, host: Shown | Silent) -> int | None:
     """One, where something was added that other processes could not look up."""
+    if workers is not None and (workers := whole("workers", workers)) < 1:
+        raise LabError(f"workers = {workers}: give a whole number above 0")
     here = extend.only_here()
     if not here:
         return workers

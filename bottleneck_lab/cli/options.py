@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
+from bottleneck_lab import seeds
 from bottleneck_lab.errors import LabError
-
-MOST_SEEDS = 10_000
-LARGEST_SEED = 2**63 - 1
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for results; they go to OUT/NAME/TIER.")]
 DataDir = Annotated[
@@ -42,7 +40,7 @@ def parse_seeds(text: str | None) -> list[int] | None:
         )
     except ValueError:
         ranges = []
-    if not ranges or not all(0 < len(numbers) <= MOST_SEEDS for numbers in ranges):
+    if not ranges or not all(0 < len(numbers) <= seeds.MOST for numbers in ranges):
         raise LabError(f"--seeds {text}: give a number (5: seeds 0 to 4), a range (10-14) or a list (3,7,8)")
     return list(dict.fromkeys(seed for numbers in ranges for seed in numbers))
 
@@ -50,7 +48,7 @@ def parse_seeds(text: str | None) -> list[int] | None:
 def _range(item: str) -> range:
     first, dash, last = item.strip().partition("-")
     numbers = range(int(first), int(last if dash else first) + 1)
-    if numbers.stop > LARGEST_SEED:
+    if numbers.stop > seeds.LARGEST:
         raise ValueError
     return numbers
 
@@ -65,22 +63,3 @@ def make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LabError(f"--out {out}: {error.strerror}") from None
-
-
-def check_drawing() -> None:
-    """Draw a little before anything long is begun, so that what is wrong with it shows in time.
-
-    Raises:
-        LabError: matplotlib cannot be used, as with a damaged matplotlibrc.
-    """
-    try:
-        from bottleneck_lab.report.drawing.style import drawn_bytes, styled, subplots
-
-        with styled():
-            figure, _ = subplots(figsize=(1, 1))
-        drawn_bytes(figure)
-    except Exception as error:  # whatever it stumbles over, the figures at the end would do so, too
-        raise LabError(
-            f"matplotlib cannot draw here, and figures are to be drawn ({type(error).__name__}: {error}); "
-            "mend or remove your matplotlibrc (in this folder, in $MATPLOTLIBRC, or in ~/.config/matplotlib)"
-        ) from error

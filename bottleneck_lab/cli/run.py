@@ -12,8 +12,9 @@ import typer
 
 from bottleneck_lab import __version__, extend
 from bottleneck_lab.cli import completion
-from bottleneck_lab.cli.options import DataDir, Include, Out, check_drawing, parse_seeds
+from bottleneck_lab.cli.options import DataDir, Include, Out, parse_seeds
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.drawing.check import check_drawing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -6,7 +6,7 @@ from bottleneck_lab.config.ablations.parts import TIERS, Claim, Tier, Variant
 from bottleneck_lab.config.activations import Activation
 from bottleneck_lab.config.base import DatasetName, InitialSettings
 from bottleneck_lab.config.data import ImageSettings, PointSettings, SpiralSettings
-from bottleneck_lab.config.files import catalogue, load, parse_overrides
+from bottleneck_lab.config.files import as_overrides, catalogue, load, parse_overrides
 from bottleneck_lab.config.networks.inverted import NETWORKS, MobileNetV2Settings, ToyNetworkSettings
 from bottleneck_lab.config.networks.others import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
 from bottleneck_lab.config.settings import RunSettings
@@ -33,6 +33,7 @@ __all__ = [
     "ToyNetworkSettings",
     "TrainSettings",
     "Variant",
+    "as_overrides",
     "catalogue",
     "design_of",
     "load",

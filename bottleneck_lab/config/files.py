@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -155,19 +155,45 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
-        *path, last = (step.strip() for step in key.split("."))
-        if not equals or not path or not all([*path, last]):
+        if not equals:
             raise LabError(f"--set {setting}: write it as section.key=value, for example train.epochs=3")
-        branch = tree
-        for step in path:
-            branch = branch.setdefault(step, {})
-            if not isinstance(branch, dict):
-                raise LabError(f"--set {setting}: {step} was given a value already")
-        if isinstance(branch.get(last), dict):
-            raise LabError(f"--set {setting}: keys of {last} were given values already")
-        branch[last] = parse_value(text.strip(), f"--set {key}")
+        _override(tree, key, parse_value(text.strip(), f"--set {key}"), f"--set {setting}")
     _refuse_extremes(tree, "--set")
     return tree
+
+
+def as_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their keys, as `parse_overrides` reads them.
+
+    >>> as_overrides({"train.epochs": 3, "images.model.residual": "none"})
+    {'train': {'epochs': 3}, 'images': {'model': {'residual': 'none'}}}
+
+    Raises:
+        LabError: a key without a section, or two that contradict each other.
+    """
+    if not isinstance(settings, Mapping):
+        raise LabError(f"settings = {brief(settings)}: give values by their keys, as {{'train.epochs': 3}}")
+    tree: dict[str, Any] = {}
+    for key, value in settings.items():
+        plain = value.item() if hasattr(value, "item") else value  # of NumPy
+        _override(tree, str(key), plain, f"settings: {key!r}")
+    _refuse_extremes(tree, "settings")
+    return tree
+
+
+def _override(tree: dict[str, Any], key: str, value: Any, said: str) -> None:
+    """Put a value where its key says; `said` is how the user has said it."""
+    *path, last = (step.strip() for step in key.split("."))
+    if not path or not all([*path, last]):
+        raise LabError(f"{said}: write it as section.key=value, for example train.epochs=3")
+    branch = tree
+    for step in path:
+        branch = branch.setdefault(step, {})
+        if not isinstance(branch, dict):
+            raise LabError(f"{said}: {step} was given a value already")
+    if isinstance(branch.get(last), dict):
+        raise LabError(f"{said}: keys of {last} were given values already")
+    branch[last] = value
 
 
 def parse_value(text: str, where: str) -> Any:

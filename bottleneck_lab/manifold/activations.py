@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bottleneck_lab.activations import KINDS, kind_of, schedules_of, values_of
+from bottleneck_lab.activations import KINDS, kind_of, label_of, schedules_of, values_of
 from bottleneck_lab.activations import Activation as Setting
 from bottleneck_lab.config.activations import read
 from bottleneck_lab.config.files import parse_value
@@ -61,7 +61,7 @@ ACTIVATIONS = {
 }
 
 
-def activation_named(name: str) -> Activation:
+def activation_named(given: str | dict[str, Any]) -> Activation:
     """The activation of that name, of all that networks may have; with parameters as `{ kind = ..., ... }`.
 
     SiLU, GELU and others fold: two pre-activations have one value. They count as told apart, for Lemma 2 is
@@ -70,9 +70,10 @@ def activation_named(name: str) -> Activation:
     Raises:
         LabError: an unknown one, impossible parameters, or one that is no map of single points.
     """
-    if name in ACTIVATIONS:
-        return ACTIVATIONS[name]
-    setting = setting_named(name)
+    if isinstance(given, str) and given in ACTIVATIONS:
+        return ACTIVATIONS[given]
+    setting = setting_named(given)
+    name = given if isinstance(given, str) else label_of(setting)
     if schedules_of(setting):
         raise LabError(f"{name}: nothing is trained here, so give every parameter one value")
     kind = KINDS.get(kind_of(setting))
@@ -90,27 +91,34 @@ def activation_of(apply: Callable[[Any], Any]) -> Activation:
         LabError: what changes the shape of what it is given.
     """
     called = str(getattr(apply, "__name__", type(apply).__name__))
+    if not callable(apply):
+        raise LabError(f"activation = {brief(apply)}: give a name, a torch.nn.Module or a function of arrays")
     on_arrays = _applied(apply) if hasattr(apply, "parameters") else apply
     sample = np.linspace(-3.0, 3.0, 48).reshape(12, 4)
     made = np.asarray(on_arrays(sample.copy()))
     if made.shape != sample.shape:
         raise LabError(f"the activation {called!r} must keep the shape: {sample.shape} became {made.shape}")
+    if not np.isfinite(made).all():
+        raise LabError(f"the activation {called!r} makes NaN or infinity of numbers from -3 to 3")
     return Activation(called, on_arrays, *_flat_of(on_arrays))
 
 
-def setting_named(name: str) -> Setting:
-    """An activation as settings have it, from what a command is given.
+def setting_named(name: str | dict[str, Any]) -> Setting:
+    """An activation as settings have it, from what a command is given, or from a table of its parameters.
 
     Raises:
         LabError: an unknown one, or impossible parameters.
     """
     given: Any = name
-    if name.lstrip().startswith("{"):
+    if isinstance(name, dict):
+        given = {key: value.item() if hasattr(value, "item") else value for key, value in name.items()}
+    elif name.lstrip().startswith("{"):
         given = parse_value(name, f"--activation {brief(name)}")
     try:
         return read(given)
     except ValueError as error:
-        raise LabError(f"--activation {name}: {error}") from None
+        said = f"--activation {name}" if isinstance(name, str) else f"activation = {brief(name)}"
+        raise LabError(f"{said}: {error}") from None
 
 
 def _module_of(setting: Setting) -> Callable[[FloatArray], FloatArray]:

@@ -77,7 +77,7 @@ def test_the_door_opens_without_torch():
 
 
 @pytest.mark.parametrize(
-    "module", ["api.ablations", "api.frame", "api.collapse", "api.observe", "api.run", "config.files"]
+    "module", ["api.ablations", "api.frame", "api.collapse", "api.observe", "config.files"]
 )
 def test_examples_are_true(module):
     done = doctest.testmod(importlib.import_module(f"bottleneck_lab.{module}"))

@@ -180,8 +180,9 @@ class Session:
 
     def _refuse_foreign_results(self) -> None:
         before = files.read_json(self.results / "plan.json")
-        if isinstance(before, dict):
-            question = before.get("ablation", {}).get("question")
+        ablation = before.get("ablation") if isinstance(before, dict) else None
+        if isinstance(ablation, dict):
+            question = ablation.get("question")
             if question != self.plan.ablation.question:
                 raise LabError(
                     f"{self.results}: holds the results of another ablation of this name ({question}); "

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from bottleneck_lab.cli.options import check_drawing, make_folder
+from bottleneck_lab.cli.options import make_folder
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.drawing.check import check_drawing
 
 if TYPE_CHECKING:
     from bottleneck_lab.instruments.bench.costs import NetworkCost, SplitCost, Spread, TrainingCost

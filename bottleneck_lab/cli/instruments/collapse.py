@@ -12,8 +12,9 @@ import typer
 from bottleneck_lab import extend
 from bottleneck_lab.activations import KINDS, label_of
 from bottleneck_lab.cli import completion
-from bottleneck_lab.cli.options import Include, check_drawing, make_folder
+from bottleneck_lab.cli.options import Include, make_folder
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.drawing.check import check_drawing
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,7 +68,7 @@ def collapse(
     from rich.console import Console
     from rich.progress import Progress
 
-    from bottleneck_lab.instruments.collapse.measure import measure_collapse
+    from bottleneck_lab.instruments.collapse.measure import default_dims, measure_collapse
     from bottleneck_lab.manifold.shapes import make_shape
 
     extend.include_all(include or [])
@@ -76,7 +77,7 @@ def collapse(
         return
     activation = activation or "relu"
     data = make_shape(shape, points, seed)
-    chosen = _default_dims(data.shape[1], embedding) if dims is None else _parse_dims(dims)
+    chosen = default_dims(data.shape[1], embedding) if dims is None else _parse_dims(dims)
     if out is not None:
         make_folder(out)
         check_drawing()
@@ -153,14 +154,6 @@ def _print_covariates(name: str | None, as_json: bool) -> None:
         "grows on its way back through activation and batch norm.",
         style="dim",
     )
-
-
-def _default_dims(data_dim: int, embedding: str) -> list[int]:
-    from bottleneck_lab.instruments.collapse.measure import PAPER_DIMS
-
-    if embedding == "paper":
-        return [2, 3]
-    return [dim for dim in PAPER_DIMS if dim >= data_dim] or [data_dim, 6 * data_dim]
 
 
 def _parse_dims(text: str) -> list[int]:

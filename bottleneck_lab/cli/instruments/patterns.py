@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bottleneck_lab import extend
-from bottleneck_lab.cli.options import DataDir, Include, check_drawing, make_folder
+from bottleneck_lab.cli.options import DataDir, Include, make_folder
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.report.drawing.check import check_drawing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

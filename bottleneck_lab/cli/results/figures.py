@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from bottleneck_lab.cli.options import check_drawing
 from bottleneck_lab.errors import LabError, writing
+from bottleneck_lab.report.drawing.check import check_drawing
 
 Names = Annotated[list[str] | None, typer.Argument(help="Folders in it, by name (default: all).")]
 Figures = Annotated[Path, typer.Option("--figures", help="Folder of published results.")]

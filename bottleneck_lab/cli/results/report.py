@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bottleneck_lab.cli.options import check_drawing
 from bottleneck_lab.errors import LabError, writing
+from bottleneck_lab.report.drawing.check import check_drawing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

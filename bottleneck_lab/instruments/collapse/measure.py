@@ -46,6 +46,15 @@ from bottleneck_lab.seeds import stream
 PAPER_DIMS = (2, 3, 5, 15, 30)  # the panels of Fig. 1
 LARGEST_DIM = 2048
 
+
+def default_dims(data_dim: int, embedding: str) -> list[int]:
+    """Numbers of channels for points of so many dimensions, where none are asked for."""
+    if embedding == "paper":
+        return [2, 3]
+    most = max(data_dim, min(6 * data_dim, LARGEST_DIM))
+    return [dim for dim in PAPER_DIMS if dim >= data_dim] or [data_dim, most]
+
+
 _SAMPLE = 400  # points are compared with each other on a random half of them, and on this many at most
 _DRAWN = 1000
 _NEIGHBOURHOOD_TRIALS = 40

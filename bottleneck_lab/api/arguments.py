@@ -1,0 +1,41 @@
+"""What comes from Python may be of any type: a sentence where it is of a wrong one."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bottleneck_lab.config.problems import brief
+from bottleneck_lab.errors import LabError
+
+One = TypeVar("One", bound="str | Path")
+
+
+def whole(name: str, value: Any) -> int:
+    """A whole number, of Python or NumPy.
+
+    Raises:
+        LabError: anything else.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise LabError(f"{name}: {brief(value)} is no whole number") from None
+
+
+def several(name: str, given: One | Iterable[One]) -> list[One]:
+    """One text or path, or some of them, as a list.
+
+    Raises:
+        LabError: anything else.
+    """
+    if isinstance(given, str | Path):
+        return [given]
+    found = list(given) if isinstance(given, Iterable) else [None]
+    if not all(isinstance(each, str | Path) for each in found):
+        raise LabError(f"{name} = {brief(given)}: give one text, or a list of them")
+    return found
