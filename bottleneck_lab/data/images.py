@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from bottleneck_lab import extend
 from bottleneck_lab.config import ImageSettings
-from bottleneck_lab.data import cifar
+from bottleneck_lab.data import cifar, digits
 from bottleneck_lab.data.outside import arrays, check_classes
 from bottleneck_lab.errors import LabError
 
@@ -172,32 +170,17 @@ def _added(name: str, added: extend.ImageSet) -> tuple[Images, Images, None, dic
 
 
 def _digits() -> tuple[Images, Images, None, dict[str, str]]:
-    """The 1,797 digits of scikit-learn, 8 x 8 pixels, in their own order; the last 600 are held out."""
-    table = _digits_table()
-    levels = (table[:, :-1].reshape(-1, 8, 8) * 15).astype(np.uint8)  # 0 to 16 becomes 0 to 240
-    classes = table[:, -1].astype(np.uint8)
-    pixels, labels = torch.from_numpy(levels)[..., None], torch.from_numpy(classes.astype(np.int64))
+    """The digits of scikit-learn, in their own order; the last ones are held out."""
+    levels, classes = digits.read()
+    pixels, labels = torch.from_numpy(levels), torch.from_numpy(classes.astype(np.int64))
     checksum = hashlib.md5(levels.tobytes() + classes.tobytes()).hexdigest()
-    split = len(labels) - 600
+    split = len(labels) - digits.HELD_OUT
     return (
         Images(pixels[:split], labels[:split]),
         Images(pixels[split:], labels[split:]),
         None,
         {"scikit-learn digits": checksum},
     )
-
-
-def _digits_table() -> NDArray[np.float64]:
-    """64 pixels and the class of each digit: the file in scikit-learn, which takes seconds to load itself."""
-    found = importlib.util.find_spec("sklearn")
-    for folder in (found and found.submodule_search_locations) or ():
-        path = Path(folder, "datasets", "data", "digits.csv.gz")
-        if path.is_file():
-            return np.loadtxt(path, delimiter=",", encoding="ascii")
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    return np.column_stack([bunch.data, bunch.target])
 
 
 @dataclass(frozen=True)

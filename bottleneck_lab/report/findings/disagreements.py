@@ -72,11 +72,10 @@ def images_of(dataset: str, count: int) -> tuple[NDArray[np.uint8], NDArray[np.i
     None where the files are not at hand, or there are fewer.
     """
     if dataset == "digits":
-        from sklearn.datasets import load_digits
+        from bottleneck_lab.data import digits
 
-        bunch = load_digits()
-        pixels = (bunch.images * 15).astype(np.uint8)[-600:, :, :, None]
-        labels = bunch.target[-600:].astype(np.int64)
+        levels, classes = digits.read()
+        pixels, labels = levels[-digits.HELD_OUT :], classes[-digits.HELD_OUT :].astype(np.int64)
     else:
         from bottleneck_lab.data import cifar
 
