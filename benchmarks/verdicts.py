@@ -1,4 +1,4 @@
-"""How often verdicts are wrong, and how many runs they take: the rules of `stats.looks` on made-up contrasts.
+"""How often verdicts are wrong, and how many runs they take: `stats.families` on made-up contrasts.
 
     python benchmarks/verdicts.py 300     # families in a cell; writes benchmarks/verdicts.csv, in ten minutes
 

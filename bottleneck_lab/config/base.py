@@ -88,12 +88,10 @@ class InitialSettings(Settings):
 
     Args:
         weights: `he`, normal with variance 2 / fan-in (He et al. 2015); or `fan_out`, 2 / fan-out and a
-        standard
-            deviation of 0.01 in the classifier, as torchvision has it. Batch norm cancels their scale in a
-            forward pass.
+            standard deviation of 0.01 in the classifier, as torchvision has it. Batch norm cancels their
+            scale in a forward pass.
         projection_bias: of the batch norm behind the thin tensor, in its standard deviations: 0 puts half of
-        the
-            values below 0, 3 next to none. In toy networks, which have no batch norm, of the linear map.
+            the values below 0, 3 next to none. In toy networks, which have no batch norm, of the linear map.
         projection_scale: of that batch norm, 1 as it is created; in toy networks, of the map's weights, as a
             factor.
     """

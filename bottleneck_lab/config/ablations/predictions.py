@@ -18,7 +18,7 @@ Predictions = dict[str, dict[str, float]]
 
 
 class PredictionRule(Settings):
-    """How predictions are held against results; `report.predictions` says by which test.
+    """How predictions are held against results; `report.findings.predictions` says by which test.
 
     Args:
         reference: the variant that all others are compared with, but for those in `references`.

@@ -121,7 +121,7 @@ def _by_rules(
     gaps: dict[float, dict[int, float]],
     stretches: Stretches | None,
 ) -> dict[str, Any] | None:
-    """What the rules of `config.budget.BudgetRules` come to, in sentences, and the verdict."""
+    """What the rules of `config.ablations.budget.BudgetRules` come to, in sentences, and the verdict."""
     early, before, late = (gaps[lengths[places[key]]] for key in ("early", "before", "late"))
     shared = sorted(set(early) & set(before) & set(late))
     if not shared or sum(early[seed] for seed in shared) == 0:  # which is no gap to have a share of

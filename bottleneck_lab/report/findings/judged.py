@@ -20,10 +20,11 @@ def with_intervals_as_judged(claims: Claims) -> list[dict[str, Any]]:
 
     Claims with a design have it. The others were judged together, by Holm's correction, while their intervals
     in a summary are the plain 95 %: such an interval may exclude 0 beside `inconclusive`. Here each is the
-    one that its test corresponds to, and that of an open claim shows no verdict, as in `stats.looks`. An open
-    one also gets `to_decide`, as those with a design have.
+    one that its test corresponds to, and that of an open claim shows no verdict, as in `stats.families`. An
+    open one also gets `to_decide`, as those with a design have.
 
-    What has no p (too few seeds, a missing pair, no spread) is left as it is.
+    What has no p (too few seeds, a missing pair) is left as it is; what has no spread counts, and keeps its
+    interval.
     """
     tested = {place: sample for place, claim in enumerate(claims) if (sample := _sample(claim))}
     second = {place: _second_p(claims[place], *each) for place, each in tested.items()}
@@ -40,6 +41,9 @@ def with_intervals_as_judged(claims: Claims) -> list[dict[str, Any]]:
             found.append(claim)
             continue
         spread, n = tested[place]
+        if spread == 0:
+            found.append(claim)
+            continue
         alpha = _alpha(claim, parts[place], second_parts[place])
         half = t_quantile(1 - alpha / 2, n - 1) * spread
         estimate = claim["estimate"]
@@ -59,11 +63,14 @@ def _sample(claim: Mapping[str, Any]) -> tuple[float, int] | None:
         return None
     n = claim["n_seeds"]
     error = (claim["ci_high"] - claim["ci_low"]) / 2 / t_quantile(0.975, n - 1)
-    return (error, n) if error > 0 else None
+    return error, n
 
 
 def _second_p(claim: Mapping[str, Any], error: float, n: int) -> float:
     """The p of the verdict that a claim does not hope for, as `stats.judge` has it."""
+    if error == 0:
+        beyond = abs(claim["estimate"]) - claim["margin"]
+        return float(beyond >= 0 if claim["kind"] == "difference" else beyond <= 0)
     beyond = (abs(claim["estimate"]) - claim["margin"]) / error
     if claim["kind"] == "difference":
         return float(special.stdtr(n - 1, beyond))

@@ -1,8 +1,8 @@
 """What hypotheses predicted of the arms of an ablation, beside what was measured, and which are excluded.
 
 The rule, which no result can change: with each prediction goes the mean over seeds, paired, of how much more
-or less was lost than predicted. (With an anchor a prediction is a proportion of what the anchor loses, see
-`config.predictions`.) It has a Student t interval of level 1 - 5 % / K, where K is how many predictions of
+or less was lost than predicted. (With an anchor a prediction is a proportion of what the anchor loses; see
+`config.ablations`.) It has a Student t interval of level 1 - 5 % / K, where K is how many predictions of
 that hypothesis are tested. The prediction is `excluded` if that interval lies beyond the tolerance on one
 side, `met` if it lies within the tolerance, else `open`; and open with fewer than three seeds, or where a
 planned pair is missing. A hypothesis is excluded if one of its predictions is, met if all are, else open. So

@@ -36,7 +36,7 @@ def summarise(results: Results) -> dict[str, Any]:
     """Means and verdicts from the finished runs of a results folder.
 
     Accuracies and their 95 % intervals are 0 to 1, estimates are differences of these; an interval over
-    fewer than two seeds is null. Claims are judged by the design of their data set (`stats.looks`); those
+    fewer than two seeds is null. Claims are judged by the design of their data set (`stats.families`); those
     that have none, all together (`stats.judge`). One that misses a pair that was planned is inconclusive
     whatever the others show: `reason` says which.
 
@@ -49,8 +49,8 @@ def summarise(results: Results) -> dict[str, Any]:
     `FINAL` has it. A claim rests on the runs of all claims, since Holm's correction does; `estimate_complete`
     says it of its estimate and intervals alone. `missing` names the runs that are not done,
     `budgets` has, for every data set whose part compares two arms along training length, what
-    `report.budget` finds; `predictions`, for every data set whose part makes some, what `report.predictions`
-    finds. Either is absent where there is none.
+    `findings.budget` finds; `predictions`, for every data set whose part makes some, what
+    `findings.predictions` finds. Either is absent where there is none.
 
     `strays` the damaged and foreign files that were left out (paths in the folder); `other_plans` counts the
     runs in it that are of an earlier plan, of other seeds or settings.
@@ -245,7 +245,7 @@ def _asked(results: Results, dataset: str) -> Iterator[_Asked]:
     answers = Answers(results, dataset)
     for claim in described["claims"]:
         runs = [run for name in claim["contrast"] for run in results.planned(name, dataset)]
-        pairs = paired_contrast(_values(results, dataset, claim), claim["contrast"])
+        pairs = paired_contrast(values_of(results, dataset, claim), claim["contrast"])
         if (course := results.courses.get(dataset)) is not None:
             used = course.judgements[claim["id"]].n_seeds  # its variants may have more, for other claims
             pairs = dict(itertools.islice(pairs.items(), used))
@@ -298,7 +298,7 @@ def _claim(asked: _Asked, judged: Judgement, complete: bool, estimate_complete: 
     }
 
 
-def _values(results: Results, dataset: str, claim: dict[str, Any]) -> dict[str, dict[int, float]]:
+def values_of(results: Results, dataset: str, claim: dict[str, Any]) -> dict[str, dict[int, float]]:
     """What a claim is about, by variant and seed, as far as finished runs have it."""
     return {
         name: {

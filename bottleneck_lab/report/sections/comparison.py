@@ -58,8 +58,8 @@ def comparison_of(found: SideBySide, a: str, b: str) -> Content:
 _EXPLAINED = (
     "Compared were mean held-out accuracies of the last epoch, in % and points, and what was measured of "
     "the trained networks: in pairs where settings and seeds are the same, else by Welch's test. The 95 "
-    "% intervals are each for itself and say how large a difference may still be there. Fewer than three "
-    "seeds are not tested."
+    "% intervals are each for itself and say how large a difference may still be there; those of claims are "
+    "of the level at which they were judged. Fewer than three seeds are not tested."
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bottleneck_lab.report.document import Bar, Forest
+from bottleneck_lab.report.findings.summary import values_of
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.report.sections.cells import oneline
 from bottleneck_lab.report.sentences import numbers, verdicts
@@ -68,14 +69,7 @@ def _bar(claim: dict[str, Any], summary: Mapping[str, Any], results: Results | N
 def _seeds(claim: dict[str, Any], results: Results | None, scale: float) -> tuple[tuple[int, float], ...]:
     if results is None:
         return ()
-    values = {
-        name: {
-            run.seed: value
-            for run in results.of(name, claim["dataset"])
-            if (value := run.value_of(claim["measure"])) is not None
-        }
-        for name in claim["contrast"]
-    }
+    values = values_of(results, claim["dataset"], claim)
     contrasts = list(paired_contrast(values, claim["contrast"]).items())
     return tuple((seed, scale * value) for seed, value in contrasts[: claim["n_seeds"]])
 

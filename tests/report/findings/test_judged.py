@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.stats import Question, judge
 
-values = st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=2, max_size=6)
+spread = st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=2, max_size=6)
+values = st.one_of(spread, st.sampled_from([-1.0, 0.0, 0.05, 0.2]).map(lambda x: [x] * 4))  # some all equal
 questions = st.builds(
     lambda contrasts, kind, margin: Question(tuple(contrasts), kind, margin),
     values,
@@ -68,3 +69,15 @@ def test_claims_that_were_judged_by_a_design_or_not_at_all_are_left_as_they_are(
     designed = {"level": 0.99, "p_value": 0.1, "ci_low": 0.0, "ci_high": 1.0}
     few = {"p_value": None, "ci_low": None, "ci_high": None}
     assert with_intervals_as_judged([designed, few]) == [designed, few]
+
+
+def test_claims_without_spread_count_among_those_that_were_judged_together():
+    tied = Question((0.0, 0.0, 0.0, 0.0), "difference", 0.01)
+    is_open, nothing = with_intervals_as_judged(
+        claims_of([Question((0.1, 0.14, 0.2, 0.05), "difference", 0.01), tied])
+    )
+    assert is_open["verdict"] == "inconclusive"
+    assert is_open["ci_low"] < 0 < is_open["ci_high"]
+    assert is_open["level"] == pytest.approx(0.975)  # Holm's first of two
+    assert is_open["to_decide"] > 4
+    assert "level" not in nothing
