@@ -28,10 +28,12 @@ def compare(
     found = compare_folders(a, b)
     content = comparison_of(found, str(a), str(b))
     if html is not None:
+        from bottleneck_lab.errors import writing
         from bottleneck_lab.records import files
         from bottleneck_lab.report.writers.html import report_page
 
-        files.write_text(html, report_page(content, {}))
+        with writing(html):
+            files.write_text(html, report_page(content, {}))
     if json_:
         print(json.dumps(asdict(found), allow_nan=False))
         return
