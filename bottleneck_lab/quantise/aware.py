@@ -10,6 +10,7 @@ out.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -62,7 +63,9 @@ def _set_fused(modules: list[fused.Fusible]) -> None:
 
 
 def _rounded_by_batch(wanted: Activations, values: Tensor) -> Tensor:
-    low, high = (float(end) for end in torch.aminmax(values.detach()))
+    low, high = torch.stack(torch.aminmax(values.detach())).tolist()  # one wait for a GPU
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return values  # a training that diverges, of which its loss will tell
     return grid_between(low, high, wanted.bits, wanted.sign).rounded(values)
 
 

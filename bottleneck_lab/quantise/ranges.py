@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.quantise.grids import Grid, grid_between
 from bottleneck_lab.quantise.scheme import Activations, Sign
 
@@ -28,6 +29,8 @@ class Spread:
         flat = values.detach().float().transpose(0, 1).flatten(1)
         ends = torch.aminmax(flat, dim=1)
         low, high = ends.min.cpu(), ends.max.cpu()
+        if not (low.isfinite().all() and high.isfinite().all()):
+            raise LabError("some of the values in this network are infinite or NaN, and no grid covers them")
         if self.channels is not None:
             low, high = torch.minimum(low, self.channels[0]), torch.maximum(high, self.channels[1])
         self.channels = low, high
@@ -64,7 +67,7 @@ class Spread:
         return float(edges[first]), float(edges[min(last + 1, BINS)])
 
     def _of_least_error(self, bits: int, sign: Sign) -> Grid:
-        """The best of some hundred grids for the values as the histogram has them."""
+        """The best of 16 grids (256 with two ends to choose) for the values as the histogram has them."""
         shares = torch.logspace(0, torch.log10(torch.tensor(_SMALLEST_SHARE)).item(), _CANDIDATES).tolist()
         if sign == "asymmetric" and self.low < 0 < self.high:
             ends = [(low * self.low, high * self.high) for low in shares for high in shares]

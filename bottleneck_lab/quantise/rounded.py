@@ -61,12 +61,18 @@ def stored(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         if isinstance(module, ConvNorm):
             yield name, module
     joins = network.joins if isinstance(network, MobileNetV2) else ()
-    for module in (*joins, *map(_output, network.get_submodule("blocks").children())):
-        yield names[id(module)], module
+    outputs = (_output(block) for block in network.get_submodule("blocks").children())
+    for module in (*joins, *outputs):
+        if module is not None:
+            yield names[id(module)], module
 
 
-def _output(block: nn.Module) -> nn.Module:
-    return block.output if isinstance(block, InvertedResidual | Sandglass) else block
+def _output(block: nn.Module) -> nn.Module | None:
+    """Where the sum of a block is; None where it has none, and leaves what its last layer does."""
+    if not isinstance(block, InvertedResidual | Sandglass):
+        return block
+    is_layers = not block.has_shortcut and isinstance(block.output, nn.Identity)
+    return None if is_layers and isinstance(block.projection, ConvNorm) else block.output
 
 
 def ends_of(network: nn.Module) -> tuple[nn.Module, nn.Module]:
@@ -83,7 +89,11 @@ def wanted_at(place: str, activations: Activations) -> Activations:
 
 @torch.no_grad()
 def observed(network: nn.Module, data: ImageData, images: int = CALIBRATION) -> Spreads:
-    """The spread of the values at every place, over the first `images` of the training images."""
+    """The spread of the values at every place, over the first `images` of the training images.
+
+    Raises:
+        LabError: values that are not finite, or a network whose batch norms cannot be folded in.
+    """
     network = fold_norms(network.eval())
     spreads = {name: Spread() for name in places(network)}
     for see in (Spread.see_ends, Spread.see_values):
@@ -139,12 +149,13 @@ def accuracy_lost(network: nn.Module, data: ImageData, schemes: Iterable[Scheme]
 
 def accuracy(network: nn.Module, data: ImageData) -> float:
     """Share of the held-out images that a network in evaluation mode classifies right, 0 to 1."""
-    return float((outputs(network, data).argmax(1) == data.held_out.labels).float().mean())
+    right = int((outputs(network, data).argmax(1) == data.held_out.labels).sum())
+    return right / len(data.held_out)
 
 
 @torch.no_grad()
 def outputs(network: Callable[[Tensor], Tensor], data: ImageData) -> Tensor:
-    """The logits of all held-out images."""
+    """The logits of all held-out images, `[n, classes]`."""
     return torch.cat([network(data.normalised(batch)) for batch in _pieces(data.held_out.pixels)])
 
 

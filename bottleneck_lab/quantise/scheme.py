@@ -23,6 +23,7 @@ Span = Literal["minmax", "percentile", "mse"]
 
 FEWEST, MOST = 2, 16  # bits
 LOST = "lost_"  # before the name of a scheme: the accuracy that it costs
+BITS = (8, 6, 4)  # of the tables and figures
 EXAMPLE = "w8_channel_a8_asymmetric_minmax"
 
 _NAME = re.compile(
@@ -130,3 +131,11 @@ def _bits(name: str, digits: str) -> int:
     if not FEWEST <= int(digits[:3]) <= MOST or str(int(digits[:3])) != digits:
         raise ValueError(f"{name!r} is no scheme of rounding: {digits} bits; give {FEWEST} to {MOST}")
     return int(digits)
+
+
+def half_step(bits: int, of: str) -> float:
+    """Half a step of the grid of `weights` or `activations`, beside its width: what is smaller becomes 0.
+
+    2^`bits` values make one step fewer; the symmetric grid of a weight has one value fewer as well.
+    """
+    return 0.5 / float(2**bits - (2 if of == "weights" else 1))

@@ -23,9 +23,8 @@ from bottleneck_lab.quantise.rounded import (
     places,
     rounded,
 )
-from bottleneck_lab.quantise.scheme import EXAMPLE, Scheme, parse_scheme
+from bottleneck_lab.quantise.scheme import BITS, EXAMPLE, Scheme, half_step, parse_scheme
 
-BITS = (8, 6, 4)
 KINDS = {  # of schemes, with the bits left open
     "weights alone, a grid a channel": "w{bits}_channel",
     "weights alone, a grid a tensor": "w{bits}_tensor",
@@ -85,13 +84,8 @@ class Reach:
         return [max(abs(low), abs(high)) / width if width else 0.0 for low, high in pairs]
 
     def all_zero(self, bits: int) -> int:
-        """How many channels one grid of so many bits rounds to 0 altogether."""
-        return sum(reach < half_step(bits) for reach in self.reach())
-
-
-def half_step(bits: int) -> float:
-    """Half a step of a grid of 2^`bits` values, beside its width: what is smaller becomes 0."""
-    return 0.5 / float(2**bits - 1)
+        """How many channels one grid of so many bits makes 0 that are not 0 already."""
+        return sum(0 < reach < half_step(bits, self.of) for reach in self.reach())
 
 
 @dataclass(frozen=True)
@@ -132,9 +126,9 @@ class Subject:
         accuracy, same = self._right(logits), self._same(logits, self.logits)
         return Row(scheme.name, accuracy, self.accuracy - accuracy, same, signal)
 
-    def integers(self, name: str = EXAMPLE) -> Integers | str:
+    def integers(self) -> Integers | str:
         """The same in integers, or why that cannot be."""
-        scheme = parse_scheme(name)
+        scheme = parse_scheme(EXAMPLE)
         if why := why_not(self.network, scheme):
             return why
         integers = IntegerNetwork(self.network, self.spreads, scheme)
@@ -144,7 +138,7 @@ class Subject:
         step = self.spreads[LOGITS].grid(scheme.activations).step
         known = self.accuracy is not None
         return Integers(
-            name,
+            EXAMPLE,
             self._right(logits) if known else None,
             self._right(floats) if known else None,
             self._same(logits, floats),
@@ -159,10 +153,10 @@ class Subject:
         return logits, torch.cat(features)
 
     def _right(self, logits: Tensor) -> float:
-        return float((logits.argmax(1) == self.data.held_out.labels).float().mean())
+        return int((logits.argmax(1) == self.data.held_out.labels).sum()) / len(logits)
 
     def _same(self, one: Tensor, other: Tensor) -> float:
-        return float((one.argmax(1) == other.argmax(1)).float().mean())
+        return int((one.argmax(1) == other.argmax(1)).sum()) / len(one)
 
 
 def reaches(network: nn.Module, spreads: Spreads) -> Iterator[Reach]:

@@ -8,9 +8,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from bottleneck_lab.config import load
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.quantise.aware import aware, scale_of
+from bottleneck_lab.quantise.grids import rounded_weight
 from bottleneck_lab.quantise.rounded import observed, rounded
 from bottleneck_lab.quantise.scheme import parse_scheme
+from bottleneck_lab.quantise.table import Reach
 from bottleneck_lab.training import Checkpoint, train
 from bottleneck_lab.training.images import build
 from bottleneck_lab.training.kernel import choose_kernel
@@ -18,27 +21,41 @@ from bottleneck_lab.training.kernel import choose_kernel
 BOTH = "w4_channel_a4_asymmetric_minmax"
 
 
-@pytest.mark.parametrize(
-    "name", [BOTH, "w4_tensor", "w4_tensor_unfolded_a5_symmetric_minmax", "a3_unsigned_minmax"]
-)
-def test_in_evaluation_it_computes_what_the_rounded_network_does(network, digits, name):
-    """Where the images are those that ranges are found on, a batch's ranges are these."""
-    made, scheme = network(), parse_scheme(name)
+def test_in_evaluation_its_weights_are_those_of_the_rounded_network(network, digits):
+    made, scheme = network(), parse_scheme("w4_tensor")
     x = digits.normalised(digits.train.pixels)
-    expected = rounded(
-        made, observed(made, digits), parse_scheme(name.split("_a")[0]) if "w4" in name else scheme
-    )
-    if "_a" in name:  # ranges after rounding are not those before it
-        with torch.no_grad(), aware(made, scheme):
-            values = []
-            made.get_submodule("blocks.1.output").register_forward_hook(lambda m, i, y: values.append(y))
-            made(x)
-        assert len(values[0].unique()) <= 2**scheme.activations.bits
-        return
+    expected = rounded(made, observed(made, digits), scheme)(x)
     with torch.no_grad(), aware(made, scheme):
         found = made(x)
-    if scheme.weights is not None:
-        torch.testing.assert_close(found, expected(x).detach(), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found, expected.detach(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [BOTH, "w4_tensor_unfolded_a5_symmetric_minmax", "a3_unsigned_minmax"])
+def test_a_stored_tensor_has_no_more_values_than_its_grid(network, digits, name):
+    made, scheme = network(), parse_scheme(name)
+    seen = []
+    with torch.no_grad(), aware(made, scheme):
+        made.get_submodule("blocks.2.output").register_forward_hook(lambda m, i, y: seen.append(y))
+        made(digits.normalised(digits.train.pixels))
+    assert 1 < len(seen[0].unique()) <= 2**scheme.activations.bits
+
+
+def test_a_training_that_diverges_passes_its_nan_on(network, digits):
+    made = network()
+    made.stem.conv.weight.data.fill_(torch.nan)
+    with torch.no_grad(), aware(made, parse_scheme(BOTH)):
+        assert made(digits.normalised(digits.train.pixels)).isnan().all()
+    with pytest.raises(LabError, match="infinite or NaN"):
+        observed(made, digits)
+
+
+@pytest.mark.parametrize("bits", [4, 6])
+def test_channels_below_half_a_step_are_those_that_become_0(bits):
+    largest = torch.cat([torch.tensor([1.0, 0.0]), torch.logspace(-3, -0.5, 60)])
+    weight = largest[:, None].expand(-1, 3).contiguous()
+    gone = (rounded_weight(weight, bits, "tensor") == 0).all(1) & (largest > 0)
+    reach = Reach("layer", "weights", tuple(largest.tolist()), tuple(largest.tolist()))
+    assert reach.all_zero(bits) == int(gone.sum()) > 0
 
 
 def test_gradients_pass_and_nothing_is_left_of_it(network, digits):

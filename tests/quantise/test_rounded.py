@@ -105,8 +105,9 @@ class Slow:
                 name = f"blocks.{index}.{part}"
                 y = self.layer(name, y) if not isinstance(getattr(block, part), nn.Identity) else y
             y = x + y if block.has_shortcut else y
+            is_sum = block.has_shortcut or not isinstance(block.output, nn.Identity)
             y = y if isinstance(block.output, nn.Identity) else np.clip(y, 0, 6)
-            x = self.on_grid(f"blocks.{index}.output", y)
+            x = self.on_grid(f"blocks.{index}.output", y) if is_sum else y
         x = self.on_grid("features", self.layer("head", x).mean((2, 3)))
         weight = self.weight(double(self.network.classifier.weight), True)
         return self.on_grid("logits", x @ weight.T + double(self.network.classifier.bias))

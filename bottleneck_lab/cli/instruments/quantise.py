@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bottleneck_lab import extend
-from bottleneck_lab.cli.options import DataDir, Include, check_drawing, make_folder
+from bottleneck_lab.cli.options import DataDir, Include, make_folder
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.quantise.scheme import EXAMPLE, parse_scheme
+from bottleneck_lab.report.drawing.check import check_drawing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ def quantise(
     from bottleneck_lab.quantise.table import Subject, default_schemes, reaches
     from bottleneck_lab.training.device import find_device, settle_process
 
-    schemes = [_read(name) for name in scheme or []]
+    schemes = list(dict.fromkeys(map(_read, scheme or [])))
     settle_process()
     extend.include_all(include or [])
     run = open_run(run_folder, data_dir, find_device())
@@ -126,6 +127,7 @@ def _print(
     from rich.console import Console
 
     from bottleneck_lab.cli.text import say
+    from bottleneck_lab.quantise.scheme import BITS
 
     settings = run.settings
     known = "" if math.isnan(run.accuracy) else f", seed {settings.seed}"
@@ -143,21 +145,20 @@ def _print(
     for of in ("weights", "activations"):
         mine = [layer for layer in layers if layer.of == of]
         total = sum(len(layer.low) for layer in mine)
-        lost = ", ".join(
-            f"{sum(layer.all_zero(bits) for layer in mine)} in {bits} bits" for bits in (8, 6, 4)
-        )
+        lost = ", ".join(f"{sum(layer.all_zero(bits) for layer in mine)} in {bits} bits" for bits in BITS)
         say(f"Of {total:,} channels of {of}, one grid a layer makes all 0: {lost}.", style="dim")
 
 
 def _table(subject: Subject, rows: Sequence[Row]) -> Any:
     from rich.table import Table
 
-    from bottleneck_lab.quantise.table import BITS, KINDS
+    from bottleneck_lab.quantise.scheme import BITS
+    from bottleneck_lab.quantise.table import KINDS
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     found = {row.scheme: row for row in rows}
     kinds = [kind for kind, name in KINDS.items() if name.format(bits=BITS[0]) in found]
-    if len(kinds) * len(BITS) != len(rows):  # those that were asked for
+    if set(found) != {KINDS[kind].format(bits=bits) for kind in kinds for bits in BITS}:  # what was asked for
         table.add_column("way to round", overflow="fold")
         table.add_column("", justify="right")
         for row in rows:

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from bottleneck_lab.instruments.drawn import Figures
 from bottleneck_lab.instruments.ranges.record import Ranges
+from bottleneck_lab.quantise.scheme import BITS, half_step
 from bottleneck_lab.records.files import read_left
 from bottleneck_lab.report.drawing.style import COLOURS, MARKERS, styled, subplots
 
-BITS = (4, 6, 8)  # a line for each: what lies below is rounded to 0
 LOWEST = 2.0**-12  # what is smaller is drawn here
 MOST_DOTS = 48  # of a layer; of more channels, every so many-th by size
 _PARTS = ("expansion", "depthwise", "projection", "other")
@@ -33,7 +33,7 @@ def draw_ranges(contents: Mapping[str, Any]) -> Figure:
     with styled():
         figure, panels = subplots(2, 1, figsize=(6.6, 5.2), sharey=True)
         for axes, of in zip(panels, ("weights", "activations"), strict=True):
-            _draw(axes, [layer for layer in contents["layers"] if layer["of"] == of])
+            _draw(axes, [layer for layer in contents["layers"] if layer["of"] == of], of)
             axes.set_title(
                 "weights, batch norm folded in" if of == "weights" else "activations, on training images",
                 fontsize=8,
@@ -45,7 +45,7 @@ def draw_ranges(contents: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, layers: Sequence[Mapping[str, Any]]) -> None:
+def _draw(axes: Axes, layers: Sequence[Mapping[str, Any]], of: str) -> None:
     axes.set_yscale("log", base=2)
     for number, part in enumerate(_PARTS):
         places, values = [], []
@@ -65,7 +65,7 @@ def _draw(axes: Axes, layers: Sequence[Mapping[str, Any]]) -> None:
             label=part,
         )
     for bits in BITS:
-        height = 0.5 / (2**bits - 1)
+        height = half_step(bits, of)  # what lies below is rounded to 0
         axes.axhline(height, color=COLOURS[-1], linewidth=0.8, linestyle="--")
         axes.annotate(
             f"{bits} bits: 0 below",

@@ -57,7 +57,7 @@ def test_json_has_a_row_for_each_way_to_round_and_the_reach_of_each_channel(fold
     assert len(depthwise["low"]) == len(depthwise["high"]) == len(depthwise["reach"]) == 12
     assert max(depthwise["reach"]) == pytest.approx(0.5, rel=1e-3)  # a grid of weights is symmetric
     assert min(layers["stem", "activations"]["low"]) == 0  # behind a ReLU6
-    assert min(layers["blocks.1.output", "activations"]["low"]) < 0  # a linear bottleneck
+    assert min(layers["blocks.1.projection", "activations"]["low"]) < 0  # a linear bottleneck
 
 
 def test_more_bits_leave_more_of_the_features(written):
@@ -97,6 +97,9 @@ def test_the_table_fits_80_columns_and_says_what_was_asked_for(folder):
     assert "w3_tensor" in few
     assert "a5_unsigned_mse" in few
     assert "percentiles" not in few
+    three = ["w8_channel", "w5_channel", "w7_channel"]  # as many as the table has columns
+    text = run(folder, "--images", 20, *(word for name in three for word in ("--scheme", name))).stdout
+    assert all(name in text for name in three)
 
 
 def test_what_a_user_gets_wrong_is_said_in_a_sentence(folder, digits_results):
