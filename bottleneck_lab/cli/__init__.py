@@ -14,6 +14,7 @@ import typer
 from bottleneck_lab import __version__
 from bottleneck_lab.cli.ablations.inspect import describe, list_ablations, status
 from bottleneck_lab.cli.ablations.new import new
+from bottleneck_lab.cli.commands import App, shown
 from bottleneck_lab.cli.data import data_app
 from bottleneck_lab.cli.instruments.bench import bench_app
 from bottleneck_lab.cli.instruments.bridge import bridge
@@ -31,25 +32,6 @@ from bottleneck_lab.cli.run import run
 from bottleneck_lab.errors import LabError, remedy
 from bottleneck_lab.runs import ctrl_c
 
-_LOOKS = {
-    "pretty_exceptions_enable": False,
-    "rich_markup_mode": None,
-    "context_settings": {"help_option_names": ["-h", "--help"]},
-}
-_EXAMPLES = """\b
-Examples:
-  run-ablation linear_vs_relu
-  run-ablation linear_vs_relu --tier smoke --dry-run
-  run-ablation linear_vs_relu --set train.epochs=10 --seeds 16 --out mine
-"""
-_FIRST = """\b
-Examples:
-  bottleneck-lab list
-  bottleneck-lab describe linear_vs_relu
-  bottleneck-lab run linear_vs_relu
-  bottleneck-lab report results --open
-"""
-
 
 def _version(asked: bool) -> None:
     if asked:
@@ -61,7 +43,22 @@ Version = Annotated[
     bool, typer.Option("--version", help="Say which version this is.", callback=_version, is_eager=True)
 ]
 
-app = typer.Typer(no_args_is_help=True, help="Experiments on linear bottlenecks.", epilog=_FIRST, **_LOOKS)  # type: ignore[arg-type]
+_RUNS = (
+    "run-ablation linear_vs_relu",
+    "run-ablation linear_vs_relu --tier smoke --dry-run",
+    "run-ablation linear_vs_relu --set train.epochs=10 --seeds 16 --out mine",
+)
+_DRAWN = ("make-figures", "make-figures collapse latency --check", "make-figures --results results")
+
+app = App(
+    no_args_is_help=True,
+    epilog=shown(
+        "bottleneck-lab list",
+        "bottleneck-lab describe linear_vs_relu",
+        "bottleneck-lab run linear_vs_relu",
+        "bottleneck-lab report results --open",
+    ),
+)
 
 
 @app.callback()
@@ -69,32 +66,98 @@ def _options(version: Version = False) -> None:
     """Experiments on linear bottlenecks."""
 
 
-app.command("run", short_help="Run an ablation: train, judge its claims, report.", epilog=_EXAMPLES)(run)
-app.command("list", short_help="List the ablations that come with the project.")(list_ablations)
-app.command("describe", short_help="Explain an ablation and draw its blocks.")(describe)
-app.command("new", short_help="Write an experiment file to start from.")(new)
-app.command("status", short_help="Tell how far the ablations in a folder are.")(status)
-app.command("report", short_help="Make reports again, without training.")(report)
-app.command("compare", short_help="Set two results folders side by side.")(compare)
-app.command("collapse", short_help="Measure what ReLU loses of a manifold (Fig. 1).")(collapse)
-app.command("explore", short_help="Write a page on which Fig. 1 moves.")(explore)
-app.command("paper", short_help="Set the paper's numbers beside ours.")(paper)
-app.command("patterns", short_help="Count the positive channels of a run (Fig. 7).")(patterns)
-app.command("quantise", short_help="Round a run's network to few bits.")(quantise)
-app.command("convert", short_help="Bring in a network of torchvision or timm.")(convert)
-app.command("bridge", short_help="Set collapse beside accuracy, layer by layer.")(bridge)
-app.command("publish", short_help="Pack finished results with their numbers and figures.")(publish)
-app.command("make-figures", short_help="Draw figures again, without training.")(make_figures)
-app.command("verify-figures", short_help="Compute published numbers again.")(verify_figures)
-app.command("verify", short_help="Name what differs from what runs have left.")(verify)
-app.add_typer(bench_app, name="bench")
+app.add("run", run, *_RUNS, short="Run an ablation: train, judge its claims, report.")
+app.add("list", list_ablations, "bottleneck-lab list", short="List the ablations that come with the project.")
+app.add(
+    "describe",
+    describe,
+    "bottleneck-lab describe residual_placement",
+    "bottleneck-lab describe linear_vs_relu --settings",
+    short="Explain an ablation and draw its blocks.",
+)
+app.add("new", new, "bottleneck-lab new smooth", short="Write an experiment file to start from.")
+app.add(
+    "status",
+    status,
+    "bottleneck-lab status",
+    "bottleneck-lab status linear_vs_relu --out mine",
+    short="Tell how far the ablations in a folder are.",
+)
+app.add(
+    "report",
+    report,
+    "bottleneck-lab report results --open",
+    "bottleneck-lab report results/linear_vs_relu/quick --watch 10",
+    short="Make reports again, without training.",
+)
+app.add(
+    "compare",
+    compare,
+    "bottleneck-lab compare results/linear_vs_relu/quick theirs",
+    "bottleneck-lab compare results theirs --html compared.html",
+    short="Set two results folders side by side.",
+)
+app.add(
+    "collapse",
+    collapse,
+    "bottleneck-lab collapse",
+    "bottleneck-lab collapse --shape circle --dims 2,4,8 --activation silu",
+    "bottleneck-lab collapse --covariates",
+    short="Measure what ReLU loses of a manifold (Fig. 1).",
+)
+app.add("explore", explore, "bottleneck-lab explore", short="Write a page on which Fig. 1 moves.")
+app.add("paper", paper, "bottleneck-lab paper", short="Set the paper's numbers beside ours.")
+app.add(
+    "patterns",
+    patterns,
+    "bottleneck-lab patterns results/linear_vs_relu/quick/runs/0123456789abcdef",
+    short="Count the positive channels of a run (Fig. 7).",
+)
+app.add(
+    "quantise",
+    quantise,
+    "bottleneck-lab quantise results/few_bits/laptop/runs/0123456789abcdef",
+    short="Round a run's network to few bits.",
+)
+app.add(
+    "convert",
+    convert,
+    "bottleneck-lab convert mobilenet_v2-7ebf99e0.pth --out imported",
+    short="Bring in a network of torchvision or timm.",
+)
+app.add(
+    "bridge",
+    bridge,
+    "bottleneck-lab bridge results/linear_vs_relu/quick",
+    short="Set collapse beside accuracy, layer by layer.",
+)
+app.add(
+    "publish",
+    publish,
+    "bottleneck-lab publish results/linear_vs_relu/laptop",
+    short="Pack finished results with their numbers and figures.",
+)
+app.add("make-figures", make_figures, *_DRAWN, short="Draw figures again, without training.")
+app.add(
+    "verify-figures",
+    verify_figures,
+    "bottleneck-lab verify-figures",
+    short="Compute published numbers again.",
+)
+app.add(
+    "verify",
+    verify,
+    "bottleneck-lab verify results figures",
+    short="Name what differs from what runs have left.",
+)
+app.add_typer(bench_app, name="bench", short_help="Measure time and memory, here.")
 app.add_typer(data_app, name="data")
 
-run_app = typer.Typer(**_LOOKS)  # type: ignore[arg-type]
-run_app.command("run-ablation", epilog=_EXAMPLES)(run)
+run_app = App()
+run_app.add("run-ablation", run, *_RUNS)
 
-figures_app = typer.Typer(**_LOOKS)  # type: ignore[arg-type]
-figures_app.command("make-figures")(make_figures)
+figures_app = App()
+figures_app.add("make-figures", make_figures, *_DRAWN)
 
 
 def main() -> None:

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bottleneck_lab.cli import completion
+from bottleneck_lab.cli.commands import App
 from bottleneck_lab.cli.options import DataDir
 from bottleneck_lab.errors import LabError
 
 if TYPE_CHECKING:
     from bottleneck_lab.data.cifar import CifarLayout
 
-data_app = typer.Typer(no_args_is_help=True, help="Find, fetch and verify CIFAR-10 and CIFAR-100.")
-
 Name = Annotated[str, typer.Argument(help="cifar10 or cifar100", autocompletion=completion.image_files)]
 
 
-@data_app.command()
 def find(data_dir: DataDir = None) -> None:
     """Say where each data set is, or that it is not here."""
     from bottleneck_lab.cli.text import say
@@ -34,7 +32,6 @@ def find(data_dir: DataDir = None) -> None:
         say(f"{name}: {folder} ({test} the test part)")
 
 
-@data_app.command()
 def fetch(name: Name) -> None:
     """Download a data set into the cache (about 170 MB), going on where an earlier attempt ended."""
     from bottleneck_lab.cli.text import say
@@ -42,7 +39,6 @@ def fetch(name: Name) -> None:
     say(f"{name}: {fetch_with_progress(_layout(name), None)}")
 
 
-@data_app.command()
 def verify(name: Name, data_dir: DataDir = None) -> None:
     """Check every file of a data set against its checksum."""
     from bottleneck_lab.cli.text import say
@@ -84,3 +80,9 @@ def _layout(name: str) -> CifarLayout:
     if name not in cifar.LAYOUTS:
         raise LabError(f"{name}: no such data set; {nearest(name, cifar.LAYOUTS)}")
     return cifar.LAYOUTS[name]
+
+
+data_app = App(no_args_is_help=True, help="Find, fetch and verify CIFAR-10 and CIFAR-100.")
+data_app.add("find", find, "bottleneck-lab data find")
+data_app.add("fetch", fetch, "bottleneck-lab data fetch cifar10")
+data_app.add("verify", verify, "bottleneck-lab data verify cifar10 --data-dir cifar")

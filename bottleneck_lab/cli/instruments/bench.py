@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from bottleneck_lab.cli.commands import App
 from bottleneck_lab.cli.options import make_folder
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.drawing.check import check_drawing
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", int, float)
 
-bench_app = typer.Typer(
-    no_args_is_help=True, help="Measure time and memory of inference and training here, on one thread."
-)
-
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON and nothing else.")]
 OutFolder = Annotated[
     Path | None, typer.Option("--out", help="Folder for the figure (SVG and PNG) and all numbers (JSON).")
@@ -31,7 +28,6 @@ OutFolder = Annotated[
 Rounds = Annotated[int, typer.Option(min=1, max=100_000, help="How often everything is timed, in turn.")]
 
 
-@bench_app.command(short_help="Time networks and measure their memory: MAdds are not time.")
 def networks(
     names: Annotated[
         str, typer.Option("--networks", help="Tables of networks, with commas between.")
@@ -72,7 +68,6 @@ def networks(
     _print_networks(costs, how)
 
 
-@bench_app.command(short_help="Execute a network in parts, and measure what that takes (Sec. 5).")
 def split(
     network: Annotated[str, typer.Option(help="Table of a network of inverted residuals.")] = "mobilenet_v2",
     width: Annotated[float, typer.Option(min=0.01, max=8, help="Width multiplier.")] = 1.0,
@@ -123,7 +118,6 @@ def split(
     _print_split(costs, how)
 
 
-@bench_app.command(short_help="Time a step of training, and measure what it keeps, eager and fused.")
 def training(
     network: Annotated[
         str, typer.Option(help="Table of a network of inverted residuals.")
@@ -350,3 +344,26 @@ def _busy(how: dict[str, Any]) -> str:
 def _load() -> float:
     """Processes that were running in the last minute, on average; 0 where the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+bench_app = App(
+    no_args_is_help=True, help="Measure time and memory of inference and training here, on one thread."
+)
+bench_app.add(
+    "networks",
+    networks,
+    "bottleneck-lab bench networks --widths 0.5,1 --batches 1 --out latency",
+    short="Time networks and measure their memory.",
+)
+bench_app.add(
+    "split",
+    split,
+    "bottleneck-lab bench split --parts 1,2,4,8 --out split",
+    short="Execute a network in parts (Sec. 5).",
+)
+bench_app.add(
+    "training",
+    training,
+    "bottleneck-lab bench training --out training",
+    short="Time a step of training, eager and fused.",
+)

@@ -15,7 +15,9 @@ import typer
 from bottleneck_lab.errors import LabError, writing
 from bottleneck_lab.report.drawing.check import check_drawing
 
-Names = Annotated[list[str] | None, typer.Argument(help="Folders in it, by name (default: all).")]
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME", help="Folders of it, by name (default: all).")
+]
 Figures = Annotated[Path, typer.Option("--figures", help="Folder of published results.")]
 
 

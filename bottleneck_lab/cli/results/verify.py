@@ -12,7 +12,10 @@ from bottleneck_lab.errors import LabError
 
 def verify(
     folders: Annotated[
-        list[Path], typer.Argument(help="results/NAME/TIER, figures/NAME, or folders above: then all below.")
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER", help="results/NAME/TIER, figures/NAME, or folders above: then all below."
+        ),
     ],
 ) -> None:
     """Name every file that differs: of runs by its checksum, of published results by making it again.
