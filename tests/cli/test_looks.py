@@ -2,52 +2,19 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
+from looks import LOOKS, results_of, seeds_of, summary_of
 from typer.testing import CliRunner
 
 from bottleneck_lab.cli import run_app
 from bottleneck_lab.errors import LabError
 
-# That training helps is seen at the first look; that more of it helps more, by a tenth of a point, at none.
-LOOKS = """
-question = "Does training help?"
-source = "nowhere"
-reported = "nothing"
-against = "no difference"
-
-[parts.spiral]
-title = "Spirals"
-model = { network = "toy", blocks = 1, width = 8, expansion = 4 }
-train = { optimizer = "adam", learning_rate = 0.02, weight_decay = 0.0, evaluate_every = 20 }
-
-[parts.spiral.axes.training]
-none = { train.learning_rate = 0.00001 }
-some = {}
-more = { train.learning_rate = 0.03 }
-
-[parts.spiral.datasets.spiral]
-data = { arms = 2, turns = 0.5, points = 100, held_out = 100 }
-
-[parts.spiral.datasets.spiral.tiers]
-quick = { looks = [4, 8, 12], first_seed = 100, train.epochs = 20 }
-smoke = { seeds = 4, train.epochs = 20 }
-
-[[parts.spiral.claims]]
-id = "helps"
-statement = "Training helps."
-source = "nowhere"
-contrast = { some = 1, none = -1 }
-margin = 0.01
-headline = true
-
-[[parts.spiral.claims]]
-id = "helps_more"
-statement = "More of it helps more."
-source = "nowhere"
-contrast = { more = 1, some = -1 }
-margin = 0.0001
-"""
+RUN = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
 
 
 def run(folder, *arguments):
@@ -72,24 +39,8 @@ def again(finished, tmp_path):
     return tmp_path
 
 
-def summary_of(folder):
-    return json.loads((folder / "results/looks/quick/summary.json").read_text())
-
-
-def results_of(folder):
-    """Everything that the runs of a folder came to, but for times."""
-    found = {}
-    for run in (folder / "results/looks/quick/runs").glob("*"):
-        result = json.loads((run / "result.json").read_text())
-        del result["files"]  # with the checksums of files that tell times
-        answers = [(run / name).read_bytes() for name in ("predictions.npy", "correct.npy", "config.json")]
-        found[run.name] = result, answers
-    return found
-
-
 def test_a_decided_claim_calls_for_no_more_runs_and_an_open_one_does(finished):
-    seeds = {v["name"]: v["n_seeds"] for v in summary_of(finished[0])["variants"]}
-    assert seeds == {"none": 4, "some": 12, "more": 12}
+    assert seeds_of(finished[0]) == {"none": 4, "some": 12, "more": 12}
     claims = {c["id"]: (c["verdict"], c["look"], c["n_seeds"]) for c in summary_of(finished[0])["claims"]}
     assert claims == {"helps": ("supported", 1, 4), "helps_more": ("inconclusive", 3, 12)}
     assert len(results_of(finished[0])) == 4 + 12 + 12
@@ -124,6 +75,35 @@ def test_whatever_the_way_there_the_end_is_the_same(finished, again):
     assert summary_of(again) == summary_of(finished[0])
 
 
+def command(folder):
+    return subprocess.Popen(
+        [*RUN, str(folder / "looks.toml"), "--out", str(folder / "results"), "--workers", "1"],
+        stdout=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_killed_within_any_look_it_ends_the_same(finished, tmp_path):
+    (tmp_path / "looks.toml").write_text(LOOKS)
+    for begun in (2, 14, 21):  # of 12 runs at the first look, and 8 at each of the others
+        process = command(tmp_path)
+        while len(list(tmp_path.glob("results/looks/quick/runs/*"))) < begun:
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.001)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    assert command(tmp_path).wait() == 0
+    assert results_of(tmp_path) == results_of(finished[0])
+    assert summary_of(tmp_path) == summary_of(finished[0])
+
+
+def test_two_commands_at_once_take_the_looks_together(finished, tmp_path):
+    (tmp_path / "looks.toml").write_text(LOOKS)
+    assert [process.wait() for process in [command(tmp_path), command(tmp_path)]] == [0, 0]
+    assert results_of(tmp_path) == results_of(finished[0])
+    assert summary_of(tmp_path) == summary_of(finished[0])
+
+
 def test_runs_that_no_look_called_for_count_nowhere(finished, again):
     plan = json.loads((again / "results/looks/quick/plan.json").read_text())
     never = next(v for v in plan["variants"] if v["name"] == "none")["runs"]["111"]
@@ -134,7 +114,7 @@ def test_runs_that_no_look_called_for_count_nowhere(finished, again):
     )
     assert run(again).exit_code == 0
     assert summary_of(again)["claims"] == summary_of(finished[0])["claims"]
-    assert {v["name"]: v["n_seeds"] for v in summary_of(again)["variants"]}["none"] == 4
+    assert seeds_of(again)["none"] == 4
 
 
 def test_a_run_that_failed_holds_up_the_looks_and_is_tried_again(finished, again):
@@ -147,7 +127,7 @@ def test_a_run_that_failed_holds_up_the_looks_and_is_tried_again(finished, again
     (folder / runs["100"] / "result.json").write_text(json.dumps(failed))
     (folder / runs["100"] / "error.txt").write_text("a test")
     assert run(again).exit_code == 0
-    assert {v["name"]: v["n_seeds"] for v in summary_of(again)["variants"]}["more"] == 12
+    assert seeds_of(again)["more"] == 12
 
 
 @pytest.mark.parametrize(

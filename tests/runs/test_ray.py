@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
+from looks import LOOKS, results_of, seeds_of, summary_of
 
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
@@ -154,6 +155,19 @@ def test_a_node_that_is_killed_takes_no_run_with_it_and_the_summary_is_that_of_t
     assert contents(there) == contents(here)
     assert len(contents(there)) == 1 + 4 * 4
     assert not list(there.glob("results/**/checkpoints/*.json"))
+
+
+def test_planned_looks_are_taken_there_as_here(cluster, tmp_path):
+    (tmp_path / "looks.toml").write_text(LOOKS.replace("[4, 8, 12]", "[4, 8]"))
+    here, there = tmp_path / "here", tmp_path / "there"
+    arguments = [*RUN, str(tmp_path / "looks.toml")]
+    on_ray = ["--engine", "ray", "--address", cluster[0]]
+    for folder, where in ((here, ["--workers", "1"]), (there, on_ray)):
+        folder.mkdir()
+        subprocess.run([*arguments, *where], cwd=folder, check=True, capture_output=True, timeout=200)
+    assert seeds_of(there) == {"none": 4, "some": 8, "more": 8}
+    assert results_of(there) == results_of(here)
+    assert summary_of(there) == summary_of(here)
 
 
 # -------------------------------------------------------------------------- a Ray whose words are made up

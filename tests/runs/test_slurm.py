@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
+from looks import LOOKS, results_of, seeds_of, summary_of
 
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
@@ -200,6 +201,22 @@ def test_requeued_and_with_a_driver_that_is_killed_it_ends_as_on_this_machine(mi
     assert not (results / "slurm").exists()
     made = {json.loads(path.read_text())["host"] for path in results.glob("runs/*/environment.json")}
     assert made == {socket.gethostname()}
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"Slurm is not installed here: no {', '.join(MISSING)}")
+@pytest.mark.usefixtures("slurm")
+def test_what_a_look_calls_for_is_submitted_when_its_verdicts_are_there(tmp_path):
+    (tmp_path / "looks.toml").write_text(LOOKS.replace("[4, 8, 12]", "[4, 8]"))
+    here, there = tmp_path / "here", tmp_path / "there"
+    arguments = [*RUN, str(tmp_path / "looks.toml")]
+    on_slurm = ["--engine", "slurm", "--engine-option", "memory=500M"]
+    for folder, where in ((here, ["--workers", "1"]), (there, on_slurm)):
+        folder.mkdir()
+        subprocess.run([*arguments, *where], cwd=folder, check=True, capture_output=True, timeout=200)
+    assert seeds_of(there) == {"none": 4, "some": 8, "more": 8}
+    assert results_of(there) == results_of(here)
+    assert summary_of(there) == summary_of(here)
+    assert not (there / "results/looks/quick/slurm").exists()
 
 
 # ------------------------------------------------------------------------ a Slurm whose words are made up
