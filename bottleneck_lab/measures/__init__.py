@@ -16,7 +16,7 @@ from bottleneck_lab.extend.global_state import ChangedError, left_alone
 from bottleneck_lab.measures.clipping import share_above_six, share_below_zero
 from bottleneck_lab.measures.fitting import epochs_to_fit
 from bottleneck_lab.measures.low_precision import lost_bfloat16, lost_bits
-from bottleneck_lab.measures.thin import PROFILES, of_images, of_toys, over_blocks
+from bottleneck_lab.measures.thin import PROFILES, as_at_first_step, of_images, of_toys, over_blocks
 from bottleneck_lab.models import ToyNetworks
 from bottleneck_lab.quantise.rounded import accuracy_lost
 from bottleneck_lab.quantise.scheme import LOST, lost_by
@@ -74,6 +74,16 @@ def take_by_block(names: Iterable[str], network: nn.Module, data: ImageData) -> 
     network.eval()
     seen = of_images(network, data) if wanted else []
     return {name: PROFILES[name](seen)[0] for name in wanted}
+
+
+def take_at_start(names: Iterable[str], network: nn.Module, data: ImageData) -> Blocks:
+    """The same of a network before its first step, which is left as it is.
+
+    Its batch norms have seen no image yet; those of a copy have seen a batch, so that what lies behind them
+    is what it is in training.
+    """
+    wanted = [name for name in names if name in PROFILES and name not in TAKE]
+    return take_by_block(wanted, as_at_first_step(network, data), data) if wanted else {}
 
 
 def take_of_toys(

@@ -97,6 +97,17 @@ def of_images(network: nn.Module, data: ImageData) -> list[Thin]:
     return found
 
 
+@torch.no_grad()
+def as_at_first_step(network: nn.Module, data: ImageData) -> nn.Module:
+    """A copy whose batch norms know the mean and the variance of a batch of training images, and no more."""
+    started = copy.deepcopy(network).train()
+    for module in started.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    started(data.normalised(data.train.pixels[:IMAGES]))
+    return started.eval()
+
+
 def of_toys(networks: ToyNetworks, points: Tensor, classes: Tensor) -> list[Thin]:
     """The thin tensors of a batch of toy networks, over their points `[networks, points, dimensions]`."""
     found = []

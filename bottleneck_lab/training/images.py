@@ -61,6 +61,7 @@ def train_on_images(
     optimizer = optimiser(network, settings)
     precision = Precision(settings, device)
     records: list[Record] = []
+    at_start: measures.Blocks = {}
     trunks = trunks or Trunks(None)
     if saved := checkpoint.load():
         kernel = resume_kernel(saved.get("kernel", "eager"), network)
@@ -76,9 +77,9 @@ def train_on_images(
         records = saved["records"]
     else:
         _ready(network, run, "measures", 0)
-        measures.take(
-            measures.to_try(run.measures), network, data
-        )  # a measure that fails should do so before the training
+        at_start = measures.take_at_start(run.measures, network, data)
+        # A measure that fails should do so before the training.
+        measures.take(measures.to_try(run.measures), network, data, at_start)
     continued: int = saved.get("continued", 0) if saved else 0
 
     predictions = None
@@ -86,6 +87,8 @@ def train_on_images(
     for epoch in range(records[-1]["epoch"] if records else 0, settings.epochs):
         with aware(network, settings.quantised_in(epoch)):
             record = train_epoch(network, optimizer, precision, run, data, augmentation, epoch, average)
+        if epoch == 0 and at_start:
+            record["blocks_at_start"] = at_start
         train_seconds, train_cpu = watch.read()
         last = epoch + 1 == settings.epochs
         result = average.module if average is not None and average.n_averaged else network

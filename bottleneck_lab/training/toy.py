@@ -57,11 +57,16 @@ def train_toys(
     changing, seeds = Changing(networks), [run.seed for run in runs]
     optimizer = optimiser(networks, settings)
     records: list[list[Record]] = [[] for _ in runs]
+    at_start: list[tuple[dict[str, float], measures.Blocks]] = []
     done = 0
     if saved := checkpoint.load():
         networks.load_state_dict(saved["networks"])
         optimizer.load_state_dict(saved["optimizer"])
         records, done = saved["records"], saved["epoch"]
+    elif runs[0].measures:
+        give_chance(networks, seeds, "measures", 0)
+        changing.go_to(0.0)
+        at_start = measures.take_of_toys(runs[0].measures, networks, held_points, held_arms)
 
     added = any(name in registry.added for run in runs for registry, name in run.model.names())
     watch = Stopwatch()
@@ -103,6 +108,8 @@ def train_toys(
             }
             if measured:
                 record |= dict(zip(("measures", "blocks"), taken[index], strict=True))
+            if at_start and not records[index]:
+                record["blocks_at_start"] = at_start[index][1]
             records[index].append(record)
             progress(index, records[index])
         checkpoint.save(

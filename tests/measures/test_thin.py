@@ -204,3 +204,18 @@ def test_measures_of_images_only_are_refused_for_toys():
         RunSettings.model_validate_json(json.dumps(content))
     content["measures"] = list(extend.TOY_MEASURES)
     assert RunSettings.model_validate_json(json.dumps(content)).measures == extend.TOY_MEASURES
+
+
+# Before the first step
+
+
+def test_before_the_first_step_batch_norm_knows_a_batch_and_the_network_stays_as_it_is(network, digits):
+    network = network(projection_activation="relu6")
+    for norm in (module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+        norm.reset_parameters()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    found = measures.take_at_start(["readable", "clipped", "gradient_growth"], network, digits)
+    # Of a normal variable half is below 0, and a linear map reads 1/4 / (1/2 - 1/(2 pi)) = 0.734 behind ReLU.
+    assert found["readable"] == pytest.approx([0.734] * len(found["readable"]), abs=0.1)
+    assert found["clipped"] == pytest.approx([0.5] * len(found["clipped"]), abs=0.1)
+    assert all(torch.equal(network.state_dict()[name], tensor) for name, tensor in before.items())

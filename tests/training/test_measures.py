@@ -39,6 +39,16 @@ def test_without_measures_none_are_recorded(mini):
     assert all("measures" not in record for record in records_of(digit_run(mini)))
 
 
+def test_the_first_record_has_what_the_blocks_were_before_the_first_step(mini):
+    run = digit_run(mini, "gradient_growth", "below_zero", train={"epochs": 2})
+    first, second = records_of(run)
+    data = load_images(run.data, None)
+    expected = measures.take_at_start(run.measures, images_module.build(run, CPU), data)
+    assert first["blocks_at_start"] == expected
+    assert list(expected) == ["gradient_growth"]
+    assert "blocks_at_start" not in second
+
+
 def test_the_last_ones_are_those_of_the_network_that_is_left(mini):
     run = digit_run(mini, "below_zero", "lost_int4", "lost_bfloat16")
     [outcome] = train([run], folder=None, device=CPU, checkpoint=Checkpoint(None))
