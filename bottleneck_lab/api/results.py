@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from bottleneck_lab.api.frame import Frame
 from bottleneck_lab.config.problems import nearest
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records.lenient import Stray
 from bottleneck_lab.records.result_folders import PLAN, result_folders
+from bottleneck_lab.records.summary import Summary
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading import results as reading
 from bottleneck_lab.report.reading.collect import collect
-from bottleneck_lab.report.reading.lenient import Stray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,21 +60,25 @@ class Results:
     @property
     def name(self) -> str:
         """The ablation."""
-        return str(self.summary["ablation"])
+        return self._summary.ablation
 
     @property
     def datasets(self) -> tuple[str, ...]:
         """The data sets that it was run on."""
-        return tuple(self.summary["datasets"])
+        return tuple(self._summary.datasets)
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What must be known of the data before anything is concluded."""
-        return tuple(self.summary["notices"])
+        return tuple(self._summary.notices)
 
     @cached_property
     def summary(self) -> dict[str, Any]:
         """Every number of the report, as `summary.json` has it."""
+        return self._summary.to_json()
+
+    @cached_property
+    def _summary(self) -> Summary:
         return summarise(self._collected)
 
     @cached_property
@@ -114,7 +119,7 @@ class Results:
             for dataset in self.datasets
             for name, figure in FIGURES.items()
             if (alt := figure.alt(self._collected, dataset))
-            and figure.draw(self._collected, self.summary, dataset) is not None
+            and figure.draw(self._collected, self._summary, dataset) is not None
         )
 
     def figure(self, name: str = "accuracy", dataset: str | None = None) -> Figure:
@@ -136,7 +141,7 @@ class Results:
             raise LabError(
                 f"{dataset!r}: no such data set in these results; {nearest(dataset, self.datasets)}"
             )
-        drawn = FIGURES[name].draw(self._collected, self.summary, dataset)
+        drawn = FIGURES[name].draw(self._collected, self._summary, dataset)
         if drawn is None:
             raise LabError(f"{name}: there is nothing to draw of {dataset}; `figures` lists what there is")
         return drawn
@@ -154,7 +159,7 @@ class Results:
         return [axes for axes in self.figure(name, dataset).axes if axes.get_visible()]
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{count} {status}" for status, count in self.summary["runs"].items())
+        counts = ", ".join(f"{count} {status}" for status, count in self._summary.runs.items())
         return f"<Results of {self.name} in {self.folder}: {counts}>"
 
 

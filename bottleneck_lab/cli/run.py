@@ -368,7 +368,6 @@ def _report(session: Session, show: bool = False) -> tuple[bool, str]:
     """Write and print the report of a session; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.cli.text import left_out, notice, print_summary, say
     from bottleneck_lab.report.reading.collect import collect
-    from bottleneck_lab.report.reading.lenient import Stray
     from bottleneck_lab.report.sentences.conditions import trouble
     from bottleneck_lab.report.sentences.verdicts import answer
 
@@ -382,13 +381,13 @@ def _report(session: Session, show: bool = False) -> tuple[bool, str]:
         notice(f"{len(troubled)} runs did not end well and count nowhere:")
     for each in troubled:
         say(trouble(each))
-    left_out([Stray(**stray) for stray in summary["strays"]], summary["other_plans"])
+    left_out(summary.strays, summary.other_plans)
     say(f"report: {path.with_suffix('.html')}")
     if show:
         from bottleneck_lab.cli.results.report import show_page
 
         show_page(path.with_suffix(".html"))
-    return bool(troubled), answer(summary["claims"])
+    return bool(troubled), answer(summary.claims)
 
 
 def _same_command(data: Data) -> str:

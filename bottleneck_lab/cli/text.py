@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -13,8 +14,9 @@ from rich.text import Text
 from bottleneck_lab.report.sentences import matching, numbers, verdicts
 
 if TYPE_CHECKING:
+    from bottleneck_lab.records.lenient import Stray
+    from bottleneck_lab.records.summary import ClaimFinding, PredictionsFinding, Summary, VariantFinding
     from bottleneck_lab.report.document import Block, Forest, Span
-    from bottleneck_lab.report.reading.lenient import Stray
     from bottleneck_lab.runs.plan import Plan
 
 VERDICT_STYLES = {"supported": "green", "contradicted": "red", "equivalent": "cyan", "inconclusive": "yellow"}
@@ -100,7 +102,7 @@ def cost_table(plan: Plan) -> None:
         _console.print(table)
 
 
-def print_summary(summary: dict[str, Any], marked: Collection[str] = ()) -> None:
+def print_summary(summary: Summary, marked: Collection[str] = ()) -> None:
     """Print how the claims came out, every claim on an axis, and the tables of variants.
 
     Args:
@@ -110,19 +112,19 @@ def print_summary(summary: dict[str, Any], marked: Collection[str] = ()) -> None
     from bottleneck_lab.report.findings.judged import with_intervals_as_judged
     from bottleneck_lab.report.sections.forest import forests
 
-    summary = {**summary, "claims": with_intervals_as_judged(summary["claims"])}
-    claims = summary["claims"]
+    summary = replace(summary, claims=with_intervals_as_judged(summary.claims))
+    claims = summary.claims
     _console.print()
-    for dataset in summary["datasets"]:
-        if here := [claim for claim in claims if claim["dataset"] == dataset]:
+    for dataset in summary.datasets:
+        if here := summary.claims_on(dataset):
             say(f"{dataset}: {verdicts.held(here)}.", style="bold")
             for claim in verdicts.foremost(here, marked):
                 say(f"  {verdicts.found(claim)}")
-    by_name = {(claim["dataset"], claim["id"]): claim for claim in claims}
+    by_name = {(claim.dataset, claim.id): claim for claim in claims}
     for forest in forests(summary):
         _print_forest(forest, [by_name[forest.dataset, bar.name] for bar in forest.bars])
-    for dataset in summary["datasets"]:
-        variants = [variant for variant in summary["variants"] if variant["dataset"] == dataset]
+    for dataset in summary.datasets:
+        variants = summary.on(dataset)
         axis = _across(variants)
         tables = _pivoted(dataset, variants, axis) if axis else _listed(dataset, variants)
         for table, note in tables:
@@ -130,22 +132,22 @@ def print_summary(summary: dict[str, Any], marked: Collection[str] = ()) -> None
             _console.print(table)
             say(note, style="italic")
     _console.print()
-    changing = not all(entry["complete"] for entry in (*summary["variants"], *claims))
-    for found in summary.get("predictions", ()):
+    is_final = all(each.complete for each in summary.variants) and all(each.complete for each in claims)
+    for found in summary.predictions:
         _print_predictions(found)
-    say(f"{verdicts.answer(claims)}{'*' if changing else ''}")
-    if changing:
+    say(f"{verdicts.answer(claims)}{'' if is_final else '*'}")
+    if not is_final:
         say("* may change: runs are missing.", style="bold yellow")
     for promise in verdicts.promises(summary):
         say(promise)
-    if any(claim["examples_low"] is not None for claim in claims):
+    if any(claim.examples_low is not None for claim in claims):
         say(
             "The interval on the axis generalises over repetitions of training on this data, the one over "
             "examples over held-out examples for these very networks. Verdicts rest on the first."
         )
 
 
-def _print_forest(forest: Forest, claims: Sequence[dict[str, Any]]) -> None:
+def _print_forest(forest: Forest, claims: Sequence[ClaimFinding]) -> None:
     """Every claim: its verdict and statement, its place on the axis, and its numbers."""
     from bottleneck_lab.report.writers.characters import axis_line, bar_line, legend
 
@@ -159,7 +161,7 @@ def _print_forest(forest: Forest, claims: Sequence[dict[str, Any]]) -> None:
         head = Text(f"{bar.verdict + '*' * bar.open:<14}", style=f"bold {VERDICT_STYLES[bar.verdict]}")
         plot = f"{bar_line(bar, forest, drawn)} {bar.found}"
         lines = [
-            *textwrap.wrap(f"{bar.statement} ({claim['source']})", min(terminal_width(), 80) - indent),
+            *textwrap.wrap(f"{bar.statement} ({claim.source})", min(terminal_width(), 80) - indent),
             plot,
             *textwrap.wrap(_in_numbers(claim), min(terminal_width(), 80) - indent),
         ]
@@ -167,47 +169,47 @@ def _print_forest(forest: Forest, claims: Sequence[dict[str, Any]]) -> None:
         _console.print(begin + Text(("\n" + " " * indent).join(lines)), soft_wrap=True)
 
 
-def _in_numbers(claim: dict[str, Any]) -> str:
+def _in_numbers(claim: ClaimFinding) -> str:
     """What there is to say of a claim besides its place on the axis."""
-    seeds = "1 seed" if claim["n_seeds"] == 1 else f"{claim['n_seeds']} seeds"
-    if claim["estimate"] is None:
+    seeds = "1 seed" if claim.n_seeds == 1 else f"{claim.n_seeds} seeds"
+    if claim.estimate is None:
         said = f"{seeds}: too few to judge"
-    elif claim["p_holm"] is None:
+    elif claim.p_holm is None:
         said = seeds
     else:
         said = f"{verdicts.tested(claim)}{_mark(claim)}, {seeds}{verdicts.decided(claim)}"
         said += verdicts.small(claim)
-    if claim["reason"]:
-        said += f" ({claim['reason']})"
-    if claim["examples_low"] is not None:
+    if claim.reason:
+        said += f" ({claim.reason})"
+    if claim.examples_low is not None:
         said += f"; over examples {verdicts.over_examples(claim)}"
-    if claim["paper"] is not None:
+    if claim.paper is not None:
         said += f"; paper: {verdicts.in_paper(claim)}"
     if more := verdicts.to_decide(claim):
         said += f"; to decide it: {more}"
-    if claim.get("far_from_normal"):
+    if claim.far_from_normal:
         said += "; CAUTION: far from normal over seeds, which Student's interval takes it for"
     return said
 
 
-def _print_predictions(found: dict[str, Any]) -> None:
+def _print_predictions(found: PredictionsFinding) -> None:
     """A line for each hypothesis: whether its predictions exclude it, and how well they order the arms."""
-    for hypothesis in found["hypotheses"]:
-        line = f"{hypothesis['name'].replace('_', ' ')} ({found['dataset']}): {hypothesis['verdict']}"
-        if hypothesis["excluded_by"]:
-            line += f" by {', '.join(hypothesis['excluded_by'])}"
-        if rank := hypothesis["rank"]:
-            ends = numbers.ends(rank["low"], rank["high"], 2)
-            line += f"; rank correlation {rank['estimate']:.2f} {ends} over {rank['arms']} arms"
+    for hypothesis in found.hypotheses:
+        line = f"{hypothesis.name.replace('_', ' ')} ({found.dataset}): {hypothesis.verdict}"
+        if hypothesis.excluded_by:
+            line += f" by {', '.join(hypothesis.excluded_by)}"
+        if rank := hypothesis.rank:
+            ends = numbers.ends(rank.low, rank.high, 2)
+            line += f"; rank correlation {rank.estimate:.2f} {ends} over {rank.arms} arms"
         say(line)
     _console.print()
 
 
-def _across(variants: list[dict[str, Any]]) -> str | None:
+def _across(variants: list[VariantFinding]) -> str | None:
     """The axis whose levels become columns, where there are many variants; None to list them."""
     if len(variants) <= _MOST_LISTED:
         return None
-    levels = {axis: len({v["levels"][axis] for v in variants}) for axis in variants[0]["levels"]}
+    levels = {axis: len({v.levels[axis] for v in variants}) for axis in variants[0].levels}
     return next((axis for axis, count in levels.items() if 3 < count <= _MOST_COLUMNS), None)
 
 
@@ -216,25 +218,27 @@ _MOST_LISTED = 8
 _MOST_COLUMNS = 7  # of `72.6±9.5` beside a name
 
 
-def _listed(dataset: str, variants: list[dict[str, Any]]) -> list[Noted]:
+def _listed(dataset: str, variants: list[VariantFinding]) -> list[Noted]:
     """A row for each variant; what is equal for all stands below instead of in a column."""
     costs = [key for key in matching.MATCHED if matching.differing(variants, key)]
-    paper = any(v["paper_top1"] is not None for v in variants)
+    paper = any(v.paper_top1 is not None for v in variants)
     together = len(costs) + paper > 2  # accuracy and interval in one column, else 80 are too few
     columns = [(_COST_COLUMNS[key], "right") for key in costs]
     columns += [("accuracy", "right")] if together else [("accuracy", "right"), ("95 % interval", "left")]
-    columns += [(f"paper\n({variants[0]['paper_data']})", "right")] if paper else []
+    columns += [(f"paper\n({variants[0].paper_data})", "right")] if paper else []
     table = _table(dataset, *columns)
     for v in variants:
-        cells = [numbers.DASH if v[key] is None else f"{v[key]:,}" for key in costs]
-        mean, ends = numbers.percent(v["mean"]), numbers.interval(v, sign=False)
-        cells += [_half_width(v, v)] if together else [mean + _mark(v), ends + _mark(v)]
-        cells += [numbers.top1(v)] if paper else []
-        table.add_row(Text(v["name"]), *cells)
+        cells = [numbers.DASH if getattr(v, key) is None else f"{getattr(v, key):,}" for key in costs]
+        mean, ends = numbers.percent(v.mean), numbers.interval(v.ci_low, v.ci_high, sign=False)
+        cells += [_half_width(v)] if together else [mean + _mark(v), ends + _mark(v)]
+        cells += [numbers.top1(v.paper_top1)] if paper else []
+        table.add_row(Text(v.name), *cells)
     unit = " in %, ± half the 95 % interval" if together else ""
     note = f"held-out accuracy{unit}, mean over {_seeds(variants)}"
     if equal := [
-        f"{variants[0][key]:,} {matching.MATCHED[key]}" for key in ("params", "madds") if key not in costs
+        f"{getattr(variants[0], key):,} {matching.MATCHED[key]}"
+        for key in ("params", "madds")
+        if key not in costs
     ]:
         note += f"; each has {' and '.join(equal)}"
     return [(table, note), *_measured(variants)]
@@ -248,53 +252,54 @@ _COST_COLUMNS = {
 }
 
 
-def _measured(variants: list[dict[str, Any]]) -> list[Noted]:
+def _measured(variants: list[VariantFinding]) -> list[Noted]:
     """Measures, a column each, where they find room."""
-    measures = variants[0]["measures"]
+    measures = variants[0].measures
     if not measures or sum(max(len(name), 8) + 1 for name in measures) > 64:
         return []
     table = _table("measures", *((name, "right") for name in measures))
     for v in variants:
-        table.add_row(Text(v["name"]), *(_half_width(v["measures"][name], v) for name in measures))
-    labels = (f"{name}: {of['label']}{' (%)' if of['share'] else ''}" for name, of in measures.items())
+        cells = (numbers.half_width(of.mean, of.ci_low, of.ci_high, of.share) for of in v.measures.values())
+        table.add_row(Text(v.name), *(f"{cell}{_mark(v)}" for cell in cells))
+    labels = (f"{name}: {of.label}{' (%)' if of.share else ''}" for name, of in measures.items())
     return [(table, "\n".join(labels))]
 
 
-def _pivoted(dataset: str, variants: list[dict[str, Any]], axis: str) -> list[Noted]:
+def _pivoted(dataset: str, variants: list[VariantFinding], axis: str) -> list[Noted]:
     """One row for each combination of the other axes, one column for each level of `axis`."""
-    ours = _grid(dataset, variants, axis, lambda v: _half_width(v, v))
+    ours = _grid(dataset, variants, axis, lambda v: _half_width(v))
     note = f"held-out accuracy in %, mean over {_seeds(variants)} ± half the 95 % interval"
-    if all(v["paper_top1"] is None for v in variants):
+    if all(v.paper_top1 is None for v in variants):
         return [(ours, note)]
-    paper = _grid("paper", variants, axis, numbers.top1)
-    return [(ours, note), (paper, f"{variants[0]['paper_data']}: top-1 accuracy that the paper reports")]
+    paper = _grid("paper", variants, axis, lambda v: numbers.top1(v.paper_top1))
+    return [(ours, note), (paper, f"{variants[0].paper_data}: top-1 accuracy that the paper reports")]
 
 
 def _grid(
-    title: str, variants: list[dict[str, Any]], axis: str, show: Callable[[dict[str, Any]], str]
+    title: str, variants: list[VariantFinding], axis: str, show: Callable[[VariantFinding], str]
 ) -> Table:
-    columns = list(dict.fromkeys(v["levels"][axis] for v in variants))
+    columns = list(dict.fromkeys(v.levels[axis] for v in variants))
     table = _table(title, *((column, "right") for column in columns))
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for v in variants:
-        others = tuple(level for name, level in v["levels"].items() if name != axis)
-        rows.setdefault(others, {})[v["levels"][axis]] = show(v)
+        others = tuple(level for name, level in v.levels.items() if name != axis)
+        rows.setdefault(others, {})[v.levels[axis]] = show(v)
     for others, cells in rows.items():
         table.add_row(Text(", ".join(others)), *(cells.get(column, numbers.DASH) for column in columns))
     return table
 
 
-def _mark(entry: dict[str, Any]) -> str:
+def _mark(entry: VariantFinding | ClaimFinding) -> str:
     """The star of what may change, as in the report."""
-    return "" if entry["complete"] else "*"
+    return "" if entry.complete else "*"
 
 
-def _half_width(row: dict[str, Any], variant: dict[str, Any]) -> str:
-    return numbers.half_width(row) + _mark(variant)
+def _half_width(variant: VariantFinding) -> str:
+    return numbers.half_width(variant.mean, variant.ci_low, variant.ci_high) + _mark(variant)
 
 
-def _seeds(variants: list[dict[str, Any]]) -> str:
-    counts = sorted({v["n_seeds"] for v in variants})
+def _seeds(variants: list[VariantFinding]) -> str:
+    counts = sorted({v.n_seeds for v in variants})
     if counts == [1]:
         return "1 seed"
     return f"{counts[0]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"

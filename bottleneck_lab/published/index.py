@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from bottleneck_lab.config import catalogue, load
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.published.blame import unless_a_bug
 from bottleneck_lab.records import files
+from bottleneck_lab.records.plan import read_plan
+from bottleneck_lab.records.result_folders import PLAN
+from bottleneck_lab.records.summary import SUMMARY, read_summary
 from bottleneck_lab.report.findings.headline import headline_claims
-from bottleneck_lab.report.findings.summary import summarise
-from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sentences import verdicts
 from bottleneck_lab.report.writers.html import page_template
 
@@ -54,8 +52,7 @@ def write_index(out: Path) -> Path:
     unreadable: list[str] = []
     for folder in _folders(out):
         try:
-            with unless_a_bug(folder / "summary.json", partial(_summary_again, folder)):
-                entries.append(_entry(out, folder))
+            entries.append(_entry(out, folder))
         except LabError:
             unreadable.append(folder.relative_to(out).as_posix())
     template = page_template("index.html.j2")
@@ -63,20 +60,16 @@ def write_index(out: Path) -> Path:
     return out / "index.html"
 
 
-def _summary_again(folder: Path) -> dict[str, Any]:
-    return summarise(collect(folder))
-
-
 def _folders(out: Path) -> Iterator[Path]:
     """The folders of reports, NAME or NAME/TIER, in the order of their names."""
     for outer in sorted(out.iterdir()):
         for folder in (outer, *_children(outer)):
-            if any(os.path.exists(folder / name) for name in ("summary.json", "plan.json")):
+            if any(os.path.exists(folder / name) for name in (SUMMARY, PLAN)):
                 yield folder
 
 
 def _children(folder: Path) -> list[Path]:
-    if not os.path.isdir(folder) or os.path.exists(folder / "summary.json"):
+    if not os.path.isdir(folder) or os.path.exists(folder / SUMMARY):
         return []
     try:
         return sorted(child for child in folder.iterdir() if os.path.isdir(child))
@@ -85,35 +78,24 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _entry(out: Path, folder: Path) -> Entry:
-    """Raises whatever a damaged summary leads to."""
-    summary: dict[str, Any] = files.read_json(folder / "summary.json")
-    claims = summary["claims"]
-    counted = Counter(str(claim["verdict"]) for claim in claims)
+    """Raises LabError for a summary or a plan that cannot be read."""
+    summary = read_summary(folder)
+    plan = read_plan(folder) if (folder / PLAN).exists() else None
+    first = headline_claims(plan, summary.claims) if plan else summary.claims[:1]
     report = next((name for name in ("report.html", "report.md") if (folder / name).exists()), None)
     return Entry(
         folder=folder.relative_to(out).as_posix(),
-        name=str(summary["ablation"]),
-        tier=str(summary["tier"]),
-        question=_question(folder, summary),
-        done=int(summary["runs"].get("done", 0)),
-        planned=int(summary["runs"]["planned"]),
-        headline=" ".join(verdicts.headline({"complete": True, **claim}) for claim in _first(folder, claims)),
-        verdicts=dict(counted),
+        name=summary.ablation,
+        tier=summary.tier,
+        question=plan.ablation.question if plan else _question(summary.ablation),
+        done=summary.runs.get("done", 0),
+        planned=summary.runs.get("planned", 0),
+        headline=" ".join(map(verdicts.headline, first)),
+        verdicts=Counter(claim.verdict for claim in summary.claims),
         href=report and f"{folder.relative_to(out).as_posix()}/{report}",
     )
 
 
-def _first(folder: Path, claims: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """The claims that answer the question; the first, where only the summary was published."""
-    plan = files.read_json(folder / "plan.json")
-    return headline_claims(plan, claims) if isinstance(plan, dict) else claims[:1]
-
-
-def _question(folder: Path, summary: dict[str, Any]) -> str:
-    """From the plan; where only the summary was published, from the catalogue, if it has the ablation."""
-    plan = files.read_json(folder / "plan.json")
-    asked = plan.get("ablation") if isinstance(plan, dict) else None
-    if isinstance(asked, dict) and "question" in asked:
-        return str(asked["question"])
-    name = str(summary["ablation"])
+def _question(name: str) -> str:
+    """From the catalogue, if it has the ablation."""
     return load(name).question if name in catalogue() else ""

@@ -15,6 +15,9 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.published.blame import unless_a_bug
 from bottleneck_lab.published.repeat import repeat_command
 from bottleneck_lab.records import files
+from bottleneck_lab.records.plan import PlanRecord, read_plan
+from bottleneck_lab.records.result_folders import PLAN
+from bottleneck_lab.records.summary import SUMMARY, Summary, read_summary
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
@@ -45,8 +48,8 @@ class _Entry:
     """What a published folder says of its ablation."""
 
     name: str
-    plan: dict[str, Any]
-    summary: dict[str, Any]
+    plan: PlanRecord
+    summary: Summary
     cpu_seconds: float
 
 
@@ -60,11 +63,11 @@ def ledger(folders: Sequence[Path]) -> str:
     seconds = 0.0
     sections = []
     for folder in folders:
-        if (folder / "plan.json").exists():
-            with unless_a_bug(folder / "summary.json", partial(_summary_again, folder), "publish it again"):
+        if (folder / PLAN).exists():
+            with unless_a_bug(folder / SUMMARY, partial(_summary_again, folder), "publish it again"):
                 entry = _entry(folder)
                 sections.append("\n".join(_section(entry)))
-            counts.update(claim["verdict"] for claim in entry.summary["claims"])
+            counts.update(claim.verdict for claim in entry.summary.claims)
             seconds += entry.cpu_seconds
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
     total = f"**{counts.total()} verdicts: {verdicts}.** {seconds / 3600:.1f} core-hours in all."
@@ -76,8 +79,8 @@ def _entry(folder: Path) -> _Entry:
     table = csv.DictReader(io.StringIO(files.read_text(folder / "results.csv") or ""))
     return _Entry(
         folder.name,
-        files.read_json(folder / "plan.json"),
-        files.read_json(folder / "summary.json"),
+        read_plan(folder),
+        read_summary(folder),
         sum(float(row["cpu_seconds"] or 0) for row in table),
     )
 
@@ -87,36 +90,36 @@ def _summary_again(folder: Path) -> dict[str, Any]:
     results = collect(folder)
     if files.read_text(folder / "results.csv") != runs_table(results.runs):
         raise LabError(f"{folder / 'results.csv'}: is not what its records say; publish it again")
-    return summarise(results)
+    return summarise(results).to_json()
 
 
 def _section(entry: _Entry) -> Iterator[str]:
-    processors = dict.fromkeys(origin["cpu"] or "an unknown processor" for origin in entry.summary["origins"])
+    processors = dict.fromkeys(origin.cpu or "an unknown processor" for origin in entry.summary.origins)
     yield f"## {plain.markdown(entry.name)}"
     yield ""
-    yield plain.markdown(f"{entry.plan['ablation']['question']} ({entry.plan['ablation']['source']})")
+    yield plain.markdown(f"{entry.plan.ablation.question} ({entry.plan.ablation.source})")
     yield ""
     yield f"    {repeat_command(entry.plan)}"
     yield ""
     yield (
-        f"{entry.summary['runs'].get('done', 0)} runs, {entry.cpu_seconds / 3600:.2f} core-hours on "
+        f"{entry.summary.runs.get('done', 0)} runs, {entry.cpu_seconds / 3600:.2f} core-hours on "
         f"{plain.markdown(' and '.join(processors))}. Numbers and figures: [{entry.name}/]({entry.name}/)."
     )
     yield ""
     yield f"| {_HEADINGS.replace(', ', ' | ')} |"
     yield _RULE
-    for claim in with_intervals_as_judged(entry.summary["claims"]):
-        measure = "" if claim["measure"] == "accuracy" else f" ({claim['label']})"
+    for claim in with_intervals_as_judged(entry.summary.claims):
+        measure = "" if claim.measure == "accuracy" else f" ({claim.label})"
         cells = (
-            plain.cell(claim["statement"] + measure),
-            plain.cell(claim["source"]),
+            plain.cell(claim.statement + measure),
+            plain.cell(claim.source),
             verdicts.in_paper(claim),
-            claim["dataset"],
-            numbers.amount(claim["estimate"], claim["share"]),
-            numbers.interval(claim),
-            numbers.p_value(claim["p_holm"]),
-            str(claim["n_seeds"]),
-            f"**{claim['verdict']}**",
-            f"{claim['to_decide']:,}" if claim.get("to_decide") else numbers.DASH,
+            claim.dataset,
+            numbers.amount(claim.estimate, claim.share),
+            verdicts.interval(claim),
+            numbers.p_value(claim.p_holm),
+            str(claim.n_seeds),
+            f"**{claim.verdict}**",
+            f"{claim.to_decide:,}" if claim.to_decide else numbers.DASH,
         )
         yield f"| {' | '.join(cells)} |"

@@ -18,10 +18,11 @@ from bottleneck_lab.published.artefacts import artefacts_in
 from bottleneck_lab.published.blame import differences, unless_a_bug
 from bottleneck_lab.records import files
 from bottleneck_lab.records.packed import PACKED, pack
+from bottleneck_lab.records.summary import SUMMARY, read_summary, write_summary
 from bottleneck_lab.report.document import Picture
 from bottleneck_lab.report.drawing.style import drawn_svg, is_drawn_with, save
 from bottleneck_lab.report.figures.of_results import figures_of
-from bottleneck_lab.report.findings.summary import summarise, variants_of
+from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sections.content import content_of
 from bottleneck_lab.report.write import documents, runs_table
@@ -55,7 +56,7 @@ def publish(source: Path, target: Path, *, unfinished: bool = False) -> None:
     files.write_bytes(target / PACKED, content)
     files.write_bytes(target / "plan.json", (source / "plan.json").read_bytes())
     results = collect(target)
-    files.write_json(target / "summary.json", summarise(results))
+    write_summary(target, summarise(results))
     files.write_text(target / "results.csv", runs_table(results.runs))
     draw(target)
 
@@ -82,17 +83,17 @@ def _made(folder: Path) -> Iterator[tuple[str, Figure | str]]:
     if (folder / "plan.json").exists():
         results = collect(folder)
         pictures: dict[str, list[Picture]] = {}
-        summary = {"variants": variants_of(results)}  # all that figures show; claims take longer
-        for dataset in results.plan["datasets"]:
+        summary = summarise(results, with_claims=False)  # which take long, and no figure shows
+        for dataset in results.plan.datasets:
             pictures[dataset] = []
             for drawn in figures_of(results, summary, dataset):
                 yield drawn.stem, drawn.figure
                 pictures[dataset].append(Picture(drawn.stem, drawn.alt, drawn.alt))
         if (folder / "collapse.html").exists():  # a whole report was made here
             pictures["collapse"] = [picture for picture, _ in collapse_pictures()]
-        if (path := folder / "summary.json").exists():  # whose numbers are verified from the records
-            with unless_a_bug(path, lambda: summarise(results)):
-                yield from documents(content_of(results, files.read_json(path), pictures)).items()
+        if (path := folder / SUMMARY).exists():  # whose numbers are verified from the records
+            with unless_a_bug(path, lambda: summarise(results).to_json()):
+                yield from documents(content_of(results, read_summary(folder), pictures)).items()
 
 
 def stale_figures(folder: Path) -> list[str]:
@@ -143,9 +144,8 @@ def false_numbers(folder: Path) -> list[str]:
     if not (folder / "plan.json").exists():
         return problems
     results = collect(folder)
-    summary = summarise(results)
-    published = files.read_json(folder / "summary.json")
-    problems += _false(folder / "summary.json", published, summary)
+    path = folder / SUMMARY
+    problems += _false(path, files.read_json(path), summarise(results).to_json())
     table = folder / "results.csv"
     if files.read_text(table) != runs_table(results.runs):
         problems.append(f"{table}: is not what its records say")

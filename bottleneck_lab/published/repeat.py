@@ -4,42 +4,40 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Any
 
+from bottleneck_lab.records.plan import PlanRecord
 from bottleneck_lab.report.sentences import assignments, numbers
 
 
-def repeat_command(plan: dict[str, Any]) -> str:
+def repeat_command(plan: PlanRecord) -> str:
     """What to type for the runs of a `plan.json`: `run-ablation linear_vs_relu --seeds 100-111`.
 
     Says only what differs from what `run-ablation` does by itself. Data sets that were planned with different
     seeds of their own choice cannot come from one command; the seeds of the first are named then.
     """
-    ablation = plan["ablation"]
-    words = ["run-ablation", ablation["name"]]
-    if plan["tier"] != "quick":
-        words += ["--tier", plan["tier"]]
-    if plan["datasets"] != [next(iter(part["datasets"]), None) for part in ablation["parts"].values()]:
-        words += [word for name in plan["datasets"] for word in ("--dataset", name)]
-    changed = [seeds for name in plan["datasets"] if (seeds := _seeds(plan, name)) != _usual(plan, name)]
+    words = ["run-ablation", plan.ablation.name]
+    if plan.tier != "quick":
+        words += ["--tier", plan.tier]
+    if plan.datasets != [next(iter(part.datasets), None) for part in plan.ablation.parts.values()]:
+        words += [word for name in plan.datasets for word in ("--dataset", name)]
+    changed = [seeds for name in plan.datasets if (seeds := _seeds(plan, name)) != _usual(plan, name)]
     if changed:
         words += ["--seeds", _written(changed[0])]
-    words += [word for setting in assignments.assignments(plan["overrides"]) for word in ("--set", setting)]
+    words += [word for setting in assignments.assignments(plan.overrides) for word in ("--set", setting)]
     return shlex.join(words)
 
 
-def _seeds(plan: dict[str, Any], dataset: str) -> list[int]:
-    variant = next(v for v in plan["variants"] if v["dataset"] == dataset)
-    return [int(seed) for seed in variant["runs"]]
+def _seeds(plan: PlanRecord, dataset: str) -> list[int]:
+    return [*plan.on(dataset)[0].runs]
 
 
-def _usual(plan: dict[str, Any], dataset: str) -> list[int] | None:
+def _usual(plan: PlanRecord, dataset: str) -> list[int] | None:
     """The seeds of a tier where nothing is said."""
-    for part in plan["ablation"]["parts"].values():
-        tier = part["datasets"].get(dataset, {}).get("tiers", {}).get(plan["tier"])
+    for part in plan.ablation.parts.values():
+        tier = part.datasets[dataset].tiers.get(plan.tier) if dataset in part.datasets else None
         if tier is not None:
-            first, looks = tier.get("first_seed", 0), tier.get("looks")
-            return list(range(first, first + (looks[-1] if looks else tier["seeds"])))
+            count = tier.looks[-1] if tier.looks else tier.seeds or 0
+            return [*range(tier.first_seed, tier.first_seed + count)]
     return None
 
 

@@ -148,7 +148,7 @@ def read_as(kind: type[T], path: Path) -> T | None:
         return None
 
 
-def read_left(kind: type[T], path: Path) -> T:
+def read_left(kind: type[T], path: Path, advice: str = "make it again") -> T:
     """What a command has left in a JSON file, as the dataclass that says its form.
 
     Raises:
@@ -157,13 +157,13 @@ def read_left(kind: type[T], path: Path) -> T:
     try:
         return TypeAdapter(kind).validate_json(path.read_bytes())
     except OSError as error:
-        raise LabError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise LabError(f"{path}: cannot be read ({error.strerror or error}); {advice}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
         problem = first["msg"].removeprefix("Value error, ")
         raise LabError(
-            f"{path}: is not what `bottleneck-lab` leaves ({where}: {problem}); make it again"
+            f"{path}: is not what `bottleneck-lab` leaves ({where}: {problem}); {advice}"
         ) from error
 
 

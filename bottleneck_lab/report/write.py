@@ -7,13 +7,13 @@ import dataclasses
 import io
 import re
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
 from bottleneck_lab.instruments.collapse.explorer import explorer_page
 from bottleneck_lab.instruments.collapse.figure import collapse_pictures
 from bottleneck_lab.records import files
+from bottleneck_lab.records.summary import Summary, write_summary
 from bottleneck_lab.report.document import Cell, Code, Content, Link, Picture, Span, Strong
 from bottleneck_lab.report.drawing.shown import Point, points_of
 from bottleneck_lab.report.drawing.style import save
@@ -30,7 +30,7 @@ from bottleneck_lab.report.writers.html import report_page
 from bottleneck_lab.report.writers.template import environment
 
 
-def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, dict[str, Any]]:
+def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, Summary]:
     """Make the report of a results folder from what is on disk.
 
     Writes `report.html`, `report.md`, `report.tex`, `summary.json`, `results.csv`, `collapse.html` and every
@@ -42,13 +42,13 @@ def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, dict
     """
     results = collect(folder)
     summary = summarise(results)
-    files.write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
     files.write_text(folder / "results.csv", runs_table(results.runs))
     files.write_text(folder / "collapse.html", explorer_page())
     pictures: dict[str, list[Picture]] = {}
     drawings: dict[str, bytes] = {}
     points: dict[str, list[Point]] = {}
-    for dataset in summary["datasets"]:
+    for dataset in summary.datasets:
         pictures[dataset] = []
         for drawn in figures_of(results, summary, dataset):
             svg, _ = save(drawn.figure, folder / drawn.stem)
@@ -70,9 +70,9 @@ def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, dict
     return folder / "report.md", summary
 
 
-def goes_on(summary: dict[str, Any]) -> bool:
+def goes_on(summary: Summary) -> bool:
     """Whether there are runs that have not ended."""
-    return any(summary["runs"].get(status) for status in ("unfinished", "not started"))
+    return any(summary.runs.get(status) for status in ("unfinished", "not started"))
 
 
 def documents(said: Content) -> dict[str, str]:

@@ -9,7 +9,7 @@ from bottleneck_lab.config import load, parse_overrides
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.published.ledger import ledger
 from bottleneck_lab.published.repeat import repeat_command
-from bottleneck_lab.records import files
+from bottleneck_lab.records.plan import read_plan
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs.plan import Data, make_plan
 
@@ -17,7 +17,7 @@ from bottleneck_lab.runs.plan import Data, make_plan
 def planned(tmp_path, data=("spiral", "cifar10"), tier="quick", seeds=None, overrides=None):
     plan = make_plan(load("linear_vs_relu"), tier, Data(data), seeds, overrides or {})
     plan.write(tmp_path)
-    return files.read_json(tmp_path / "plan.json")
+    return read_plan(tmp_path)
 
 
 def test_the_default_run_is_repeated_by_the_shortest_command(tmp_path):
@@ -36,18 +36,13 @@ def test_what_was_chosen_is_in_the_command(tmp_path):
     assert command.endswith("--seeds 3,7-8 --set images.train.epochs=3")
 
 
-def test_a_setting_that_is_a_list_is_repeated_as_it_was_typed():
+def test_a_setting_that_is_a_list_is_repeated_as_it_was_typed(tmp_path):
     stages = [{"t": 1, "c": 8, "n": 1, "s": 1}, {"t": 6, "c": 16, "n": 2, "s": 2}]
-    plan = {
-        "ablation": {"name": "mine", "parts": {"images": {"datasets": {"digits": {}}}}},
-        "tier": "quick",
-        "datasets": ["digits"],
-        "overrides": {"model": {"stages": stages, "expansion": 6}},
-        "variants": [{"dataset": "digits", "runs": {}}],
-    }
+    overrides = {"model": {"stages": stages, "expansion": 6}}
+    plan = planned(tmp_path, ("digits",)).model_copy(update={"overrides": overrides})
     words = shlex.split(repeat_command(plan))
     typed = [words[place + 1] for place, word in enumerate(words) if word == "--set"]
-    assert parse_overrides(typed) == plan["overrides"]
+    assert parse_overrides(typed) == overrides
 
 
 @pytest.mark.parametrize("seeds", [range(5), range(100, 112), [0], [4], [3, 7, 8, 1]])

@@ -57,23 +57,23 @@ def write_runs(plan, results, keep=lambda run: True, change=lambda run: {}):
 
 
 def claim(summary, name):
-    return next(c for c in summary["claims"] if c["id"] == name)
+    return next(c for c in summary.claims if c.id == name)
 
 
 def test_a_claim_has_the_interval_and_p_value_of_the_paired_t_test(plan, tmp_path):
     write_runs(plan, tmp_path)
     narrow = claim(summarise(collect(tmp_path)), "narrow")
-    assert narrow["estimate"] == pytest.approx(0.0158)
-    assert (narrow["ci_low"], narrow["ci_high"]) == pytest.approx((0.007001142, 0.024598858), abs=1e-8)
-    assert narrow["p_value"] == pytest.approx(0.002833, abs=5e-7)
-    assert narrow["p_holm"] == pytest.approx(0.002833, abs=5e-7)  # the larger of two p-values
-    assert (narrow["n_seeds"], narrow["verdict"]) == (10, "supported")
+    assert narrow.estimate == pytest.approx(0.0158)
+    assert (narrow.ci_low, narrow.ci_high) == pytest.approx((0.007001142, 0.024598858), abs=1e-8)
+    assert narrow.p_value == pytest.approx(0.002833, abs=5e-7)
+    assert narrow.p_holm == pytest.approx(0.002833, abs=5e-7)  # the larger of two p-values
+    assert (narrow.n_seeds, narrow.verdict) == (10, "supported")
 
 
 def test_variants_that_always_agree_are_equivalent(plan, tmp_path):
     write_runs(plan, tmp_path)
     images = claim(summarise(collect(tmp_path)), "images")
-    assert (images["estimate"], images["verdict"], images["dataset"]) == (0.0, "supported", "digits")
+    assert (images.estimate, images.verdict, images.dataset) == (0.0, "supported", "digits")
 
 
 def test_the_summary_has_every_field_that_was_promised(plan, tmp_path):
@@ -92,8 +92,8 @@ def test_a_seed_that_one_variant_lacks_is_left_out_of_the_pairs(plan, tmp_path):
     write_runs(plan, tmp_path, keep=lambda run: not (run.variant == "relu, d=2" and run.seed == 0))
     summary = summarise(collect(tmp_path))
     differences = [b - a for a, b in zip(DRUG_1[1:], DRUG_2[1:], strict=True)]
-    assert claim(summary, "narrow")["n_seeds"] == 9
-    assert claim(summary, "narrow")["estimate"] == pytest.approx(sum(differences) / 900)
+    assert claim(summary, "narrow").n_seeds == 9
+    assert claim(summary, "narrow").estimate == pytest.approx(sum(differences) / 900)
 
 
 def diverge(run):
@@ -107,11 +107,11 @@ def test_a_claim_with_diverged_runs_has_an_estimate_but_no_verdict(plan, tmp_pat
     path, summary = write_report(tmp_path)
     narrow = claim(summary, "narrow")
     differences = [b - a for a, b in zip(DRUG_1[:5], DRUG_2[:5], strict=True)]
-    assert narrow["estimate"] == pytest.approx(sum(differences) / 500)
-    assert narrow["ci_low"] < narrow["estimate"] < narrow["ci_high"]
-    assert [narrow[name] for name in ("p_value", "p_holm", "detectable")] == [None] * 3
-    assert (narrow["verdict"], narrow["n_seeds"], narrow["n_planned"]) == ("inconclusive", 5, 10)
-    assert narrow["reason"] == "5 of 10 pairs: 5 diverged"
+    assert narrow.estimate == pytest.approx(sum(differences) / 500)
+    assert narrow.ci_low < narrow.estimate < narrow.ci_high
+    assert (narrow.p_value, narrow.p_holm, narrow.detectable) == (None, None, None)
+    assert (narrow.verdict, narrow.n_seeds, narrow.n_planned) == ("inconclusive", 5, 10)
+    assert narrow.reason == "5 of 10 pairs: 5 diverged"
     assert "**inconclusive** (5 of 10 pairs: 5 diverged)" in path.read_text()
 
 
@@ -130,21 +130,21 @@ def test_a_claim_without_all_its_pairs_does_not_weigh_on_the_others(plan, tmp_pa
 
     write_runs(plan, tmp_path / "all", change=differ)
     both = claim(summarise(collect(tmp_path / "all")), "images")
-    assert both["p_holm"] > both["p_value"]  # in the family, with the smaller of two p-values
+    assert both.p_holm > both.p_value  # in the family, with the smaller of two p-values
     write_runs(plan, tmp_path / "lost", change=lose_the_images)
     summary = summarise(collect(tmp_path / "lost"))
     alone = claim(summary, "narrow")
-    assert alone["p_holm"] == alone["p_value"]
-    assert claim(summary, "images")["reason"] == "9 of 10 pairs: 2 failed"
+    assert alone.p_holm == alone.p_value
+    assert claim(summary, "images").reason == "9 of 10 pairs: 2 failed"
 
 
 def test_diverged_runs_have_no_part_in_a_mean(plan, tmp_path):
     write_runs(plan, tmp_path, change=lambda run: diverge(run) and {"status": "diverged", "accuracy": 0.1})
     summary = summarise(collect(tmp_path))
-    relu = next(variant for variant in summary["variants"] if variant["name"] == "relu, d=2")
-    assert relu["n_seeds"] == 5
-    assert relu["mean"] == pytest.approx(0.5 + sum(DRUG_1[:5]) / 500)
-    assert summary["runs"] == {"planned": 60, "done": 55, "diverged": 5}
+    relu = next(variant for variant in summary.variants if variant.name == "relu, d=2")
+    assert relu.n_seeds == 5
+    assert relu.mean == pytest.approx(0.5 + sum(DRUG_1[:5]) / 500)
+    assert summary.runs == {"planned": 60, "done": 55, "diverged": 5}
 
 
 @pytest.mark.parametrize("accuracy", [None, "x", True, -0.1, 1.5, float("nan"), [0.5]])
@@ -154,9 +154,9 @@ def test_a_finished_run_without_an_accuracy_is_damaged_and_never_zero(plan, tmp_
     result = {"status": "done", "accuracy": accuracy}
     (tmp_path / "runs" / damaged.id / "result.json").write_text(json.dumps(result))
     path, summary = write_report(tmp_path)
-    assert summary["runs"] == {"planned": 60, "damaged": 1, "done": 59}
-    assert claim(summary, "narrow")["reason"] == "9 of 10 pairs: 1 damaged"
-    assert summary["variants"][0]["n_seeds"] == 9
+    assert summary.runs == {"planned": 60, "damaged": 1, "done": 59}
+    assert claim(summary, "narrow").reason == "9 of 10 pairs: 1 damaged"
+    assert summary.variants[0].n_seeds == 9
     assert f"- damaged: {damaged.variant}, spiral, seed 0" in path.read_text()
 
 
@@ -170,8 +170,8 @@ def test_five_percent_is_the_level_of_every_verdict(plan, tmp_path):
 
     write_runs(plan, tmp_path, keep=lambda run: run.dataset == "spiral", change=equal)
     narrow = claim(summarise(collect(tmp_path)), "narrow")
-    assert narrow["p_holm"] == pytest.approx(0.0766, abs=5e-5)
-    assert (narrow["verdict"], narrow["reason"]) == ("inconclusive", None)
+    assert narrow.p_holm == pytest.approx(0.0766, abs=5e-5)
+    assert (narrow.verdict, narrow.reason) == ("inconclusive", None)
 
 
 def test_a_test_accuracy_is_shown_only_where_every_run_has_one(plan, tmp_path):
@@ -179,7 +179,7 @@ def test_a_test_accuracy_is_shown_only_where_every_run_has_one(plan, tmp_path):
         return {"test_accuracy": 0.25} if (run.variant, run.seed) != ("relu6", 4) else {}
 
     write_runs(plan, tmp_path, change=tested)
-    means = {v["name"]: v["test_mean"] for v in summarise(collect(tmp_path))["variants"]}
+    means = {v.name: v.test_mean for v in summarise(collect(tmp_path)).variants}
     assert (means["linear"], means["relu6"]) == (0.25, None)
 
 
@@ -187,20 +187,20 @@ def test_an_unfinished_ablation_says_so_and_judges_nothing_on_two_seeds(plan, tm
     write_runs(plan, tmp_path, keep=lambda run: run.seed < 2)
     path, summary = write_report(tmp_path)
     assert "PARTIAL: 12 of 60 runs are done (48 not started)" in path.read_text()
-    assert {c["verdict"] for c in summary["claims"]} == {"inconclusive"}
+    assert {c.verdict for c in summary.claims} == {"inconclusive"}
 
 
 def test_nothing_finished_is_reported_too(plan, tmp_path):
     plan.write(tmp_path)
     path, summary = write_report(tmp_path)
     assert "0 of 60 runs are done" in path.read_text()
-    assert all(variant["mean"] is None for variant in summary["variants"])
+    assert all(variant.mean is None for variant in summary.variants)
 
 
 def test_a_damaged_result_counts_as_unfinished(plan, tmp_path):
     write_runs(plan, tmp_path)
     (tmp_path / "runs" / plan.runs()[0].id / "result.json").write_text('{"status": "do')
-    assert summarise(collect(tmp_path))["runs"] == {"planned": 60, "unfinished": 1, "done": 59}
+    assert summarise(collect(tmp_path)).runs == {"planned": 60, "unfinished": 1, "done": 59}
 
 
 def test_the_table_of_runs_has_a_row_for_each(plan, tmp_path):
@@ -218,8 +218,8 @@ def test_the_report_shows_the_notice_every_variant_every_verdict_and_its_figures
     path, summary = write_report(tmp_path)
     text = path.read_text()
     assert f"> **NOTE: {NOTICE}**" in text
-    assert all(f"| {variant['name']} |" in text for variant in summary["variants"])
-    assert all(f"**{c['verdict']}**" in text for c in summary["claims"])
+    assert all(f"| {variant.name} |" in text for variant in summary.variants)
+    assert all(f"**{c.verdict}**" in text for c in summary.claims)
     linked = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
     drawn = ["accuracy-spiral", "curves-digits", "curves-spiral", "madds-spiral"]
     assert linked == [f"{stem}.svg" for stem in (*drawn, "collapse-panels", "collapse-share")]
@@ -325,7 +325,7 @@ def summary_of(tmp_path, *changes, dataset="spiral"):
 
 def against_facet(results, summary):
     """The x label and the x of every line of a data set's figure; None where there is none."""
-    figure = accuracy_against_facet(results, summary, summary["datasets"][0])
+    figure = accuracy_against_facet(results, summary, summary.datasets[0])
     if figure is None:
         return None
     axes = figure.axes[0]
@@ -391,18 +391,16 @@ def test_bands_are_the_intervals_of_the_accuracy(plan, tmp_path):
     results = collect(tmp_path)
     summary = summarise(results)
     first, second = (
-        next(v for v in summary["variants"] if v["name"] == name) for name in ("linear, d=2", "linear, d=3")
+        next(v for v in summary.variants if v.name == name) for name in ("linear, d=2", "linear, d=3")
     )
-    assert first["ci_low"] < first["mean"] < first["ci_high"]
+    assert first.ci_low < first.mean < first.ci_high
     curve = accuracy_curves(results, "spiral").axes[0].collections[0].get_paths()[0].vertices
     at_the_end = curve[curve[:, 0] == 3][:, 1]
-    assert (at_the_end.min(), at_the_end.max()) == pytest.approx(
-        (100 * first["ci_low"], 100 * first["ci_high"])
-    )
+    assert (at_the_end.min(), at_the_end.max()) == pytest.approx((100 * first.ci_low, 100 * first.ci_high))
     facet = accuracy_against_facet(results, summary, "spiral").axes[0].collections[0].get_paths()[0].vertices
     for x, variant in ((2, first), (3, second)):
         band = facet[facet[:, 0] == x][:, 1]
-        assert (band.min(), band.max()) == pytest.approx((100 * variant["ci_low"], 100 * variant["ci_high"]))
+        assert (band.min(), band.max()) == pytest.approx((100 * variant.ci_low, 100 * variant.ci_high))
 
 
 def test_names_with_bars_and_brackets_are_shown_as_they_are(mini, tmp_path, capsys):
@@ -486,15 +484,15 @@ def test_values_of_the_wrong_type_are_absent(plan, tmp_path, name, content):
     write_runs(plan, tmp_path)
     (tmp_path / "runs" / plan.runs()[0].id / name).write_text(content)
     _, summary = write_report(tmp_path)
-    assert summary["runs"] == {"planned": 60, "done": 60}
-    assert summary["variants"][0]["test_mean"] is None
+    assert summary.runs == {"planned": 60, "done": 60}
+    assert summary.variants[0].test_mean is None
 
 
 @pytest.mark.parametrize("status", [3, [], {}, "finished", None])
 def test_a_result_of_no_known_status_is_damaged(plan, tmp_path, status):
     write_runs(plan, tmp_path, change=lambda run: {"status": status} if run == plan.runs()[0] else {})
     _, summary = write_report(tmp_path)
-    assert summary["runs"] == {"planned": 60, "damaged": 1, "done": 59}
+    assert summary.runs == {"planned": 60, "damaged": 1, "done": 59}
 
 
 def test_numbers_are_written_as_people_read_them():

@@ -194,9 +194,9 @@ def test_a_run_on_other_data_than_planned_is_named_and_judged_nowhere(stripes, t
     [planned] = plan.checksums.values()
     assert damaged.reason.startswith("trained on other data (md5 of stripes is ")
     assert f"not {planned['stripes']}" in damaged.reason
-    [claim] = summarise(found)["claims"]
-    assert (claim["verdict"], claim["n_seeds"]) == ("inconclusive", 1)
-    assert claim["reason"] == "1 of 2 pairs: 1 damaged"
+    [claim] = summarise(found).claims
+    assert (claim.verdict, claim.n_seeds) == ("inconclusive", 1)
+    assert claim.reason == "1 of 2 pairs: 1 damaged"
 
 
 def test_a_finished_run_is_not_opened_with_other_images_than_it_was_trained_on(finished):

@@ -143,9 +143,9 @@ def test_a_run_that_raises_is_named_with_its_reason_and_the_others_stand(plan, t
 
     monkeypatch.setattr(work_module, "train", failing)
     summary = finish(plan, tmp_path)
-    assert summary["runs"] == {"planned": 18, "done": 17, "failed": 1}
-    relu6 = next(v for v in summary["variants"] if v["name"] == "relu6")
-    assert relu6["n_seeds"] == 2
+    assert summary.runs == {"planned": 18, "done": 17, "failed": 1}
+    relu6 = next(v for v in summary.variants if v.name == "relu6")
+    assert relu6.n_seeds == 2
     failed = next(run for run in plan.runs() if run.variant == "relu6" and run.seed == 1)
     folder = RunFolder(tmp_path, failed.id)
     assert folder.result()["reason"] == "MemoryError: no room for this one"
@@ -153,7 +153,7 @@ def test_a_run_that_raises_is_named_with_its_reason_and_the_others_stand(plan, t
     assert "no room for this one" in (tmp_path / "report.md").read_text()
 
     monkeypatch.setattr(work_module, "train", train)  # started again, it is tried again
-    assert finish(plan, tmp_path)["runs"] == {"planned": 18, "done": 18}
+    assert finish(plan, tmp_path).runs == {"planned": 18, "done": 18}
     assert not (folder.path / "error.txt").exists()
 
 
@@ -183,7 +183,7 @@ def test_who_waits_for_another_process_starts_no_workers_meanwhile(mini, tmp_pat
     pools = []
     real = local._Pool
     monkeypatch.setattr(local, "_Pool", lambda *args: pools.append(len(naps)) or real(*args))
-    assert finish(plan, tmp_path, workers=2)["runs"] == {"planned": 2, "done": 2}
+    assert finish(plan, tmp_path, workers=2).runs == {"planned": 2, "done": 2}
     assert pools == [3]
 
 
@@ -240,14 +240,14 @@ def test_workers_that_are_killed_once_take_no_run_with_them(plan, tmp_path):
     killer = Killer(times=1)
     summary = finish(plan, tmp_path, workers=2, listener=killer)
     assert killer.left == 0
-    assert summary["runs"] == {"planned": 18, "done": 18}
+    assert summary.runs == {"planned": 18, "done": 18}
 
 
 def test_a_job_that_always_kills_its_worker_fails_and_no_other_does(mini, tmp_path):
     longer = {"spiral": {"train": {"epochs": 3000, "evaluate_every": 500}}}
     plan = make_plan(load(str(mini)), "smoke", TOY_AND_DIGITS, None, longer)
     summary = finish(plan, tmp_path, workers=2, listener=Killer(times=1000))
-    assert summary["runs"] == {"planned": 18, "done": 12, "failed": 6}
+    assert summary.runs == {"planned": 18, "done": 12, "failed": 6}
     failed = {run.id for run in plan.runs() if RunFolder(tmp_path, run.id).status() == "failed"}
     assert failed == {run.id for run in plan.runs() if getattr(run.model, "width", 0) == 3}
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bottleneck_lab.api.session.host import Host
     from bottleneck_lab.config import Ablation, Tier
     from bottleneck_lab.config.ablations.tuning import Tuned
+    from bottleneck_lab.records.summary import Summary
     from bottleneck_lab.runs.engines.protocol import Engine
     from bottleneck_lab.runs.trackers.tracking import Tracking
 
@@ -154,7 +155,7 @@ class Session:
             for line in tracking.where_to_look() if tracking is not None else []:
                 self._host.say(line)
 
-    def write_report(self) -> tuple[Path, dict[str, Any]]:
+    def write_report(self) -> tuple[Path, Summary]:
         """Write the report of this plan, and the index of all; the path of `report.md`, and the summary."""
         from bottleneck_lab.published.index import write_index
         from bottleneck_lab.report.write import write_report

@@ -142,9 +142,9 @@ def status(
     from bottleneck_lab.cli.text import left_out, say
     from bottleneck_lab.config.problems import nearest
     from bottleneck_lab.errors import LabError
+    from bottleneck_lab.records.lenient import Stray
     from bottleneck_lab.records.result_folders import result_folders
     from bottleneck_lab.report.reading.collect import collect
-    from bottleneck_lab.report.reading.lenient import Stray
     from bottleneck_lab.report.sentences.conditions import counts, trouble
     from bottleneck_lab.runs import engines, under_way
 

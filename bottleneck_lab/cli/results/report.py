@@ -115,6 +115,6 @@ def _report(folder: Path, refresh: float | None) -> tuple[str, bool]:
         raise
     except Exception as error:  # whatever it is, the other folders are to have their reports
         raise LabError(f"{folder}: its report cannot be made ({type(error).__name__}: {error})") from error
-    counts = {name: count for name, count in summary["runs"].items() if name != "planned"}
+    counts = {name: count for name, count in summary.runs.items() if name != "planned"}
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
     return f"{told}: {path.with_suffix('.html')}", goes_on(summary)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
+from bottleneck_lab.records.plan import PlannedVariant
+from bottleneck_lab.records.summary import VariantFinding
 from bottleneck_lab.report.drawing.lettering import SHOWN, in_legend
 from bottleneck_lab.report.drawing.shown import mark_arm, mark_name
 from bottleneck_lab.report.drawing.style import COLOURS, LINES, MARKERS, subplots
@@ -21,7 +24,8 @@ BAND = 0.18
 MOST_LINES = 8  # that an eye follows in one panel
 MATCHED_WITHIN = 1.05  # the largest ratio of MAdds at which variants still cost the same
 
-Variant = dict[str, Any]
+Variant = PlannedVariant | VariantFinding
+V = TypeVar("V", PlannedVariant, VariantFinding)
 Values = np.ndarray[Any, np.dtype[np.float64]]  # of the seeds
 Band = np.ndarray[Any, np.dtype[np.float64]]  # means, lower and upper ends
 
@@ -50,7 +54,7 @@ ACTIVATIONS = {
 
 def others(variant: Variant, *axes: str | None) -> tuple[str, ...]:
     """The variant's levels on all axes but these."""
-    return tuple(level for axis, level in variant["levels"].items() if axis not in axes)
+    return tuple(level for axis, level in variant.levels.items() if axis not in axes)
 
 
 def look(variant: Variant, variants: Sequence[Variant], *axes: str | None) -> Look:
@@ -122,13 +126,13 @@ def number(level: str) -> float | None:
 
 def spread(variants: Iterable[Variant]) -> float:
     """The largest number of MAdds over the smallest."""
-    madds = [v["madds"] for v in variants]
+    madds = [v.madds for v in variants]
     return float(max(madds) / max(min(madds), 1))
 
 
 def levels_of(variants: Sequence[Variant], axis: str | None) -> list[str]:
     """The levels on an axis in their order; one without a name for no axis."""
-    return list(dict.fromkeys(v["levels"][axis] for v in variants)) if axis else [""]
+    return list(dict.fromkeys(v.levels[axis] for v in variants)) if axis else [""]
 
 
 def panel_axis(
@@ -140,7 +144,7 @@ def panel_axis(
     levels that are enough, else the one with the most; where there is room for `most` panels only, the best
     that fits. None where one panel will do, and where a panel would have a single line or none would fit.
     """
-    counts = {axis: len(levels_of(variants, axis)) for axis in variants[0]["levels"] if axis != along}
+    counts = {axis: len(levels_of(variants, axis)) for axis in variants[0].levels if axis != along}
     free = sorted((axis for axis, count in counts.items() if count > 1), key=lambda axis: counts[axis])
     fit = [axis for axis in free if most is None or counts[axis] <= most]
     lines = len({others(variant, along) for variant in variants})
@@ -194,7 +198,7 @@ def mean_line(
 
 def legend(figure: Figure, panels: Iterable[Axes]) -> None:
     """One legend for all panels: above them, or to their right where that would take half the figure."""
-    named: dict[str, Any] = {}
+    named: dict[str, Artist] = {}
     for panel in panels:
         handles, labels = panel.get_legend_handles_labels()
         named = {**dict(zip(labels, handles, strict=True)), **named}

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 
+from bottleneck_lab.records.summary import Summary
 from bottleneck_lab.report.drawing.lettering import plain
 from bottleneck_lab.report.drawing.style import styled, subplots
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.report.sentences.numbers import half_width
 
 
-def accuracy_map(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
+def accuracy_map(results: Results, summary: Summary, dataset: str) -> Figure | None:
     """Mean final held-out accuracy of every variant, in percent, with half its 95 % interval.
 
     The part's `heat_map` says which axis goes down and which across; combinations that were left out, or of
     which no run is finished, stay empty. None for a part without it, or before any run is finished.
     """
-    variants = [v for v in summary["variants"] if v["dataset"] == dataset]
-    part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
-    axes = results.plan["ablation"]["parts"][part]["heat_map"]
-    if axes is None or all(v["mean"] is None for v in variants):
+    variants = summary.on(dataset)
+    axes = results.plan.part_on(dataset).heat_map
+    if axes is None or all(v.mean is None for v in variants):
         return None
-    down, across = (list(dict.fromkeys(v["levels"][axis] for v in variants)) for axis in axes)
+    down, across = (list(dict.fromkeys(v.levels[axis] for v in variants)) for axis in axes)
     means = np.full((len(down), len(across)), np.nan)
     texts = {}
     for variant in variants:
-        cell = down.index(variant["levels"][axes[0]]), across.index(variant["levels"][axes[1]])
-        if variant["mean"] is not None:
-            means[cell] = 100 * variant["mean"]
-            texts[cell] = half_width(variant).replace("±", "\n±")
+        cell = down.index(variant.levels[axes[0]]), across.index(variant.levels[axes[1]])
+        if variant.mean is not None:
+            means[cell] = 100 * variant.mean
+            texts[cell] = half_width(variant.mean, variant.ci_low, variant.ci_high).replace("±", "\n±")
     with styled():
         size = 1.9 + 0.72 * len(across), 1.1 + 0.46 * len(down)
         figure, panel = subplots(figsize=size)

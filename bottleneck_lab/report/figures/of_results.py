@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from matplotlib.figure import Figure
 
+from bottleneck_lab.records.summary import Summary
 from bottleneck_lab.report.figures.budget import budget_figure
 from bottleneck_lab.report.figures.curves.accuracy import accuracy_against_facet, accuracy_curves
 from bottleneck_lab.report.figures.curves.cost import accuracy_against_madds
@@ -39,12 +39,11 @@ class Kind:
     """
 
     shows: str
-    draw: Callable[[Results, dict[str, Any], str], Figure | None]
+    draw: Callable[[Results, Summary, str], Figure | None]
 
     def alt(self, results: Results, dataset: str) -> str:
         """What it shows of a data set."""
-        part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
-        return self.shows.format(dataset=dataset, facet=results.plan["ablation"]["parts"][part]["facet"])
+        return self.shows.format(dataset=dataset, facet=results.plan.part_on(dataset).facet)
 
 
 # In the order of a report.
@@ -75,7 +74,7 @@ FIGURES = {
 }
 
 
-def figures_of(results: Results, summary: dict[str, Any], dataset: str) -> Iterator[Drawn]:
+def figures_of(results: Results, summary: Summary, dataset: str) -> Iterator[Drawn]:
     """What there is to show of one data set of an ablation, in the order of a report."""
     for name, kind in FIGURES.items():
         if (figure := kind.draw(results, summary, dataset)) is not None:

@@ -6,22 +6,23 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from bottleneck_lab.records.summary import HypothesisFinding, PredictionsFinding, Summary
 from bottleneck_lab.report.drawing.style import COLOURS, styled, subplots
 
 COLUMNS = 3
 
 
-def predictions_figure(summary: dict[str, Any], dataset: str) -> Figure | None:
+def predictions_figure(summary: Summary, dataset: str) -> Figure | None:
     """A panel for each hypothesis: a point for each arm with its 95 % interval over seeds, in percentage
     points.
 
     With an anchor, predictions are scaled to what that arm has lost. Arms whose prediction is excluded are
     named. None for a data set without predictions, or before anything is measured.
     """
-    found = next((one for one in summary.get("predictions", ()) if one["dataset"] == dataset), None)
-    if found is None or not any(arm["lost"] is not None and arm["predicted"] for arm in found["arms"]):
+    found = next((one for one in summary.predictions if one.dataset == dataset), None)
+    if found is None or not any(arm.lost is not None and arm.predicted for arm in found.arms):
         return None
-    names = [hypothesis["name"] for hypothesis in found["hypotheses"]]
+    names = [hypothesis.name for hypothesis in found.hypotheses]
     rows = -(-len(names) // COLUMNS)
     with styled():
         figure, grid = subplots(
@@ -31,7 +32,7 @@ def predictions_figure(summary: dict[str, Any], dataset: str) -> Figure | None:
         panels = list(grid.flat)
         for panel in panels[len(names) :]:
             panel.set_visible(False)
-        for place, hypothesis in enumerate(found["hypotheses"]):
+        for place, hypothesis in enumerate(found.hypotheses):
             _panel(panels[place], found, hypothesis)
             panels[place].tick_params(labelbottom=place + COLUMNS >= len(names))
         figure.supxlabel("predicted loss (points)", fontsize=9)
@@ -39,23 +40,21 @@ def predictions_figure(summary: dict[str, Any], dataset: str) -> Figure | None:
     return figure
 
 
-def _panel(panel: Any, found: dict[str, Any], hypothesis: dict[str, Any]) -> None:
-    name = hypothesis["name"]
-    arms = [arm for arm in found["arms"] if name in arm["predicted"] and arm["lost"] is not None]
-    anchor = next((arm for arm in arms if arm["variant"] == found["anchor"]), None)
-    scale = anchor["lost"] / anchor["predicted"][name]["points"] if anchor else 1.0
+def _panel(panel: Any, found: PredictionsFinding, hypothesis: HypothesisFinding) -> None:
+    name = hypothesis.name
+    arms = [(arm, arm.lost) for arm in found.arms if name in arm.predicted and arm.lost is not None]
+    anchor = next(((arm, lost) for arm, lost in arms if arm.variant == found.anchor), None)
+    scale = anchor[1] / anchor[0].predicted[name].points if anchor else 1.0
     ends = [0.0]
-    for arm in arms:
-        at = scale * arm["predicted"][name]["points"]
-        verdict = arm["predicted"][name]["verdict"]
+    for arm, lost in arms:
+        at = scale * arm.predicted[name].points
+        verdict = arm.predicted[name].verdict
         colour = COLOURS[1] if verdict == "excluded" else COLOURS[0]
-        if arm["ci_low"] is not None:
-            panel.vlines(at, arm["ci_low"], arm["ci_high"], color=colour, linewidth=1, alpha=0.6)
-        panel.plot(at, arm["lost"], "s" if verdict == "excluded" else "o", color=colour, markersize=3)
+        if arm.ci_low is not None:
+            panel.vlines(at, arm.ci_low, arm.ci_high, color=colour, linewidth=1, alpha=0.6)
+        panel.plot(at, lost, "s" if verdict == "excluded" else "o", color=colour, markersize=3)
         if verdict == "excluded":
-            panel.annotate(
-                arm["variant"], (at, arm["lost"]), (3, 2), textcoords="offset points", fontsize=5.5
-            )
-        ends += [at, arm["lost"]]
+            panel.annotate(arm.variant, (at, lost), (3, 2), textcoords="offset points", fontsize=5.5)
+        ends += [at, lost]
     panel.plot([min(ends), max(ends)], [min(ends), max(ends)], color=COLOURS[-1], linewidth=0.8, zorder=0)
-    panel.set_title(f"{name.replace('_', ' ')}: {hypothesis['verdict']}", fontsize=8)
+    panel.set_title(f"{name.replace('_', ' ')}: {hypothesis.verdict}", fontsize=8)

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bottleneck_lab.config.ablations.tuning import Tuned
 from bottleneck_lab.report.drawing.lines import legend
 from bottleneck_lab.report.drawing.style import COLOURS, MARKERS, styled
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats.best_of import expected_best
-
-
-def tuned_of(record: dict[str, Any]) -> Tuned:
-    """The record of a choice, as a plan holds it."""
-    fields = {key: value for key, value in record.items() if key != "hash"}
-    return Tuned.model_validate(fields, strict=False)
 
 
 def tuning_figure(results: Results, dataset: str) -> Figure | None:
@@ -26,10 +17,9 @@ def tuning_figure(results: Results, dataset: str) -> Figure | None:
 
     None where nothing was chosen on this data set.
     """
-    record = next((each for each in results.plan["tuning"] if each["dataset"] == dataset), None)
-    if record is None:
+    tuned = next((each for each in results.plan.tuning if each.dataset == dataset), None)
+    if tuned is None:
         return None
-    tuned = tuned_of(record)
     with styled():
         figure, (curve, best) = plt.subplots(1, 2, figsize=(6.6, 3.0), sharey=True, layout="constrained")
         for place, (arm, chosen) in enumerate(tuned.chosen.items()):

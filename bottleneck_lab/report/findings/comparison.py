@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records.plan import PlannedSettings, PlannedVariant, Settings
 from bottleneck_lab.records.result_folders import result_folders
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.findings.summary import measure_known_as, summarise
@@ -175,19 +176,19 @@ def _corrected(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
 
 
 def _comparison(name: str, a: Results, b: Results) -> Comparison:
-    variants = [{(v["name"], v["dataset"]): v for v in results.plan["variants"]} for results in (a, b)]
+    variants = [{(v.name, v.dataset): v for v in results.plan.variants} for results in (a, b)]
     both = [key for key in variants[0] if key in variants[1]]
-    differing = {key: _differing(*(_flat(of[key]["settings"]) for of in variants)) for key in both}
+    differing = {key: _differing(*(_flat(of[key].settings) for of in variants)) for key in both}
     shared = {
         setting: values
         for setting, values in (differing[both[0]] if both else {}).items()
         if len(both) > 1 and all(differing[key].get(setting) == values for key in both)
     }
     own = {key: {s: v for s, v in differing[key].items() if s not in shared} for key in both}
-    seeds = {key: (tuple(variants[0][key]["runs"]), tuple(variants[1][key]["runs"])) for key in both}
-    overrides = a.plan["overrides"], b.plan["overrides"]
+    seeds = {key: (tuple(variants[0][key].runs), tuple(variants[1][key].runs)) for key in both}
+    overrides = a.plan.overrides, b.plan.overrides
     return Comparison(
-        name=name or f"{a.plan['ablation']['name']}/{a.plan['tier']}",
+        name=name or f"{a.plan.ablation.name}/{a.plan.tier}",
         only_in_a=tuple(_titled(key) for key in variants[0] if key not in variants[1]),
         only_in_b=tuple(_titled(key) for key in variants[1] if key not in variants[0]),
         shared=shared,
@@ -212,15 +213,15 @@ def _titled(key: tuple[str, str]) -> str:
     return " on ".join(key)
 
 
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(settings: PlannedSettings) -> Settings:
     return {
         f"{section}.{key}": value
-        for section in ("model", "data", "train")
-        for key, value in settings[section].items()
+        for section, values in settings.sections().items()
+        for key, value in values.items()
     }
 
 
-def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Values]:
+def _differing(a: Settings, b: Settings) -> dict[str, Values]:
     keys = dict.fromkeys([*a, *b])
     return {key: (a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key)}
 
@@ -257,9 +258,8 @@ def _done(results: Results) -> Iterable[Run]:
     return (run for run in results.runs if run.status == "done")
 
 
-def _measures_of(results: Results, variant: Mapping[str, Any]) -> list[str]:
-    measures: list[str] = results.plan["ablation"]["parts"][variant["part"]]["measures"]
-    return measures
+def _measures_of(results: Results, variant: PlannedVariant) -> list[str]:
+    return results.plan.ablation.parts[variant.part].measures
 
 
 def _compared(key: tuple[str, str], measure: str, a: Results, b: Results, same: bool) -> Compared:
@@ -327,19 +327,19 @@ def _identical(a: Results, of_a: Run, b: Results, of_b: Run) -> bool:
 
 
 def _claims(a: Results, b: Results) -> Iterable[ClaimPair]:
-    judged = (with_intervals_as_judged(summarise(results)["claims"]) for results in (a, b))
-    found = [{(claim["id"], claim["dataset"]): claim for claim in claims} for claims in judged]
+    judged = (with_intervals_as_judged(summarise(results).claims) for results in (a, b))
+    found = [{(claim.id, claim.dataset): claim for claim in claims} for claims in judged]
     for key, first in found[0].items():
         if (second := found[1].get(key)) is not None:
             yield ClaimPair(
                 id=key[0],
                 dataset=key[1],
-                share=first["share"],
-                estimates=(first["estimate"], second["estimate"]),
+                share=first.share,
+                estimates=(first.estimate, second.estimate),
                 intervals=(
-                    (first["ci_low"], first["ci_high"]),
-                    (second["ci_low"], second["ci_high"]),
+                    (first.ci_low, first.ci_high),
+                    (second.ci_low, second.ci_high),
                 ),
-                verdicts=(first["verdict"], second["verdict"]),
-                changed=first["verdict"] != second["verdict"],
+                verdicts=(first.verdict, second.verdict),
+                changed=first.verdict != second.verdict,
             )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bottleneck_lab.records.summary import ClaimFinding
 from bottleneck_lab.report.findings.examples import Answers
 from bottleneck_lab.report.reading.results import Results
 
@@ -31,16 +32,16 @@ class Pair:
     seeds: int
 
 
-def pair_of(results: Results, dataset: str, claims: list[dict[str, Any]]) -> Pair | None:
+def pair_of(results: Results, dataset: str, claims: Sequence[ClaimFinding]) -> Pair | None:
     """The arms of the first of these claims that is about two, over the seeds that both have finished.
 
     None where no claim is, or networks have not left what they got right.
     """
     answers = Answers(results, dataset)
     for claim in claims:
-        if len(claim["contrast"]) != 2 or claim["measure"] != "accuracy":
+        if len(claim.contrast) != 2 or claim.measure != "accuracy":
             continue
-        first, second = sorted(claim["contrast"], key=lambda name: -claim["contrast"][name])
+        first, second = sorted(claim.contrast, key=lambda name: -claim.contrast[name])
         seeds = {name: {run.seed for run in results.of(name, dataset)} for name in (first, second)}
         if shared := sorted(seeds[first] & seeds[second]):
             right = answers.right(first, shared), answers.right(second, shared)

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import NamedTuple
 
 from scipy import special
 
+from bottleneck_lab.records.summary import ClaimFinding
 from bottleneck_lab.stats.families.judgement import seeds_to_decide
 from bottleneck_lab.stats.intervals import t_quantile
 
 ALPHA = 0.05
-Claims = Sequence[dict[str, Any]]
 
 
-def with_intervals_as_judged(claims: Claims) -> list[dict[str, Any]]:
+class _Sample(NamedTuple):
+    """What a claim's test rests on: the mean contrast, its standard error, the number of seeds, and the p."""
+
+    estimate: float
+    error: float
+    n: int
+    p: float
+
+
+def with_intervals_as_judged(claims: Sequence[ClaimFinding]) -> list[ClaimFinding]:
     """The claims of a summary, each with the interval of the level at which it was judged.
 
     Claims with a design have it. The others were judged together, by Holm's correction, while their intervals
@@ -27,54 +37,50 @@ def with_intervals_as_judged(claims: Claims) -> list[dict[str, Any]]:
     interval.
     """
     tested = {place: sample for place, claim in enumerate(claims) if (sample := _sample(claim))}
-    second = {place: _second_p(claims[place], *each) for place, each in tested.items()}
-    parts = _parts({place: claims[place]["p_value"] for place in tested})
+    second = {place: _second_p(claims[place], each) for place, each in tested.items()}
+    parts = _parts({place: each.p for place, each in tested.items()})
     of_kind: dict[str, list[int]] = {}
     for place in tested:
-        of_kind.setdefault(claims[place]["kind"], []).append(place)
+        of_kind.setdefault(claims[place].kind, []).append(place)
     second_parts: dict[int, float] = {}
     for places in of_kind.values():
         second_parts |= _parts({place: second[place] for place in places})
-    found: list[dict[str, Any]] = []
-    for place, claim in enumerate(claims):
-        if place not in tested:
-            found.append(claim)
+    found = list(claims)
+    for place, (estimate, error, n, _) in tested.items():
+        if error == 0:
             continue
-        spread, n = tested[place]
-        if spread == 0:
-            found.append(claim)
-            continue
+        claim, more = claims[place], None
         alpha = _alpha(claim, parts[place], second_parts[place])
-        half = t_quantile(1 - alpha / 2, n - 1) * spread
-        estimate = claim["estimate"]
-        ends = {"ci_low": estimate - half, "ci_high": estimate + half, "level": 1 - alpha}
-        if claim["verdict"] == "inconclusive":
-            sd, size = spread * math.sqrt(n), len(of_kind[claim["kind"]])
-            ends["to_decide"] = seeds_to_decide(
-                claim["kind"], estimate, sd, claim["margin"], len(tested), size, ALPHA
-            )
-        found.append({**claim, **ends})
+        half = t_quantile(1 - alpha / 2, n - 1) * error
+        if claim.verdict == "inconclusive":
+            sd, size = error * math.sqrt(n), len(of_kind[claim.kind])
+            more = seeds_to_decide(claim.kind, estimate, sd, claim.margin, len(tested), size, ALPHA)
+        found[place] = replace(
+            claim, ci_low=estimate - half, ci_high=estimate + half, level=1 - alpha, to_decide=more
+        )
     return found
 
 
-def _sample(claim: Mapping[str, Any]) -> tuple[float, int] | None:
-    """The standard error and the number of seeds behind a claim; None where its interval stays as it is."""
-    if "level" in claim or claim["p_value"] is None or claim["ci_low"] is None:
+def _sample(claim: ClaimFinding) -> _Sample | None:
+    """What is behind a claim; None where its interval stays as it is."""
+    if claim.level is not None or claim.p_value is None or claim.ci_low is None:
         return None
-    n = claim["n_seeds"]
-    error = (claim["ci_high"] - claim["ci_low"]) / 2 / t_quantile(0.975, n - 1)
-    return error, n
+    assert claim.estimate is not None  # as it is where there is a p
+    assert claim.ci_high is not None
+    n = claim.n_seeds
+    error = (claim.ci_high - claim.ci_low) / 2 / t_quantile(0.975, n - 1)
+    return _Sample(claim.estimate, error, n, claim.p_value)
 
 
-def _second_p(claim: Mapping[str, Any], error: float, n: int) -> float:
+def _second_p(claim: ClaimFinding, sample: _Sample) -> float:
     """The p of the verdict that a claim does not hope for, as `stats.judge` has it."""
-    if error == 0:
-        beyond = abs(claim["estimate"]) - claim["margin"]
-        return float(beyond >= 0 if claim["kind"] == "difference" else beyond <= 0)
-    beyond = (abs(claim["estimate"]) - claim["margin"]) / error
-    if claim["kind"] == "difference":
-        return float(special.stdtr(n - 1, beyond))
-    return min(1.0, 2 * float(special.stdtr(n - 1, -beyond)))
+    beyond = abs(sample.estimate) - claim.margin
+    if sample.error == 0:
+        return float(beyond >= 0 if claim.kind == "difference" else beyond <= 0)
+    t = beyond / sample.error
+    if claim.kind == "difference":
+        return float(special.stdtr(sample.n - 1, t))
+    return min(1.0, 2 * float(special.stdtr(sample.n - 1, -t)))
 
 
 def _parts(p_values: Mapping[int, float]) -> dict[int, float]:
@@ -87,14 +93,14 @@ def _parts(p_values: Mapping[int, float]) -> dict[int, float]:
     return parts
 
 
-def _alpha(claim: Mapping[str, Any], main: float, second: float) -> float:
+def _alpha(claim: ClaimFinding, main: float, second: float) -> float:
     """1 less the level of the interval that shows a claim's verdict; of an open one, that shows none."""
-    equivalence = claim["kind"] == "equivalence"
+    equivalence = claim.kind == "equivalence"
     no_difference, difference = (second, 2 * main) if equivalence else (main, 2 * second)
-    if claim["verdict"] == "inconclusive":
+    if claim.verdict == "inconclusive":
         return min(no_difference, difference)
     return (
         difference
-        if (claim["verdict"] == "equivalent") or (equivalence and claim["verdict"] == "supported")
+        if (claim.verdict == "equivalent") or (equivalence and claim.verdict == "supported")
         else no_difference
     )

@@ -15,9 +15,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from bottleneck_lab.config.ablations.predictions import PredictionRule
+from bottleneck_lab.records.plan import PlannedVariant
+from bottleneck_lab.records.summary import (
+    ArmFinding,
+    CovariateFinding,
+    HypothesisFinding,
+    Prediction,
+    PredictionsFinding,
+    Rank,
+)
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import Interval, mean_interval, paired_contrast
 from bottleneck_lab.stats.families.judgement import SEEDS_FOR_A_VERDICT
@@ -33,23 +41,22 @@ COVARIATES = {
 }
 
 
-def predictions_of(results: Results) -> list[dict[str, Any]]:
+def predictions_of(results: Results) -> list[PredictionsFinding]:
     """What there is to say of every data set whose part makes predictions; none for the others.
 
     Losses and tolerances are in percentage points. Each has `arms` (`lost` beside `reference` with its 95 %
     interval, the `covariates`, and by hypothesis the prediction and its verdict), `hypotheses` (verdict, by
     which arms it is excluded, rank correlation of prediction and loss), and `covariates`, with theirs.
     """
-    found = (_of_dataset(results, dataset) for dataset in results.plan["datasets"])
+    found = (_of_dataset(results, dataset) for dataset in results.plan.datasets)
     return [one for one in found if one is not None]
 
 
-def _of_dataset(results: Results, dataset: str) -> dict[str, Any] | None:
-    variants = {v["name"]: v for v in results.plan["variants"] if v["dataset"] == dataset}
-    part = results.plan["ablation"]["parts"][next(iter(variants.values()))["part"]]
-    if not part["predictions"]:
+def _of_dataset(results: Results, dataset: str) -> PredictionsFinding | None:
+    variants = {variant.name: variant for variant in results.plan.on(dataset)}
+    part = results.plan.part_on(dataset)
+    if not part.predictions or (rule := part.prediction_rule) is None:
         return None
-    rule = PredictionRule.model_validate(part["prediction_rule"])
     values = {
         name: {run.seed: 100 * run.accuracy for run in results.of(name, dataset) if run.accuracy is not None}
         for name in variants
@@ -58,37 +65,38 @@ def _of_dataset(results: Results, dataset: str) -> dict[str, Any] | None:
     compared = [
         name for name in variants if name != rule.reference_of(name) and name not in _references(rule)
     ]
-    arms = {name: _arm(name, rule, values, variants[name]["covariates"]) for name in compared}
+    of_arms: dict[str, dict[str, Prediction]] = {name: {} for name in compared}
     hypotheses = []
-    for hypothesis, predicted in part["predictions"].items():
+    for hypothesis, predicted in part.predictions.items():
         tested = [name for name in predicted if name != rule.anchor]
         for name in tested:
-            arms[name]["predicted"][hypothesis] = _prediction(
-                name, predicted, rule, values, planned, len(tested)
-            )
+            of_arms[name][hypothesis] = _prediction(name, predicted, rule, values, planned, len(tested))
         if rule.anchor is not None:
-            arms[rule.anchor]["predicted"][hypothesis] = {"points": predicted[rule.anchor], "verdict": None}
-        verdicts = {name: arms[name]["predicted"][hypothesis]["verdict"] for name in tested}
+            of_arms[rule.anchor][hypothesis] = Prediction(points=predicted[rule.anchor], verdict=None)
+        verdicts = {name: of_arms[name][hypothesis].verdict for name in tested}
         hypotheses.append(
-            {
-                "name": hypothesis,
-                "says": part["hypotheses"].get(hypothesis),
-                "verdict": _verdict(list(verdicts.values())),
-                "excluded_by": [name for name, verdict in verdicts.items() if verdict == "excluded"],
-                "tested": len(tested),
-                "rank": _rank(predicted, arms, rule, values),
-            }
+            HypothesisFinding(
+                name=hypothesis,
+                says=part.hypotheses.get(hypothesis),
+                verdict=_verdict([*verdicts.values()]),
+                excluded_by=[name for name, verdict in verdicts.items() if verdict == "excluded"],
+                tested=len(tested),
+                rank=_rank({name: predicted[name] for name in predicted if name in of_arms}, rule, values),
+            )
         )
     alike = [name for name in compared if _same_rest(variants[name], variants[rule.reference])]
-    return {
-        "dataset": dataset,
-        "reference": rule.reference,
-        "anchor": rule.anchor,
-        "tolerance": rule.tolerance,
-        "arms": list(arms.values()),
-        "hypotheses": hypotheses,
-        "covariates": [_covariate(key, alike, variants, arms, rule, values) for key in COVARIATES],
-    }
+    return PredictionsFinding(
+        dataset=dataset,
+        reference=rule.reference,
+        anchor=rule.anchor,
+        tolerance=rule.tolerance,
+        arms=[
+            _arm(name, rule, values, variants[name].covariates, predicted)
+            for name, predicted in of_arms.items()
+        ],
+        hypotheses=hypotheses,
+        covariates=[_covariate(key, [variants[name] for name in alike], rule, values) for key in COVARIATES],
+    )
 
 
 def _references(rule: PredictionRule) -> set[str]:
@@ -99,21 +107,25 @@ Values = Mapping[str, Mapping[int, float]]  # accuracies in percent, by variant 
 
 
 def _arm(
-    name: str, rule: PredictionRule, values: Values, covariates: dict[str, float] | None
-) -> dict[str, Any]:
+    name: str,
+    rule: PredictionRule,
+    values: Values,
+    covariates: dict[str, float] | None,
+    predicted: dict[str, Prediction],
+) -> ArmFinding:
     reference = rule.reference_of(name)
     lost = paired_contrast(values, {reference: 1.0, name: -1.0})
     interval = mean_interval(lost.values()) if lost else Interval(math.nan, None, None)
-    return {
-        "variant": name,
-        "reference": reference,
-        "n_seeds": len(lost),
-        "lost": interval.estimate if lost else None,
-        "ci_low": interval.low,
-        "ci_high": interval.high,
-        "covariates": covariates,
-        "predicted": {},
-    }
+    return ArmFinding(
+        variant=name,
+        reference=reference,
+        n_seeds=len(lost),
+        lost=interval.estimate if lost else None,
+        ci_low=interval.low,
+        ci_high=interval.high,
+        covariates=covariates,
+        predicted=predicted,
+    )
 
 
 def _prediction(
@@ -123,7 +135,7 @@ def _prediction(
     values: Values,
     planned: Mapping[str, int],
     tested: int,
-) -> dict[str, Any]:
+) -> Prediction:
     """A prediction, by how much more was lost, the interval of that, and its verdict."""
     contrast = rule.contrast(name, predicted)
     pairs = paired_contrast(values, contrast)
@@ -131,13 +143,13 @@ def _prediction(
     complete = all(len(pairs) == planned[variant] for variant in contrast)
     interval = mean_interval(beyond, 1 - ALPHA / tested) if beyond else Interval(math.nan, None, None)
     judged = complete and len(beyond) >= SEEDS_FOR_A_VERDICT
-    return {
-        "points": predicted[name],
-        "beyond": interval.estimate if beyond else None,
-        "low": interval.low,
-        "high": interval.high,
-        "verdict": _of_interval(interval, rule.tolerance) if judged else "open",
-    }
+    return Prediction(
+        points=predicted[name],
+        beyond=interval.estimate if beyond else None,
+        low=interval.low,
+        high=interval.high,
+        verdict=_of_interval(interval, rule.tolerance) if judged else "open",
+    )
 
 
 def _of_interval(interval: Interval, tolerance: float) -> str:
@@ -148,19 +160,16 @@ def _of_interval(interval: Interval, tolerance: float) -> str:
     return "met" if -tolerance <= interval.low and interval.high <= tolerance else "open"
 
 
-def _verdict(verdicts: Sequence[str]) -> str:
+def _verdict(verdicts: Sequence[str | None]) -> str:
     if "excluded" in verdicts:
         return "excluded"
     return "met" if verdicts and set(verdicts) == {"met"} else "open"
 
 
-def _rank(
-    predicted: Mapping[str, float], arms: Mapping[str, dict[str, Any]], rule: PredictionRule, values: Values
-) -> dict[str, Any] | None:
+def _rank(predicted: Mapping[str, float], rule: PredictionRule, values: Values) -> Rank | None:
     """The rank correlation of predictions with losses, over the arms and seeds that all are measured with."""
-    names = [name for name in predicted if name in arms]
-    lost = {name: paired_contrast(values, {rule.reference_of(name): 1.0, name: -1.0}) for name in names}
-    names = [name for name in names if lost[name]]
+    lost = {name: paired_contrast(values, {rule.reference_of(name): 1.0, name: -1.0}) for name in predicted}
+    names = [name for name in predicted if lost[name]]
     seeds = sorted(set.intersection(*(set(lost[name]) for name in names))) if names else []
     if not seeds:
         return None
@@ -169,28 +178,23 @@ def _rank(
     )
     if found is None:
         return None
-    return {"estimate": found.estimate, "low": found.low, "high": found.high, "arms": len(names)}
+    return Rank(estimate=found.estimate, low=found.low, high=found.high, arms=len(names))
 
 
 def _covariate(
-    key: str,
-    names: Sequence[str],
-    variants: Mapping[str, dict[str, Any]],
-    arms: Mapping[str, dict[str, Any]],
-    rule: PredictionRule,
-    values: Values,
-) -> dict[str, Any]:
-    of = {name: variants[name]["covariates"] for name in names if variants[name]["covariates"] is not None}
+    key: str, variants: Sequence[PlannedVariant], rule: PredictionRule, values: Values
+) -> CovariateFinding:
+    of = {variant.name: variant.covariates for variant in variants if variant.covariates is not None}
     sizes = {name: math.log(c["growth"]) if key == "growth" else 1 - c[key] for name, c in of.items()}
-    return {"name": key, "label": COVARIATES[key], "rank": _rank(sizes, arms, rule, values)}
+    return CovariateFinding(name=key, label=COVARIATES[key], rank=_rank(sizes, rule, values))
 
 
-def _same_rest(variant: Mapping[str, Any], reference: Mapping[str, Any]) -> bool:
+def _same_rest(variant: PlannedVariant, reference: PlannedVariant) -> bool:
     """Whether two variants differ in what covariates speak of and in nothing else."""
 
-    def rest(of: Mapping[str, Any]) -> list[Any]:
+    def rest(of: PlannedVariant) -> list[object]:
         own = ("projection_activation", "initial")
-        model = {key: value for key, value in of["settings"]["model"].items() if key not in own}
-        return [model, of["settings"]["train"], of["settings"]["data"]]
+        model = {key: value for key, value in of.settings.model.items() if key not in own}
+        return [model, of.settings.train, of.settings.data]
 
     return rest(variant) == rest(reference)

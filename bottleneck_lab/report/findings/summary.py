@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import itertools
-import json
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bottleneck_lab import extend
+from bottleneck_lab.config import Claim
 from bottleneck_lab.config.ablations.parts import terms_of
 from bottleneck_lab.records.folder import FINAL
+from bottleneck_lab.records.plan import PlannedVariant
+from bottleneck_lab.records.summary import (
+    ORIGIN,
+    ClaimFinding,
+    MeasureFinding,
+    Missing,
+    Origin,
+    Summary,
+    VariantFinding,
+)
 from bottleneck_lab.report.findings.budget import budgets_of
 from bottleneck_lab.report.findings.examples import Answers, interval_over_examples
 from bottleneck_lab.report.findings.predictions import predictions_of
@@ -32,7 +41,7 @@ from bottleneck_lab.stats import (
 )
 
 
-def summarise(results: Results) -> dict[str, Any]:
+def summarise(results: Results, *, with_claims: bool = True) -> Summary:
     """Means and verdicts from the finished runs of a results folder.
 
     Accuracies and their 95 % intervals are 0 to 1, estimates are differences of these; an interval over
@@ -50,33 +59,28 @@ def summarise(results: Results) -> dict[str, Any]:
     says it of its estimate and intervals alone. `missing` names the runs that are not done,
     `budgets` has, for every data set whose part compares two arms along training length, what
     `findings.budget` finds; `predictions`, for every data set whose part makes some, what
-    `findings.predictions` finds. Either is absent where there is none.
+    `findings.predictions` finds.
 
     `strays` the damaged and foreign files that were left out (paths in the folder); `other_plans` counts the
     runs in it that are of an earlier plan, of other seeds or settings.
     """
     plan = results.plan
-    return {
-        "ablation": plan["ablation"]["name"],
-        "tier": plan["tier"],
-        "datasets": plan["datasets"],
-        "notices": plan["notices"],
-        "overrides": plan["overrides"],
-        "runs": _count(results),
-        "missing": _missing(results),
-        "strays": [asdict(stray) for stray in results.strays],
-        "other_plans": results.other_plans,
-        "origins": _origins(results),
-        "variants": variants_of(results),
-        "claims": _claims(results),
-        **({"budgets": budgets} if (budgets := budgets_of(results)) else {}),
-        **({"predictions": predicted} if (predicted := predictions_of(results)) else {}),
-    }
-
-
-def variants_of(results: Results) -> list[dict[str, Any]]:
-    """The entries of a summary that say what came out for each variant."""
-    return [_variant(results, variant) for variant in results.plan["variants"]]
+    return Summary(
+        ablation=plan.ablation.name,
+        tier=plan.tier,
+        datasets=list(plan.datasets),
+        notices=plan.notices,
+        overrides=plan.overrides,
+        runs=_count(results),
+        missing=_missing(results),
+        strays=list(results.strays),
+        other_plans=results.other_plans,
+        origins=_origins(results),
+        variants=[_variant(results, variant) for variant in plan.variants],
+        claims=_claims(results) if with_claims else [],
+        budgets=budgets_of(results),
+        predictions=predictions_of(results),
+    )
 
 
 def _count(results: Results) -> dict[str, int]:
@@ -86,81 +90,77 @@ def _count(results: Results) -> dict[str, int]:
     return counts
 
 
-def _missing(results: Results) -> list[dict[str, Any]]:
+def _missing(results: Results) -> list[Missing]:
     """The seeds of every variant that are not done, and what has become of them instead."""
     found: dict[tuple[str, str, str], list[int]] = {}
     for run in results.runs:
         if run.status != "done":
             found.setdefault((run.dataset, run.variant, run.status), []).append(run.seed)
     return [
-        {"dataset": dataset, "variant": variant, "seeds": seeds, "status": status}
+        Missing(dataset=dataset, variant=variant, seeds=seeds, status=status)
         for (dataset, variant, status), seeds in found.items()
     ]
 
 
-ORIGIN = ("bottleneck_lab", "commit", "torch", "device", "cpu")
-
-
-def _origins(results: Results) -> list[dict[str, Any]]:
+def _origins(results: Results) -> list[Origin]:
     """Every code and machine that finished runs come from, with their number, the most frequent first."""
-    found = Counter(
-        json.dumps([results.environment(run).get(key) for key in ORIGIN])
-        for run in results.runs
-        if run.status == "done"
+    found = Counter(_origin(results.environment(run)) for run in results.runs if run.status == "done")
+    return [replace(origin, runs=count) for origin, count in found.most_common()]
+
+
+def _origin(environment: Mapping[str, object]) -> Origin:
+    bottleneck_lab, commit, torch, device, cpu = (
+        None if (value := environment.get(key)) is None else str(value) for key in ORIGIN
     )
-    return [
-        {**dict(zip(ORIGIN, json.loads(values), strict=True)), "runs": count}
-        for values, count in found.most_common()
-    ]
+    return Origin(bottleneck_lab, commit, torch, device, cpu)
 
 
-def _variant(results: Results, variant: dict[str, Any]) -> dict[str, Any]:
-    planned = results.planned(variant["name"], variant["dataset"])
-    runs = results.of(variant["name"], variant["dataset"])
+def _variant(results: Results, variant: PlannedVariant) -> VariantFinding:
+    planned = results.planned(variant.name, variant.dataset)
+    runs = results.of(variant.name, variant.dataset)
     accuracies = [run.accuracy for run in runs if run.accuracy is not None]
     tests = [run.test_accuracy for run in runs if run.test_accuracy is not None]
     all_tested = len(tests) == len(runs) > 0
     interval = accuracy_interval(accuracies) if accuracies else None
-    part = results.plan["ablation"]["parts"][variant["part"]]
-    paper = part["paper"] or {"top1": {}, "data": None}
-    return {
-        "name": variant["name"],
-        "dataset": variant["dataset"],
-        "levels": variant["levels"],
-        "params": variant["params"],
-        "madds": variant["madds"],
-        "shortcuts": variant["shortcuts"],
-        "depthwise": variant["depthwise"],
-        "n_seeds": len(accuracies),
-        "n_planned": len(planned),
-        "complete": _are_final(planned),
-        "mean": interval and interval.estimate,
-        "ci_low": interval and interval.low,
-        "ci_high": interval and interval.high,
-        "test_mean": sum(tests) / len(tests) if all_tested else None,
-        "paper_top1": paper["top1"].get(variant["name"]),
-        "paper_data": paper["data"],
-        "measures": {name: _measure(name, runs) for name in part["measures"]},
-    }
+    part = results.plan.ablation.parts[variant.part]
+    return VariantFinding(
+        name=variant.name,
+        dataset=variant.dataset,
+        levels=variant.levels,
+        params=variant.params,
+        madds=variant.madds,
+        shortcuts=variant.shortcuts,
+        depthwise=variant.depthwise,
+        n_seeds=len(accuracies),
+        n_planned=len(planned),
+        complete=_are_final(planned),
+        mean=interval.estimate if interval else None,
+        ci_low=interval.low if interval else None,
+        ci_high=interval.high if interval else None,
+        test_mean=sum(tests) / len(tests) if all_tested else None,
+        paper_top1=part.paper.top1.get(variant.name) if part.paper else None,
+        paper_data=part.paper.data if part.paper else None,
+        measures={name: _measure(name, runs) for name in part.measures},
+    )
 
 
 def _are_final(runs: Iterable[Run]) -> bool:
     return all(run.status in FINAL for run in runs)
 
 
-def _measure(name: str, runs: Sequence[Run]) -> dict[str, Any]:
+def _measure(name: str, runs: Sequence[Run]) -> MeasureFinding:
     """Mean and 95 % interval over the seeds that have the measure."""
     values = [run.measures[name] for run in runs if name in run.measures]
     known = measure_known_as(name)
     interval = mean_interval(values) if values else None
-    return {
-        "label": known.label,
-        "share": known.share,
-        "n_seeds": len(values),
-        "mean": interval and interval.estimate,
-        "ci_low": interval and interval.low,
-        "ci_high": interval and interval.high,
-    }
+    return MeasureFinding(
+        label=known.label,
+        share=known.share,
+        n_seeds=len(values),
+        mean=interval.estimate if interval else None,
+        ci_low=interval.low if interval else None,
+        ci_high=interval.high if interval else None,
+    )
 
 
 def measure_known_as(name: str) -> extend.Measure:
@@ -179,7 +179,7 @@ def measure_known_as(name: str) -> extend.Measure:
 class _Asked:
     """A claim on one data set, and what the runs have to say of it."""
 
-    claim: dict[str, Any]
+    claim: Claim
     dataset: str
     paper_data: str | None
     runs: list[Run]
@@ -188,9 +188,9 @@ class _Asked:
     over_examples: tuple[float | None, float | None]
 
 
-def _claims(results: Results) -> list[dict[str, Any]]:
+def _claims(results: Results) -> list[ClaimFinding]:
     """Every claim; those of data sets without a design are judged together, as they were planned to be."""
-    asked = [one for dataset in results.plan["datasets"] for one in _asked(results, dataset)]
+    asked = [one for dataset in results.plan.datasets for one in _asked(results, dataset)]
     together = [one for one in asked if one.dataset not in results.courses]
     judgements = iter(_judge_complete([one.question for one in together], [one.missing for one in together]))
     complete = all(_are_final(one.runs) for one in together)
@@ -202,7 +202,7 @@ def _claims(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def _claim_of_design(results: Results, asked: _Asked) -> dict[str, Any]:
+def _claim_of_design(results: Results, asked: _Asked) -> ClaimFinding:
     """A claim that was judged by the design of its data set, and what that says of it besides.
 
     `level` is that of its interval, `look` the number of the look that its verdict rests on, of those after
@@ -211,7 +211,7 @@ def _claim_of_design(results: Results, asked: _Asked) -> dict[str, Any]:
     the number of new seeds that would decide an open claim.
     """
     course = results.courses[asked.dataset]
-    name = asked.claim["id"]
+    name = asked.claim.id
     judged = course.judgements[name]
     settled = course.is_over or judged.verdict != "inconclusive"
     design = results.design(asked.dataset)
@@ -222,91 +222,92 @@ def _claim_of_design(results: Results, asked: _Asked) -> dict[str, Any]:
     if judged.verdict == "inconclusive" and asked.missing is None and len(values) > 1:
         claim = Claimed(values, rules.kind, rules.margin, rules.weight, rules.bounds)
         seeds = seeds_for_verdict(claim, rules.weight / weights, design.alpha)
-    return {
-        **_claim(asked, judged, settled, settled),
-        "n_planned": judged.n_seeds if settled and name not in course.lost else _planned(asked.runs),
-        "seeds_for_half_interval": _seeds_for_half_interval(values),
-        "reason": None if judged.verdict != "inconclusive" else asked.missing,
-        "level": judged.level,
-        "look": judged.look,
-        "looks": list(design.looks) if design.sequential else None,
-        "family": rules.family,
-        "weight": rules.weight / weights,
-        "bounds": rules.bounds and list(rules.bounds),
-        "far_from_normal": rules.bounds is None and far_from_normal(values),
-        "contrasts": list(values),
-        "to_decide": seeds,
-    }
+    return replace(
+        _claim(asked, judged, settled, settled),
+        n_planned=judged.n_seeds if settled and name not in course.lost else _planned(asked.runs),
+        seeds_for_half_interval=_seeds_for_half_interval(values),
+        reason=None if judged.verdict != "inconclusive" else asked.missing,
+        level=judged.level,
+        look=judged.look,
+        looks=list(design.looks) if design.sequential else None,
+        family=rules.family,
+        weight=rules.weight / weights,
+        bounds=rules.bounds and list(rules.bounds),
+        far_from_normal=rules.bounds is None and far_from_normal(values),
+        contrasts=list(values),
+        to_decide=seeds,
+    )
 
 
 def _asked(results: Results, dataset: str) -> Iterator[_Asked]:
-    part = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
-    described = results.plan["ablation"]["parts"][part]
+    described = results.plan.part_on(dataset)
     answers = Answers(results, dataset)
-    for claim in described["claims"]:
-        runs = [run for name in claim["contrast"] for run in results.planned(name, dataset)]
-        pairs = paired_contrast(values_of(results, dataset, claim), claim["contrast"])
+    for claim in described.claims:
+        runs = [run for name in claim.contrast for run in results.planned(name, dataset)]
+        pairs = paired_contrast(values_of(results, dataset, claim.measure, claim.contrast), claim.contrast)
         if (course := results.courses.get(dataset)) is not None:
-            used = course.judgements[claim["id"]].n_seeds  # its variants may have more, for other claims
+            used = course.judgements[claim.id].n_seeds  # its variants may have more, for other claims
             pairs = dict(itertools.islice(pairs.items(), used))
         over_examples = (
-            interval_over_examples(claim["contrast"], list(pairs), answers)
-            if claim["measure"] == "accuracy"
+            interval_over_examples(claim.contrast, list(pairs), answers)
+            if claim.measure == "accuracy"
             else (None, None)
         )
         yield _Asked(
             claim=claim,
             dataset=dataset,
-            paper_data=described["paper"] and described["paper"]["data"],
+            paper_data=described.paper.data if described.paper else None,
             runs=runs,
-            question=Question(tuple(pairs.values()), claim["kind"], claim["margin"]),
-            missing=_incomplete(runs, claim["measure"], len(pairs)),
+            question=Question(tuple(pairs.values()), claim.kind, claim.margin),
+            missing=_incomplete(runs, claim.measure, len(pairs)),
             over_examples=over_examples,
         )
 
 
-def _claim(asked: _Asked, judged: Judgement, complete: bool, estimate_complete: bool) -> dict[str, Any]:
-    claim, known = asked.claim, measure_known_as(asked.claim["measure"])
-    return {
-        "id": claim["id"],
-        "statement": claim["statement"],
-        "source": claim["source"],
-        "dataset": asked.dataset,
-        "measure": claim["measure"],
-        "label": known.label,
-        "share": known.share,
-        "kind": claim["kind"],
-        "margin": claim["margin"],
-        "contrast": claim["contrast"],
-        "estimate": judged.estimate,
-        "ci_low": judged.ci_low,
-        "ci_high": judged.ci_high,
-        "examples_low": asked.over_examples[0],
-        "examples_high": asked.over_examples[1],
-        "paper": claim["paper"],
-        "paper_data": asked.paper_data,
-        "p_value": judged.p_value,
-        "p_holm": judged.p_holm,
-        "n_seeds": judged.n_seeds,
-        "n_planned": _planned(asked.runs),
-        "complete": complete,
-        "estimate_complete": estimate_complete,
-        "detectable": judged.detectable,
-        "seeds_for_half_interval": _seeds_for_half_interval(asked.question.values),
-        "verdict": judged.verdict,
-        "reason": asked.missing,
-    }
+def _claim(asked: _Asked, judged: Judgement, complete: bool, estimate_complete: bool) -> ClaimFinding:
+    claim, known = asked.claim, measure_known_as(asked.claim.measure)
+    return ClaimFinding(
+        id=claim.id,
+        statement=claim.statement,
+        source=claim.source,
+        dataset=asked.dataset,
+        measure=claim.measure,
+        label=known.label,
+        share=known.share,
+        kind=claim.kind,
+        margin=claim.margin,
+        contrast=claim.contrast,
+        estimate=judged.estimate,
+        ci_low=judged.ci_low,
+        ci_high=judged.ci_high,
+        examples_low=asked.over_examples[0],
+        examples_high=asked.over_examples[1],
+        paper=claim.paper,
+        paper_data=asked.paper_data,
+        p_value=judged.p_value,
+        p_holm=judged.p_holm,
+        n_seeds=judged.n_seeds,
+        n_planned=_planned(asked.runs),
+        complete=complete,
+        estimate_complete=estimate_complete,
+        detectable=judged.detectable,
+        seeds_for_half_interval=_seeds_for_half_interval(asked.question.values),
+        verdict=judged.verdict,
+        reason=asked.missing,
+    )
 
 
-def values_of(results: Results, dataset: str, claim: dict[str, Any]) -> dict[str, dict[int, float]]:
+def values_of(
+    results: Results, dataset: str, measure: str, variants: Iterable[str]
+) -> dict[str, dict[int, float]]:
     """What a claim is about, by variant and seed, as far as finished runs have it."""
     return {
         name: {
             run.seed: value
             for run in results.of(name, dataset)
-            if (value := run.value_of(claim["measure"])) is not None
+            if (value := run.value_of(measure)) is not None
         }
-        for name in claim["contrast"]
+        for name in variants
     }
 
 

@@ -10,13 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from bottleneck_lab.config import Design
 from bottleneck_lab.records.checksums import altered, is_altered
 from bottleneck_lab.records.folder import Status
-from bottleneck_lab.records.packed import Place, runs_of
-from bottleneck_lab.records.provenance import data_difference
-from bottleneck_lab.report.reading.course import Course, course_of
-from bottleneck_lab.report.reading.lenient import (
+from bottleneck_lab.records.lenient import (
     Stray,
     json_content,
     json_object,
@@ -27,7 +23,10 @@ from bottleneck_lab.report.reading.lenient import (
     stray,
     time,
 )
-from bottleneck_lab.report.reading.plan import Part, parsed_plan, read_plan
+from bottleneck_lab.records.packed import Place, runs_of
+from bottleneck_lab.records.plan import PlannedVariant, PlanRecord, parsed_plan, read_plan
+from bottleneck_lab.records.provenance import data_difference
+from bottleneck_lab.report.reading.course import Course, course_of
 from bottleneck_lab.report.reading.results import Condition, Results, Run
 
 
@@ -42,7 +41,7 @@ def collect(folder: Path) -> Results:
     return _collected(folder, read_plan(folder), runs_of(folder))
 
 
-def sequential_courses(folder: Path, contents: dict[str, Any]) -> dict[str, Course]:
+def sequential_courses(folder: Path, contents: object) -> dict[str, Course]:
     """How far planned looks have come with the results in a folder, by data set; of those that have some.
 
     Args:
@@ -50,20 +49,23 @@ def sequential_courses(folder: Path, contents: dict[str, Any]) -> dict[str, Cour
         contents: those of the plan.
     """
     plan = parsed_plan(contents)
-    sequential = [name for name, design in plan["designs"].items() if design and design["sequential"]]
-    plan["datasets"] = [name for name in plan["datasets"] if name in sequential]
-    plan["variants"] = [variant for variant in plan["variants"] if variant["dataset"] in sequential]
+    sequential = [name for name, design in plan.designs.items() if design and design.sequential]
+    chosen = {
+        "datasets": [name for name in plan.datasets if name in sequential],
+        "variants": [variant for variant in plan.variants if variant.dataset in sequential],
+    }
+    plan = plan.model_copy(update=chosen)
     return _collected(folder, plan, folder / "runs").courses
 
 
-def _collected(folder: Path, plan: dict[str, Any], place: Place) -> Results:
+def _collected(folder: Path, plan: PlanRecord, place: Place) -> Results:
     strays: set[Stray] = set()
     environments: dict[str, dict[str, Any]] = {}
     distinct: dict[str, dict[str, Any]] = {}  # of which a thousand runs have one or two
     not_as_left: set[str] = set()
     read = []
-    for variant in plan["variants"]:
-        for seed, run_id in variant["runs"].items():
+    for variant in plan.variants:
+        for seed, run_id in variant.runs.items():
             environment = json_object(place, f"{run_id}/environment.json", strays)
             seconds = [environment.pop(name, None) for name in ("wall_seconds", "cpu_seconds")]
             environments[run_id] = distinct.setdefault(json.dumps(environment), environment)
@@ -71,7 +73,7 @@ def _collected(folder: Path, plan: dict[str, Any], place: Place) -> Results:
             not_as_left |= spoilt
             if f"{run_id}/environment.json" in spoilt:
                 environments[run_id] = {}
-            read.append((run, variant["checksums"]))
+            read.append((run, variant.checksums))
     usual = _usual_checksums(plan, environments)
     runs = [
         _on_planned_data(run, planned or usual[run.dataset], environments[run.run], strays)
@@ -79,33 +81,36 @@ def _collected(folder: Path, plan: dict[str, Any], place: Place) -> Results:
     ]
     others = _others(place, plan, {run.run for run in runs}, strays)
     courses = _courses(plan, runs)
-    called = _called_for(plan, runs, courses)
+    plan = _called_for(plan, courses)
+    ids = {run_id for variant in plan.variants for run_id in variant.runs.values()}
+    called = tuple(run for run in runs if run.run in ids)
     return Results(folder, plan, called, courses, others, place, environments, strays, frozenset(not_as_left))
 
 
-def _courses(plan: dict[str, Any], runs: Sequence[Run]) -> dict[str, Course]:
+def _courses(plan: PlanRecord, runs: Sequence[Run]) -> dict[str, Course]:
     by_dataset: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
         by_dataset.setdefault(run.dataset, {}).setdefault(run.variant, []).append(run)
     return {
-        dataset: course_of(Design.model_validate(design), by_dataset[dataset])
-        for dataset in plan["datasets"]
-        if (design := plan["designs"].get(dataset)) is not None
+        dataset: course_of(design, by_dataset[dataset])
+        for dataset in plan.datasets
+        if (design := plan.designs.get(dataset)) is not None
     }
 
 
-def _called_for(plan: dict[str, Any], runs: Sequence[Run], courses: dict[str, Course]) -> tuple[Run, ...]:
-    """The runs that the looks have called for so far, in their order; the plan's others are taken from it."""
-    for variant in plan["variants"]:
-        if (course := courses.get(variant["dataset"])) is not None:
-            seeds = itertools.islice(variant["runs"].items(), course.seeds[variant["name"]])
-            variant["runs"] = dict(seeds)
-    called = {run_id for variant in plan["variants"] for run_id in variant["runs"].values()}
-    return tuple(run for run in runs if run.run in called)
+def _called_for(plan: PlanRecord, courses: dict[str, Course]) -> PlanRecord:
+    """The plan with the runs that the looks have called for so far."""
+    variants = []
+    for variant in plan.variants:
+        if (course := courses.get(variant.dataset)) is not None:
+            runs = dict(itertools.islice(variant.runs.items(), course.seeds[variant.name]))
+            variant = variant.model_copy(update={"runs": runs})
+        variants.append(variant)
+    return plan.model_copy(update={"variants": variants})
 
 
 def _run(
-    place: Place, variant: dict[str, Any], seed: int, run_id: str, seconds: list[Any], strays: set[Stray]
+    place: Place, variant: PlannedVariant, seed: int, run_id: str, seconds: list[Any], strays: set[Stray]
 ) -> tuple[Run, set[str]]:
     """A run, and its files that are not as it has left them, as far as that shows at a glance."""
     name = f"{run_id}/result.json"
@@ -129,8 +134,8 @@ def _run(
         strays -= {stray for stray in strays if stray.file.removeprefix("runs/") in spoilt}
     strays |= {stray(file, why) for file, why in spoilt.items()}
     run = Run(
-        variant=variant["name"],
-        dataset=variant["dataset"],
+        variant=variant.name,
+        dataset=variant.dataset,
         seed=seed,
         run=run_id,
         status=status,
@@ -153,15 +158,13 @@ def _altered(place: Place, run_id: str, result: dict[str, Any]) -> dict[str, str
     return {f"{run_id}/{file}": why for file, why in altered(place / run_id, result, thorough=False)}
 
 
-def _usual_checksums(
-    plan: dict[str, Any], environments: dict[str, dict[str, Any]]
-) -> dict[str, dict[str, str]]:
+def _usual_checksums(plan: PlanRecord, environments: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:
     """The checksums that most runs on a data set have: plans of former times do not say what was planned."""
-    counts: dict[str, dict[str, Counter[str]]] = {dataset: {} for dataset in plan["datasets"]}
-    for variant in plan["variants"]:
-        for run_id in variant["runs"].values():
+    counts: dict[str, dict[str, Counter[str]]] = {dataset: {} for dataset in plan.datasets}
+    for variant in plan.variants:
+        for run_id in variant.runs.values():
             for name, digest in _checksums(environments[run_id]).items():
-                counts[variant["dataset"]].setdefault(name, Counter())[digest] += 1
+                counts[variant.dataset].setdefault(name, Counter())[digest] += 1
     return {
         dataset: {name: digests.most_common(1)[0][0] for name, digests in found.items()}
         for dataset, found in counts.items()
@@ -192,9 +195,9 @@ def _is_there(path: Place) -> bool:
         return True
 
 
-def _problem(result: dict[str, Any], variant: dict[str, Any], seed: int) -> str | None:
+def _problem(result: dict[str, Any], variant: PlannedVariant, seed: int) -> str | None:
     """Why a result cannot be what training this run has left; None where it can."""
-    planned = {"variant": variant["name"], "dataset": variant["dataset"], "seed": seed}
+    planned = {"variant": variant.name, "dataset": variant.dataset, "seed": seed}
     if any(result.get(key, value) != value for key, value in planned.items()):
         return "another run's variant, data set or seed"
     if result["status"] not in get_args(Status):
@@ -206,7 +209,7 @@ def _problem(result: dict[str, Any], variant: dict[str, Any], seed: int) -> str 
     return None
 
 
-def _others(place: Place, plan: dict[str, Any], planned: set[str], strays: set[Stray]) -> int:
+def _others(place: Place, plan: PlanRecord, planned: set[str], strays: set[Stray]) -> int:
     """How many runs of other plans of this ablation there are; what else is in `runs/` goes to `strays`."""
     try:
         entries = sorted(entry.name for entry in place.iterdir())
@@ -215,8 +218,7 @@ def _others(place: Place, plan: dict[str, Any], planned: set[str], strays: set[S
     except OSError as error:
         strays.add(Stray("runs", refused(error)))
         return 0
-    parts = [Part.model_validate(part) for part in plan["ablation"]["parts"].values()]
-    names = {dataset: part.names() for part in parts for dataset in part.datasets}
+    names = {dataset: part.names() for part in plan.ablation.parts.values() for dataset in part.datasets}
     count = 0
     for name in (entry for entry in entries if entry not in planned):
         if not place.joinpath(name).is_dir():

@@ -15,9 +15,10 @@ from bottleneck_lab.config import Design
 from bottleneck_lab.config.ablations.parts import terms_of
 from bottleneck_lab.records import files
 from bottleneck_lab.records.folder import Status
+from bottleneck_lab.records.lenient import Stray, json_lines, numbers, refused, share, stray
 from bottleneck_lab.records.packed import Place
+from bottleneck_lab.records.plan import PlanRecord
 from bottleneck_lab.report.reading.course import Course
-from bottleneck_lab.report.reading.lenient import Stray, json_lines, numbers, refused, share, stray
 
 # A run is damaged if its result cannot be what a training has left: nothing of it is counted.
 Condition = Literal[Status, "damaged"]
@@ -69,7 +70,7 @@ class Results:
     """
 
     folder: Path
-    plan: dict[str, Any]
+    plan: PlanRecord
     runs: tuple[Run, ...]
     courses: dict[str, Course]
     other_plans: int
@@ -80,7 +81,9 @@ class Results:
 
     def design(self, dataset: str) -> Design:
         """How the claims on a data set of `courses` are judged."""
-        return Design.model_validate(self.plan["designs"][dataset])
+        design = self.plan.designs[dataset]
+        assert design is not None
+        return design
 
     def planned(self, variant: str, dataset: str) -> list[Run]:
         """The runs of one variant on one data set, whatever has become of them."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from bottleneck_lab.records.summary import ClaimFinding, Summary
 from bottleneck_lab.report.document import Block, Bullets, Cell, Code, Column, Forest, Note, Span, Table, Text
 from bottleneck_lab.report.reading.results import Results
-from bottleneck_lab.report.sections.cells import draws_points, oneline, seeds_of
+from bottleneck_lab.report.sections.cells import oneline, seeds_of
 from bottleneck_lab.report.sections.forest import forests
 from bottleneck_lab.report.sentences import numbers, verdicts
 
 
-def at_a_glance(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
+def at_a_glance(results: Results, summary: Summary) -> Iterator[Block]:
     """Every claim on an axis, and what is drawn there."""
     drawn = list(forests(summary, results))
     yield from drawn
@@ -32,13 +32,13 @@ def _marks(drawn: Sequence[Forest]) -> str:
     return f"{'; '.join(said)}."
 
 
-def all_claims(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
+def all_claims(results: Results, summary: Summary) -> Iterator[Block]:
     """The table of claims, and how to read it."""
-    claims = summary["claims"]
-    paper = any(claim["paper"] is not None for claim in claims)
+    claims = summary.claims
+    paper = any(claim.paper is not None for claim in claims)
     columns = [Column("claim"), Column("data"), Column("estimate", True)]
-    designed = [claim for claim in claims if "family" in claim]
-    own_level = any("level" in claim for claim in claims)
+    designed = [claim for claim in claims if claim.has_design]
+    own_level = any(claim.level is not None for claim in claims)
     over_seeds = "over seeds (level)" if own_level else "95 % over seeds"
     columns += [Column(over_seeds), Column("verdict"), Column("95 % over examples")]
     columns += [Column("p (Holm)", True), Column("seeds", True)]
@@ -71,61 +71,63 @@ def all_claims(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
             )
         )
     for claim in designed:
-        if claim["far_from_normal"]:
+        if claim.far_from_normal:
             yield Note(
                 "CAUTION",
-                f"The contrasts of {claim['id']} on {claim['dataset']} are far from normal over seeds "
+                f"The contrasts of {claim.id} on {claim.dataset} are far from normal over seeds "
                 "(Shapiro-Wilk, p < 1 %), which its interval takes them for.",
             )
     yield Bullets(tuple(_contrast(claim) for claim in claims))
 
 
-def _claim(claim: dict[str, Any], paper: bool) -> tuple[Cell, ...]:
-    still, changing = not claim["estimate_complete"], not claim["complete"]
-    of = f" ({claim['label']})" if claim["measure"] != "accuracy" else ""
-    equivalence = claim["kind"] == "equivalence" and claim["p_holm"] is not None
-    p = verdicts.tested(claim) if equivalence else numbers.p_value(claim["p_holm"])
-    remark = verdicts.small(claim) + (f" ({claim['reason']})" if claim["reason"] else "")
+def _claim(claim: ClaimFinding, paper: bool) -> tuple[Cell, ...]:
+    still, changing = not claim.estimate_complete, not claim.complete
+    of = f" ({claim.label})" if claim.measure != "accuracy" else ""
+    equivalence = claim.kind == "equivalence" and claim.p_holm is not None
+    p = verdicts.tested(claim) if equivalence else numbers.p_value(claim.p_holm)
+    remark = verdicts.small(claim) + (f" ({claim.reason})" if claim.reason else "")
     cells = [
-        Cell(oneline(claim["statement"])),
-        Cell(claim["dataset"]),
-        Cell(verdicts.estimate(claim) + of, claim["estimate"], still),
+        Cell(oneline(claim.statement)),
+        Cell(claim.dataset),
+        Cell(verdicts.estimate(claim) + of, claim.estimate, still),
         Cell(_with_level(claim), open=still),
-        Cell(remark, None, changing, claim["verdict"]),
+        Cell(remark, None, changing, claim.verdict),
         Cell(verdicts.over_examples(claim), open=still),
-        Cell(p, claim["p_holm"], changing),
-        Cell(seeds_of(claim) + verdicts.decided(claim), claim["n_seeds"]),
+        Cell(p, claim.p_holm, changing),
+        Cell(seeds_of(claim) + verdicts.decided(claim), claim.n_seeds),
     ]
     if paper:
-        cells.append(Cell(verdicts.in_paper(claim), claim["paper"]))
-    return (*cells, Cell(claim["source"]))
+        cells.append(Cell(verdicts.in_paper(claim), claim.paper))
+    return (*cells, Cell(claim.source))
 
 
-def _whose(summary: dict[str, Any]) -> str:
+def _whose(summary: Summary) -> str:
     """Whose intervals those over seeds are."""
-    bounded = [claim["bounds"] is not None for claim in summary["claims"] if "bounds" in claim]
+    bounded = [claim.bounds is not None for claim in summary.claims if claim.has_design]
     if not any(bounded):
         return "Student's"
     return (
         "that of bets"
-        if len(bounded) == len(summary["claims"]) and all(bounded)
+        if len(bounded) == len(summary.claims) and all(bounded)
         else "Student's, or that of bets,"
     )
 
 
-def _with_level(claim: dict[str, Any]) -> str:
+def _with_level(claim: ClaimFinding) -> str:
     """An interval, with its level where that is its own."""
-    found = numbers.interval(claim)
-    return f"{found} ({verdicts.level(claim)})" if "level" in claim and found != numbers.DASH else found
+    found = verdicts.interval(claim)
+    return (
+        f"{found} ({verdicts.level(claim)})" if claim.level is not None and found != numbers.DASH else found
+    )
 
 
-def _listed_datasets(claims: Sequence[dict[str, Any]]) -> str:
+def _listed_datasets(claims: Sequence[ClaimFinding]) -> str:
     """The data sets whose claims are judged together."""
-    return " and ".join(dict.fromkeys(claim["dataset"] for claim in claims if "family" not in claim))
+    return " and ".join(dict.fromkeys(claim.dataset for claim in claims if not claim.has_design))
 
 
-def _claims_explained(results: Results, summary: dict[str, Any]) -> str:
-    drawn = any(draws_points(results, dataset) for dataset in summary["datasets"])
+def _claims_explained(results: Results, summary: Summary) -> str:
+    drawn = any(results.plan.draws_points(dataset) for dataset in summary.datasets)
     return (
         "An estimate is the mean over seeds of a contrast that is paired by seed. The interval over seeds is "
         f"{_whose(summary)} and generalises over repetitions of training on this data"
@@ -135,19 +137,18 @@ def _claims_explained(results: Results, summary: dict[str, Any]) -> str:
     )
 
 
-def _contrast(claim: dict[str, Any]) -> tuple[Span, ...]:
-    of = f", of {claim['label']}" if claim["measure"] != "accuracy" else ""
-    margin = numbers.amount(claim["margin"], claim["share"], sign=False)
+def _contrast(claim: ClaimFinding) -> tuple[Span, ...]:
+    of = f", of {claim.label}" if claim.measure != "accuracy" else ""
+    margin = numbers.amount(claim.margin, claim.share, sign=False)
     return (
-        Code(claim["id"]),
-        f" on {claim['dataset']}: {verdicts.contrast(claim['contrast'])}; {claim['kind']}, "
-        f"margin {margin}{of}.",
+        Code(claim.id),
+        f" on {claim.dataset}: {verdicts.contrast(claim.contrast)}; {claim.kind}, margin {margin}{of}.",
     )
 
 
-def outlook(summary: dict[str, Any]) -> Iterator[Block]:
+def outlook(summary: Summary) -> Iterator[Block]:
     """What it would take to know better."""
-    claims = summary["claims"]
+    claims = summary.claims
     if not claims:
         yield Text(("There is no verdict to change.",))
         return
@@ -161,12 +162,12 @@ def outlook(summary: dict[str, Any]) -> Iterator[Block]:
     )
     rows = tuple(
         (
-            Cell(oneline(claim["statement"])),
-            Cell(claim["dataset"]),
-            Cell("", None, not claim["complete"], claim["verdict"]),
-            Cell(_detectable(claim), claim["detectable"], not claim["complete"]),
-            Cell(str(claim["n_seeds"]), claim["n_seeds"]),
-            Cell(str(claim["seeds_for_half_interval"] or numbers.DASH), claim["seeds_for_half_interval"]),
+            Cell(oneline(claim.statement)),
+            Cell(claim.dataset),
+            Cell("", None, not claim.complete, claim.verdict),
+            Cell(_detectable(claim), claim.detectable, not claim.complete),
+            Cell(str(claim.n_seeds), claim.n_seeds),
+            Cell(str(claim.seeds_for_half_interval or numbers.DASH), claim.seeds_for_half_interval),
         )
         for claim in claims
     )
@@ -181,11 +182,8 @@ def outlook(summary: dict[str, Any]) -> Iterator[Block]:
                 "what was found were true:",
             )
         )
-        yield Bullets(
-            tuple((Code(claim["id"]), f" on {claim['dataset']}: {more}.") for claim, more in still_open)
-        )
+        yield Bullets(tuple((Code(claim.id), f" on {claim.dataset}: {more}.") for claim, more in still_open))
 
 
-def _detectable(claim: dict[str, Any]) -> str:
-    found = numbers.amount(claim["detectable"], claim["share"], sign=False)
-    return f"{found} points" if claim["share"] and claim["detectable"] is not None else found
+def _detectable(claim: ClaimFinding) -> str:
+    return numbers.with_unit(claim.detectable, claim.share, sign=False)

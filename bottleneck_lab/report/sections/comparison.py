@@ -18,7 +18,7 @@ from bottleneck_lab.report.document import (
     Text,
 )
 from bottleneck_lab.report.findings.comparison import ClaimPair, Compared, Comparison, SideBySide
-from bottleneck_lab.report.sentences import assignments, numbers, verdicts
+from bottleneck_lab.report.sentences import assignments, numbers
 
 
 def comparison_of(found: SideBySide, a: str, b: str) -> Content:
@@ -139,16 +139,12 @@ def _tables(rows: Iterable[Compared], table_id: str) -> Iterator[Block]:
 
 
 def _row(row: Compared) -> tuple[Cell, ...]:
-    ends = {"ci_low": row.low, "ci_high": row.high, "share": row.share}
     pairs = f"{row.n_pairs} pairs" if row.method == "paired" else f"{row.n_seeds[0]}, {row.n_seeds[1]}"
     return (
         Cell(row.variant),
-        *(
-            Cell(numbers.measured({"mean": mean, "share": row.share, "ci_low": None}), mean)
-            for mean in row.means
-        ),
+        *(Cell(numbers.measured(mean, None, None, row.share), mean) for mean in row.means),
         Cell(numbers.amount(row.difference, row.share), row.difference),
-        Cell(numbers.interval(ends)),
+        Cell(numbers.interval(row.low, row.high, row.share)),
         Cell(numbers.p_value(row.p_holm), row.p_holm, row.differs),
         Cell(pairs),
     )
@@ -157,8 +153,8 @@ def _row(row: Compared) -> tuple[Cell, ...]:
 def _claim(claim: ClaimPair) -> tuple[str | Strong, ...]:
     sides = []
     for estimate, (low, high), verdict in zip(claim.estimates, claim.intervals, claim.verdicts, strict=True):
-        row = {"estimate": estimate, "ci_low": low, "ci_high": high, "share": claim.share}
-        sides.append(f"{verdict} {verdicts.estimate(row)} {numbers.interval(row)}")
+        size = numbers.with_unit(estimate, claim.share)
+        sides.append(f"{verdict} {size} {numbers.interval(low, high, claim.share)}")
     said = f"{claim.id} on {claim.dataset}: {_beside(*sides)}"
     return (Strong(f"VERDICT CHANGED: {said}"),) if claim.changed else (said,)
 

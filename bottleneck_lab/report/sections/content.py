@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
+from bottleneck_lab.records.summary import Summary
 from bottleneck_lab.report.document import Block, Content, Link, Picture, Section, Text
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.reading.results import Results
@@ -18,9 +18,7 @@ from bottleneck_lab.report.sections.provenance import citations, cost, lost, met
 from bottleneck_lab.report.sections.training import budget, tuning
 
 
-def content_of(
-    results: Results, summary: dict[str, Any], pictures: Mapping[str, Sequence[Picture]]
-) -> Content:
+def content_of(results: Results, summary: Summary, pictures: Mapping[str, Sequence[Picture]]) -> Content:
     """The report of a results folder.
 
     Args:
@@ -29,13 +27,13 @@ def content_of(
         pictures: what was drawn of each data set, and under `collapse` what is the same in every report (it
             may be left out).
     """
-    ablation = results.plan["ablation"]
-    summary = {**summary, "claims": with_intervals_as_judged(summary["claims"])}
-    datasets = summary["datasets"]
+    ablation = results.plan.ablation
+    summary = replace(summary, claims=with_intervals_as_judged(summary.claims))
+    datasets = summary.datasets
     return Content(
-        name=ablation["name"],
-        tier=summary["tier"],
-        question=ablation["question"],
+        name=ablation.name,
+        tier=summary.tier,
+        question=ablation.question,
         answer=tuple(answered(results, summary)),
         sections=(
             *_first(results, summary, pictures),
@@ -53,36 +51,36 @@ def with_sections(content: Content, more: tuple[Section, ...]) -> Content:
 
 
 def _first(
-    results: Results, summary: dict[str, Any], pictures: Mapping[str, Sequence[Picture]]
+    results: Results, summary: Summary, pictures: Mapping[str, Sequence[Picture]]
 ) -> Iterator[Section]:
     """All claims at a glance, and of every data set the figure that decides."""
     if blocks := tuple(at_a_glance(results, summary)):
         yield Section("claims", "All claims", blocks)
-    if deciding := tuple(picture for dataset in summary["datasets"] for picture in pictures[dataset][:1]):
+    if deciding := tuple(picture for dataset in summary.datasets for picture in pictures[dataset][:1]):
         title = "The figure that decides" if len(deciding) == 1 else "The figures that decide"
         yield Section("figures", title, deciding)
 
 
 def _details(
-    results: Results, summary: dict[str, Any], pictures: Mapping[str, Sequence[Picture]]
+    results: Results, summary: Summary, pictures: Mapping[str, Sequence[Picture]]
 ) -> Iterator[Section]:
     """Every number, and the other figures."""
-    datasets = summary["datasets"]
+    datasets = summary.datasets
     yield Section(
         "asked",
         "The question, and what would count against it",
-        tuple(asked(results.plan["ablation"], summary)),
+        tuple(asked(results.plan.ablation, summary)),
     )
-    if summary["claims"]:
+    if summary.claims:
         yield Section("numbers", "The claims in numbers", tuple(all_claims(results, summary)))
     for place, dataset in enumerate(datasets):
         yield outcome(results, summary, dataset, f"table-{place + 1}")
     yield Section("outlook", "What would change the verdict", tuple(outlook(summary)))
-    for place, found in enumerate(summary.get("predictions", ())):
+    for place, found in enumerate(summary.predictions):
         yield predictions(found, f"predictions-{place + 1}")
-    for place, found in enumerate(summary.get("budgets", ())):
-        yield budget(found, f"budget-{place + 1}")
-    for place, record in enumerate(results.plan["tuning"]):
+    for place, lengths in enumerate(summary.budgets):
+        yield budget(lengths, f"budget-{place + 1}")
+    for place, record in enumerate(results.plan.tuning):
         yield tuning(record, f"tuning-{place + 1}")
     for dataset in datasets:
         if more := tuple(pictures[dataset][1:]):
@@ -94,7 +92,7 @@ def _details(
         yield Section("collapse", "The collapse that this is about", _collapse(collapse))
 
 
-def _provenance(results: Results, summary: dict[str, Any], datasets: Sequence[str]) -> Iterator[Section]:
+def _provenance(results: Results, summary: Summary, datasets: Sequence[str]) -> Iterator[Section]:
     """Where the numbers come from."""
     yield Section("cost", "What it cost", (Text((cost(results.runs),)),))
     yield Section("method", "How it was done", tuple(method(results, summary)))

@@ -5,29 +5,28 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records.summary import Summary
 from bottleneck_lab.report.document import Block, Cell, Column, Section, Table, Text, Thumb, Thumbs
 from bottleneck_lab.report.findings.disagreements import CLASSES, Pair, disagreements, images_of, pair_of
 from bottleneck_lab.report.findings.headline import headline_claims
 from bottleneck_lab.report.reading.results import Results
-from bottleneck_lab.report.sections.cells import draws_points
 from bottleneck_lab.report.sentences import numbers, verdicts
 
 _EDGE = 48  # pixels of a thumbnail; those of an image are as large squares
 
 
-def examples(results: Results, summary: dict[str, Any]) -> Iterator[Section]:
+def examples(results: Results, summary: Summary) -> Iterator[Section]:
     """A section for every data set of images that is at hand and has a claim about two arms."""
-    marked = {claim["id"] for claim in headline_claims(results.plan, summary["claims"])}
-    for dataset in summary["datasets"]:
-        claims = [claim for claim in summary["claims"] if claim["dataset"] == dataset]
-        if draws_points(results, dataset) or not claims:
+    marked = {claim.id for claim in headline_claims(results.plan, summary.claims)}
+    for dataset in summary.datasets:
+        claims = summary.claims_on(dataset)
+        if results.plan.draws_points(dataset) or not claims:
             continue
         first = verdicts.foremost(claims, marked)
         if (pair := pair_of(results, dataset, [*first, *claims])) is None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from bottleneck_lab.records.summary import ClaimFinding, Summary, VariantFinding
 from bottleneck_lab.report.document import Block, Cell, Column, Section, Table, Text
 from bottleneck_lab.report.findings.references import reference_of
 from bottleneck_lab.report.reading.results import Results
-from bottleneck_lab.report.sections.cells import count, part_of, seeds_of
+from bottleneck_lab.report.sections.cells import count, seeds_of
 from bottleneck_lab.report.sentences import matching, numbers
 from bottleneck_lab.stats import Interval, mean_interval, paired_contrast
 
@@ -24,45 +24,41 @@ class _Difference:
     complete: bool
 
 
-def outcome(results: Results, summary: dict[str, Any], dataset: str, table_id: str) -> Section:
+def outcome(results: Results, summary: Summary, dataset: str, table_id: str) -> Section:
     """The section of a data set: every variant with what it differs by."""
-    shape = part_of(results, dataset)
-    variants = [variant for variant in summary["variants"] if variant["dataset"] == dataset]
-    claims = [
-        claim for claim in summary["claims"] if (claim["dataset"], claim["measure"]) == (dataset, "accuracy")
-    ]
-    tested = any(variant["test_mean"] is not None for variant in variants)
-    paper = shape["paper"] if any(variant["paper_top1"] is not None for variant in variants) else None
+    shape = results.plan.part_on(dataset)
+    variants = summary.on(dataset)
+    claims = [claim for claim in summary.claims_on(dataset) if claim.measure == "accuracy"]
+    tested = any(variant.test_mean is not None for variant in variants)
+    paper = shape.paper if any(variant.paper_top1 is not None for variant in variants) else None
     uneven = [key for key in ("shortcuts", "depthwise") if matching.differing(variants, key)]
     columns = [Column("variant"), Column("held-out accuracy", True), Column("95 % interval")]
     columns += [Column("difference, points", True), Column("to"), Column("verdict")]
     columns += [Column("test accuracy", True)] if tested else []
-    columns += [Column(f"paper ({paper['data']})", True)] if paper else []
+    columns += [Column(f"paper ({paper.data})", True)] if paper else []
     columns += [Column("seeds", True), Column("parameters", True), Column("MAdds", True)]
     columns += [Column(matching.MATCHED[key], True) for key in uneven]
     rows = []
     for variant in variants:
-        still = not variant["complete"]
+        still = not variant.complete
         cells = [
-            Cell(variant["name"]),
-            Cell(numbers.percent(variant["mean"]), variant["mean"], still),
-            Cell(numbers.interval(variant, sign=False), open=still),
+            Cell(variant.name),
+            Cell(numbers.percent(variant.mean), variant.mean, still),
+            Cell(numbers.interval(variant.ci_low, variant.ci_high, sign=False), open=still),
             *_difference_cells(_difference(results, variants, claims, variant)),
         ]
         if tested:
-            cells.append(Cell(numbers.percent(variant["test_mean"]), variant["test_mean"], still))
+            cells.append(Cell(numbers.percent(variant.test_mean), variant.test_mean, still))
         if paper:
-            cells.append(Cell(numbers.top1(variant), variant["paper_top1"]))
-        cells.append(Cell(seeds_of(variant), variant["n_seeds"]))
-        rows.append((*cells, *(count(variant[key]) for key in ("params", "madds", *uneven))))
+            cells.append(Cell(numbers.top1(variant.paper_top1), variant.paper_top1))
+        cells.append(Cell(seeds_of(variant), variant.n_seeds))
+        rows.append((*cells, *(count(getattr(variant, key)) for key in ("params", "madds", *uneven))))
     from_paper = (
-        f' What stands under "paper" is top-1 accuracy on {paper["data"]}, from {paper["source"]}.'
-        if paper
-        else ""
+        f' What stands under "paper" is top-1 accuracy on {paper.data}, from {paper.source}.' if paper else ""
     )
     blocks: list[Block] = [
         Table(table_id, f"Every variant on {dataset}", tuple(columns), tuple(rows)),
-        Text((f"{matching.matching(variants, shape['facet'])} {_split(results, dataset)}{from_paper}",)),
+        Text((f"{matching.matching(variants, shape.facet)} {_split(results, dataset)}{from_paper}",)),
         Text(
             (
                 "A difference is paired by seed, over the seeds that both variants have. A verdict is that "
@@ -71,9 +67,9 @@ def outcome(results: Results, summary: dict[str, Any], dataset: str, table_id: s
             )
         ),
     ]
-    if shape["without"]:
-        blocks.append(Text((f"Combinations that the experiment leaves out: {'; '.join(shape['without'])}.",)))
-    return Section(f"outcome-{dataset}", f"{shape['title']}: {dataset}", tuple(blocks))
+    if shape.without:
+        blocks.append(Text((f"Combinations that the experiment leaves out: {'; '.join(shape.without)}.",)))
+    return Section(f"outcome-{dataset}", f"{shape.title}: {dataset}", tuple(blocks))
 
 
 def _difference_cells(found: _Difference | None) -> list[Cell]:
@@ -82,7 +78,7 @@ def _difference_cells(found: _Difference | None) -> list[Cell]:
     if (interval := found.interval) is None:
         return [Cell(numbers.DASH), Cell(found.against), Cell(numbers.DASH)]
     still = not found.complete
-    ends = numbers.interval({"ci_low": interval.low, "ci_high": interval.high})
+    ends = numbers.interval(interval.low, interval.high)
     text = numbers.points(interval.estimate) + ("" if interval.low is None else f" {ends}")
     verdict = Cell("", None, still, found.verdict) if found.verdict else Cell(numbers.DASH)
     return [Cell(text, interval.estimate, still), Cell(found.against), verdict]
@@ -90,28 +86,27 @@ def _difference_cells(found: _Difference | None) -> list[Cell]:
 
 def _difference(
     results: Results,
-    variants: Sequence[dict[str, Any]],
-    claims: Sequence[dict[str, Any]],
-    variant: dict[str, Any],
+    variants: Sequence[VariantFinding],
+    claims: Sequence[ClaimFinding],
+    variant: VariantFinding,
 ) -> _Difference | None:
     """What there is to say of a variant beside the one it is compared with; None where it is that one."""
-    name, dataset = variant["name"], variant["dataset"]
-    against = reference_of(variant, variants, claims)
-    if against["name"] == name:
+    name, dataset = variant.name, variant.dataset
+    against = reference_of(variant, variants, [claim.contrast for claim in claims])
+    if against.name == name:
         return None
     for claim in claims:
-        sign = claim["contrast"].get(name)
-        if claim["contrast"] in ({against["name"]: 1, name: -1}, {against["name"]: -1, name: 1}):
-            ends = claim["ci_low"], claim["ci_high"]
-            interval = _turned(claim["estimate"], *ends, sign)
-            return _Difference(against["name"], interval, claim["verdict"], claim["complete"])
+        if claim.contrast in ({against.name: 1, name: -1}, {against.name: -1, name: 1}):
+            ends = claim.ci_low, claim.ci_high
+            interval = _turned(claim.estimate, *ends, claim.contrast[name])
+            return _Difference(against.name, interval, claim.verdict, claim.complete)
     accuracies = {
         each: {run.seed: run.accuracy for run in results.of(each, dataset) if run.accuracy is not None}
-        for each in (name, against["name"])
+        for each in (name, against.name)
     }
-    pairs = paired_contrast(accuracies, {name: 1, against["name"]: -1})
+    pairs = paired_contrast(accuracies, {name: 1, against.name: -1})
     interval = mean_interval(list(pairs.values())) if pairs else None
-    return _Difference(against["name"], interval, None, variant["complete"] and against["complete"])
+    return _Difference(against.name, interval, None, variant.complete and against.complete)
 
 
 def _turned(estimate: float | None, low: float | None, high: float | None, sign: float) -> Interval | None:

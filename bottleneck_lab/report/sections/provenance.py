@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 from bottleneck_lab import __version__
+from bottleneck_lab.records.plan import PlannedPart, Settings
+from bottleneck_lab.records.summary import ORIGIN, Missing, Summary
 from bottleneck_lab.report.document import (
     Block,
     Bullets,
@@ -18,25 +19,21 @@ from bottleneck_lab.report.document import (
     Table,
     Text,
 )
-from bottleneck_lab.report.findings.summary import ORIGIN
 from bottleneck_lab.report.reading.results import Results, Run
-from bottleneck_lab.report.sections.cells import part_of
 from bottleneck_lab.report.sentences import assignments, numbers
 
 
-def lost(results: Results, summary: dict[str, Any]) -> Iterator[Section]:
+def lost(results: Results, summary: Summary) -> Iterator[Section]:
     """The sections of what is missing and what was left out."""
-    if summary["missing"]:
-        items = tuple(_missing(lost) for lost in summary["missing"])
+    if summary.missing:
+        items = tuple(_missing(lost) for lost in summary.missing)
         yield Section("missing", "What is missing", (Bullets(items),))
     if troubled := results.troubled():
         said = Text(("They take no part in any number above.",))
         items = tuple(_trouble(run) for run in troubled)
         yield Section("troubled", "Runs that did not end well", (Bullets(items), said))
-    left_out: list[tuple[Span, ...]] = [
-        (Code(stray["file"]), f": {stray['why']}") for stray in summary["strays"]
-    ]
-    if count := summary["other_plans"]:
+    left_out: list[tuple[Span, ...]] = [(Code(stray.file), f": {stray.why}") for stray in summary.strays]
+    if count := summary.other_plans:
         runs = "run" if count == 1 else "runs"
         left_out.append((f"{count} {runs} of other plans of this ablation in ", Code("runs/"), "."))
     if left_out:
@@ -44,9 +41,9 @@ def lost(results: Results, summary: dict[str, Any]) -> Iterator[Section]:
         yield Section("left-out", "What was left out", (Bullets(tuple(left_out)), said))
 
 
-def _missing(lost: dict[str, Any]) -> tuple[Span, ...]:
-    seeds = f"{'seed' if len(lost['seeds']) == 1 else 'seeds'} {', '.join(map(str, lost['seeds']))}"
-    return (f"{lost['variant']} on {lost['dataset']}: {seeds} ({lost['status']})",)
+def _missing(lost: Missing) -> tuple[Span, ...]:
+    seeds = f"{'seed' if len(lost.seeds) == 1 else 'seeds'} {', '.join(map(str, lost.seeds))}"
+    return (f"{lost.variant} on {lost.dataset}: {seeds} ({lost.status})",)
 
 
 def _trouble(run: Run) -> tuple[Span, ...]:
@@ -66,7 +63,7 @@ def cost(runs: Sequence[Run]) -> str:
 _PER_RUN = ("checksums", "wall_seconds", "cpu_seconds", "trained_together", "trunk", "trunk_epochs")
 
 
-def method(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
+def method(results: Results, summary: Summary) -> Iterator[Block]:
     """Where the runs come from and where their records are."""
     yield Bullets(tuple((line,) for line in _provenance(results, summary)))
     yield Text(
@@ -88,17 +85,17 @@ def method(results: Results, summary: dict[str, Any]) -> Iterator[Block]:
     )
 
 
-def _provenance(results: Results, summary: dict[str, Any]) -> Iterator[str]:
-    for dataset in summary["datasets"]:
+def _provenance(results: Results, summary: Summary) -> Iterator[str]:
+    for dataset in summary.datasets:
         seeds = sorted({run.seed for run in results.runs if run.dataset == dataset})
         yield f"seeds on {dataset}: {numbers.seeds(seeds)}"
-    for origin in summary["origins"]:
+    for origin in summary.origins:
         made = ", ".join(
             f"{'' if key == 'bottleneck_lab' else 'commit ' if key == 'commit' else f'{key} '}"
             f"{f'bottleneck_lab {value}' if key == 'bottleneck_lab' else value}"
-            for key, value in ((key, origin[key] or "unknown") for key in ORIGIN)
+            for key, value in ((key, getattr(origin, key) or "unknown") for key in ORIGIN)
         )
-        yield f"{origin['runs']} finished {'run' if origin['runs'] == 1 else 'runs'}: {made}"
+        yield f"{origin.runs} finished {'run' if origin.runs == 1 else 'runs'}: {made}"
     environment = next((results.environment(run) for run in results.runs if run.status == "done"), {})
     for name, value in environment.items():
         if name not in (*_PER_RUN, *ORIGIN) and value is not None and value != {}:
@@ -109,7 +106,7 @@ def _provenance(results: Results, summary: dict[str, Any]) -> Iterator[str]:
 
 def _checksums(results: Results) -> dict[str, str]:
     found: dict[str, str] = {}
-    for dataset in results.plan["datasets"]:
+    for dataset in results.plan.datasets:
         run = next((r for r in results.runs if r.dataset == dataset and r.status == "done"), None)
         if run is not None:
             checksums = results.environment(run).get("checksums")
@@ -119,9 +116,8 @@ def _checksums(results: Results) -> dict[str, str]:
 
 def settings(results: Results, dataset: str, table_id: str) -> Section:
     """The section of what the levels set and what all variants share."""
-    shape = part_of(results, dataset)
-    variants = [v["settings"] for v in results.plan["variants"] if v["dataset"] == dataset]
-    levels = tuple(tuple(map(Cell, row)) for row in _levels(shape["axes"]))
+    variants = [variant.settings.sections() for variant in results.plan.on(dataset)]
+    levels = tuple(tuple(map(Cell, row)) for row in _levels(results.plan.part_on(dataset)))
     shared = tuple((Cell(name), Cell(line)) for name, line in _shared_settings(variants).items())
     axes = (Column("axis"), Column("level"), Column("settings"))
     return Section(
@@ -135,15 +131,15 @@ def settings(results: Results, dataset: str, table_id: str) -> Section:
     )
 
 
-def _levels(axes: dict[str, dict[str, dict[str, Any]]]) -> Iterator[tuple[str, str, str]]:
+def _levels(part: PlannedPart) -> Iterator[tuple[str, str, str]]:
     """What every level of every axis sets: axis, level, settings in a line."""
-    for axis, levels in axes.items():
+    for axis, levels in part.axes.items():
         for level, overrides in levels.items():
             kept = {section: values for section, values in overrides.items() if values}
             yield axis, level, assignments.changed(kept) or "nothing"
 
 
-def _shared_settings(variants: Sequence[dict[str, Any]]) -> dict[str, str]:
+def _shared_settings(variants: Sequence[Mapping[str, Settings]]) -> dict[str, str]:
     """What all variants of a data set have in common, a line for each section; stages have their own."""
     lines = {}
     for section in ("train", "data", "model"):
@@ -174,16 +170,16 @@ PAPER = """\
 }"""
 
 
-def citations(summary: dict[str, Any]) -> Iterator[Block]:
+def citations(summary: Summary) -> Iterator[Block]:
     """The paper and this software, as BibTeX."""
-    origin = summary["origins"][0] if summary["origins"] else {}
-    commit = f",\n  note    = {{commit {origin['commit']}}}" if origin.get("commit") else ""
+    origin = summary.origins[0] if summary.origins else None
+    commit = f",\n  note    = {{commit {origin.commit}}}" if origin and origin.commit else ""
     software = (
         "@software{bottleneck_lab,\n"
         "  author  = {{The bottleneck\\_lab authors}},\n"
         "  title   = {bottleneck\\_lab: Matched, replicated experiments on linear bottlenecks},\n"
         "  year    = {2026},\n"
-        f"  version = {{{origin.get('bottleneck_lab') or __version__}}}{commit}\n"
+        f"  version = {{{(origin and origin.bottleneck_lab) or __version__}}}{commit}\n"
         "}"
     )
     yield Listing("cite-paper", "The paper", PAPER)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bottleneck_lab.config.ablations.tuning import Tuned
+from bottleneck_lab.records.summary import BudgetFinding
 from bottleneck_lab.report.document import Block, Bullets, Cell, Code, Column, Section, Strong, Table, Text
-from bottleneck_lab.report.figures.tuning import tuned_of
 from bottleneck_lab.report.findings.budget import stretch_ends, stretch_text
 from bottleneck_lab.report.sentences import numbers
 from bottleneck_lab.stats.best_of import expected_best
 
 
-def tuning(record: dict[str, Any], table_id: str) -> Section:
+def tuning(tuned: Tuned, table_id: str) -> Section:
     """The section of a record of tuning."""
-    tuned = tuned_of(record)
     arms, trials = tuned.chosen, len(tuned.trials) // len(tuned.chosen)
     own = {arm: tuned.mean(arm, value) for arm, value in arms.items()}
     grid = tuple(
@@ -56,7 +53,7 @@ def tuning(record: dict[str, Any], table_id: str) -> Section:
                     f"nothing else uses ({numbers.seeds(seeds)}).{edge} Every arm had {trials} trials. "
                     "Accuracies here are of these short trials, and those of chosen values are too good, as "
                     "the best of several are. This record is ",
-                    Code(record["hash"]),
+                    Code(tuned.hash),
                     ".",
                 )
             ),
@@ -89,9 +86,9 @@ def _shared_cell(tuned: Tuned, arm: str) -> Cell:
     return Cell(numbers.percent(mean), mean)
 
 
-def budget(found: dict[str, Any], table_id: str) -> Section:
+def budget(found: BudgetFinding, table_id: str) -> Section:
     """The section of what the length of training does."""
-    fast, slow = found["fast"], found["slow"]
+    fast, slow = found.fast, found.slow
     columns = (
         "epochs",
         "seeds",
@@ -102,19 +99,19 @@ def budget(found: dict[str, Any], table_id: str) -> Section:
     )
     rows = tuple(
         (
-            Cell(f"{row['epochs']:g}", row["epochs"]),
-            Cell(str(row["n_seeds"]), row["n_seeds"]),
-            Cell(numbers.points(row["gap"]), row["gap"]),
-            Cell(numbers.interval(row["ends"]) if row["ends"] else numbers.DASH),
-            Cell(stretch_text(row["stretch"], "estimate"), row["stretch"] and row["stretch"]["estimate"]),
-            Cell(stretch_ends(row["stretch"])),
+            Cell(f"{row.epochs:g}", row.epochs),
+            Cell(str(row.n_seeds), row.n_seeds),
+            Cell(numbers.points(row.gap), row.gap),
+            Cell(numbers.interval(row.ends.ci_low, row.ends.ci_high) if row.ends else numbers.DASH),
+            Cell(stretch_text(row.stretch), row.stretch.estimate if row.stretch else None),
+            Cell(stretch_ends(row.stretch)),
         )
-        for row in found["lengths"]
+        for row in found.lengths
     )
     blocks: list[Block] = [
         Table(
             table_id,
-            f"{fast} and {slow} after trainings of every length on {found['dataset']}",
+            f"{fast} and {slow} after trainings of every length on {found.dataset}",
             tuple(Column(name, True) for name in columns),
             rows,
         ),
@@ -126,7 +123,7 @@ def budget(found: dict[str, Any], table_id: str) -> Section:
             )
         ),
     ]
-    if found["rules"]:
-        blocks.append(Bullets(tuple((line,) for line in found["rules"]["said"])))
-        blocks.append(Text((Strong(found["rules"]["verdict"]),)))
-    return Section(f"budget-{found['dataset']}", f"Training length: {found['dataset']}", tuple(blocks))
+    if found.rules:
+        blocks.append(Bullets(tuple((line,) for line in found.rules.said)))
+        blocks.append(Text((Strong(found.rules.verdict),)))
+    return Section(f"budget-{found.dataset}", f"Training length: {found.dataset}", tuple(blocks))

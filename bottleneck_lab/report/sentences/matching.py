@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from bottleneck_lab.records.summary import VariantFinding
 
 # What variants must have in common to be matched, and how it is called.
 MATCHED = {
@@ -14,12 +15,12 @@ MATCHED = {
 }
 
 
-def matching(variants: Sequence[dict[str, Any]], facet: str | None) -> str:
+def matching(variants: Sequence[VariantFinding], facet: str | None) -> str:
     """Whether variants that are compared (with a facet, those of equal level) cost the same."""
-    known = [key for key in MATCHED if any(variant[key] is not None for variant in variants)]
-    levels: dict[str, list[dict[str, Any]]] = {}
+    known = [key for key in MATCHED if any(getattr(variant, key) is not None for variant in variants)]
+    levels: dict[str, list[VariantFinding]] = {}
     for variant in variants:
-        levels.setdefault(variant["levels"][facet] if facet else "", []).append(variant)
+        levels.setdefault(variant.levels[facet] if facet else "", []).append(variant)
     differ = [key for key in known if any(differing(group, key) for group in levels.values())]
     equal = [key for key in known if key not in differ]
     who = f"Variants of equal {facet}" if facet else "All variants"
@@ -30,9 +31,9 @@ def matching(variants: Sequence[dict[str, Any]], facet: str | None) -> str:
     return f"The {which} are NOT matched: they differ in {_listed(differ)}, as the table shows{rest}."
 
 
-def differing(variants: Sequence[dict[str, Any]], key: str) -> bool:
+def differing(variants: Sequence[VariantFinding], key: str) -> bool:
     """Whether variants differ in a quantity."""
-    return len({variant[key] for variant in variants}) > 1
+    return len({getattr(variant, key) for variant in variants}) > 1
 
 
 def _listed(keys: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 DASH = "-"
 
@@ -38,12 +37,15 @@ def amount(value: float | None, share: bool = True, sign: bool = True) -> str:
     return f"{value:+.3g}" if sign else f"{value:.3g}"
 
 
-def interval(row: dict[str, Any], sign: bool = True) -> str:
-    """The 95 % interval of a variant, a measure or a claim over seeds: in percent or points if a share."""
-    if row["ci_low"] is None:
-        return DASH
-    share = row.get("share", True)  # the accuracy of a variant is one
-    return f"[{amount(row['ci_low'], share, sign)}, {amount(row['ci_high'], share, sign)}]"
+def with_unit(value: float | None, share: bool, sign: bool = True) -> str:
+    """The same with its unit, where that is points: `+22.2 points`."""
+    found = amount(value, share, sign)
+    return f"{found} points" if share and value is not None else found
+
+
+def interval(low: float | None, high: float | None, share: bool = True, sign: bool = True) -> str:
+    """An interval over seeds: in percent or points if of a share."""
+    return DASH if low is None else f"[{amount(low, share, sign)}, {amount(high, share, sign)}]"
 
 
 def as_reported(value: float) -> str:
@@ -51,29 +53,28 @@ def as_reported(value: float) -> str:
     return f"{value:.1f}" if round(value, 1) == value else f"{value:g}"
 
 
-def top1(variant: dict[str, Any]) -> str:
-    """A variant's accuracy in the paper: `72.0 %`."""
-    return DASH if variant["paper_top1"] is None else f"{as_reported(variant['paper_top1'])} %"
+def top1(reported: float | None) -> str:
+    """An accuracy in the paper: `72.0 %`."""
+    return DASH if reported is None else f"{as_reported(reported)} %"
 
 
-def measured(measure: dict[str, Any]) -> str:
+def measured(mean: float | None, low: float | None, high: float | None, share: bool) -> str:
     """The mean of a measure with its interval: `12.3 % [11.0, 13.6]`."""
-    if measure["mean"] is None:
+    if mean is None:
         return DASH
-    mean = percent(measure["mean"]) if measure["share"] else amount(measure["mean"], False, sign=False)
-    return mean if measure["ci_low"] is None else f"{mean} {interval(measure, sign=False)}"
+    said = percent(mean) if share else amount(mean, False, sign=False)
+    return said if low is None else f"{said} {interval(low, high, share, sign=False)}"
 
 
-def half_width(row: dict[str, Any]) -> str:
+def half_width(mean: float | None, low: float | None, high: float | None, share: bool = True) -> str:
     """A mean and half its 95 % interval (its longer half, if cut), in percent if a share: `72.6±9.5`."""
-    if row["mean"] is None:
+    if mean is None:
         return DASH
-    share = row.get("share", True)
-    mean = amount(row["mean"], share, sign=False)
-    if row["ci_low"] is None:
-        return mean
-    half = max(row["mean"] - row["ci_low"], row["ci_high"] - row["mean"])
-    return f"{mean}±{100 * half:.{0 if half >= 0.1 else 1}f}" if share else f"{mean}±{half:.2g}"
+    said = amount(mean, share, sign=False)
+    if low is None or high is None:
+        return said
+    half = max(mean - low, high - mean)
+    return f"{said}±{100 * half:.{0 if half >= 0.1 else 1}f}" if share else f"{said}±{half:.2g}"
 
 
 def p_value(value: float | None) -> str:

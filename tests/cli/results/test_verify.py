@@ -128,7 +128,7 @@ def test_runs_from_before_there_were_checksums_are_read_as_ever_and_counted(resu
     for path in results.glob("runs/*/result.json"):
         files.write_json(path, {key: value for key, value in files.read_json(path).items() if key != "files"})
     assert collect(results).strays == ()
-    assert len(write_report(results)[1]["strays"]) == 0
+    assert len(write_report(results)[1].strays) == 0
     code, said = verify(results)
     assert code == 0
     assert squeezed("4 of them from before files had checksums") in said

@@ -2,6 +2,7 @@
 
 import itertools
 
+from findings_by_hand import a_variant
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from bottleneck_lab.report.drawing.lines import MOST_LINES, levels_of, look, oth
 def grid(**axes):
     """All combinations of so many levels on each axis."""
     levels = [[f"{name}={level}" for level in range(count)] for name, count in axes.items()]
-    return [{"levels": dict(zip(axes, names, strict=True))} for names in itertools.product(*levels)]
+    return [a_variant(levels=dict(zip(axes, names, strict=True))) for names in itertools.product(*levels)]
 
 
 counts = st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.integers(1, 4), min_size=1, max_size=4)
@@ -25,7 +26,7 @@ def test_no_two_variants_look_alike(axes):
 
 def test_colour_tells_the_first_axis_and_line_the_second():
     variants = grid(projection=3, shortcut=2)
-    looks = {(v["levels"]["projection"], v["levels"]["shortcut"]): look(v, variants) for v in variants}
+    looks = {(v.levels["projection"], v.levels["shortcut"]): look(v, variants) for v in variants}
     for (projection, shortcut), (other, another) in itertools.product(looks, looks):
         mine, its = looks[projection, shortcut], looks[other, another]
         assert (mine.colour == its.colour) == (projection == other)
@@ -33,7 +34,7 @@ def test_colour_tells_the_first_axis_and_line_the_second():
 
 
 def test_ten_numbers_are_shades_and_ten_names_are_not():
-    numbers, names = grid(t=10), [{"levels": {"kind": name}} for name in "abcdefghij"]
+    numbers, names = grid(t=10), [a_variant(levels={"kind": name}) for name in "abcdefghij"]
     assert len({look(v, numbers).colour for v in numbers}) == 10
     assert {look(v, numbers).line for v in numbers} == {"-"}
     assert len({look(v, names).colour for v in names}) == 7

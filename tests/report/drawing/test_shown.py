@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from findings_by_hand import a_variant
 
 from bottleneck_lab.report.drawing.lines import ACTIVATIONS, look
 from bottleneck_lab.report.drawing.shown import mark_arm, points_of
@@ -27,7 +28,7 @@ def test_points_have_their_numbers_and_stand_where_the_svg_has_them():
 
 def variants(*axes):
     names = [f"axis {place}" for place in range(len(axes))]
-    return [{"levels": dict(zip(names, levels, strict=True))} for levels in itertools.product(*axes)]
+    return [a_variant(levels=dict(zip(names, levels, strict=True))) for levels in itertools.product(*axes)]
 
 
 def test_an_activation_has_its_colour_and_marker_whatever_it_stands_beside():
@@ -42,7 +43,7 @@ def test_an_activation_has_its_colour_and_marker_whatever_it_stands_beside():
         looks = [look(each, every) for each in every]
         assert len(set(looks)) == len(every)
         for each, drawn in zip(every, looks, strict=True):
-            for level in each["levels"].values():
+            for level in each.levels.values():
                 if level in ACTIVATIONS:
                     assert seen.setdefault(level, (drawn.colour, drawn.marker)) == (
                         drawn.colour,

@@ -1,5 +1,7 @@
 """Figures of many variants: a map, accuracy against MAdds, measures over training; of runs made by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from bottleneck_lab.report.figures.curves.accuracy import accuracy_against_facet, accuracy_curves
@@ -69,7 +71,7 @@ def bars(panel):
 
 def test_accuracy_is_joined_along_the_expansion_ratio_against_its_madds(leave_runs):
     folder = leave_runs(slept)
-    costs = {v["name"]: v["madds"] for v in collect(folder).plan["variants"]}
+    costs = {v.name: v.madds for v in collect(folder).plan.variants}
     panel = drawn(folder, accuracy_against_madds).axes[0]
     lines = bars(panel)
     assert panel.get_xscale() == "log"
@@ -134,7 +136,7 @@ def test_points_of_equal_cost_are_not_joined_and_stand_apart_in_their_order(matc
     drawn = {bar.get_label(): bar.lines[0] for bar in panel.containers}
     assert drawn["equal"].get_linestyle() == "None"
     assert drawn["natural"].get_linestyle() == "-"
-    costs = {v["name"]: v["madds"] for v in matched[0].plan["variants"]}
+    costs = {v.name: v.madds for v in matched[0].plan.variants}
     aside = drawn["equal"].get_xdata() / [costs["t=4, equal"], costs["t=6, equal"]]
     assert 0.98 < aside[0] < 1 < aside[1] < 1.02
 
@@ -151,9 +153,12 @@ def test_variants_of_equal_cost_have_no_figure_of_it(leave_runs):
     results = collect(folder)
     summary = summarise(results)
     for factor, drawn in ((1.04, False), (1.06, True)):
-        for place, variant in enumerate(summary["variants"]):
-            variant["madds"] = 1_000_000 if place else 1_000_000 * factor
-        assert (accuracy_against_madds(results, summary, "digits") is not None) == drawn
+        variants = [
+            replace(variant, madds=1_000_000 if place else 1_000_000 * factor)
+            for place, variant in enumerate(summary.variants)
+        ]
+        costly = replace(summary, variants=variants)
+        assert (accuracy_against_madds(results, costly, "digits") is not None) == drawn
 
 
 def test_measures_have_a_row_each_and_a_line_a_variant(leave_runs):

@@ -53,28 +53,26 @@ def slower_by(factor, gap):
 
 def budget_of(leave_runs, factor, gap):
     results = collect(leave_runs(slower_by(factor, gap), text=TEXT))
-    [found] = summarise(results)["budgets"]
+    [found] = summarise(results).budgets
     return found
 
 
 def test_a_gap_that_halves_at_one_time_stretch_is_a_matter_of_speed(leave_runs):
     found = budget_of(leave_runs, 1.5, lambda epochs: 0.64 / epochs)
-    assert [row["gap"] for row in found["lengths"]] == pytest.approx(
-        [0.08015, 0.04015, 0.02015, 0.01015], abs=1e-5
-    )
-    assert [stretch_text(row["stretch"], "estimate") for row in found["lengths"]] == ["≥ 1.00", *["1.50"] * 3]
-    assert stretch_ends(found["lengths"][2]["stretch"]) == "[1.50, 1.50]"
-    assert found["rules"]["verdict"] == "By the rules written before: speed."
+    assert [row.gap for row in found.lengths] == pytest.approx([0.08015, 0.04015, 0.02015, 0.01015], abs=1e-5)
+    assert [stretch_text(row.stretch) for row in found.lengths] == ["≥ 1.00", *["1.50"] * 3]
+    assert stretch_ends(found.lengths[2].stretch) == "[1.50, 1.50]"
+    assert found.rules.verdict == "By the rules written before: speed."
 
 
 def test_a_gap_of_some_points_that_no_longer_shrinks_is_a_loss_that_stays(leave_runs):
     found = budget_of(leave_runs, 1.5, lambda epochs: 0.02)
-    assert found["rules"]["verdict"] == "By the rules written before: a loss stays."
+    assert found.rules.verdict == "By the rules written before: a loss stays."
 
 
 def test_a_gap_that_shrinks_but_not_by_half_leaves_the_question_open(leave_runs):
     found = budget_of(leave_runs, 1.5, lambda epochs: 0.08 - 0.01 * math.log2(epochs))
-    assert found["rules"]["verdict"] == "By the rules written before: open."
+    assert found.rules.verdict == "By the rules written before: open."
 
 
 def test_the_figure_and_the_report_say_it(leave_runs):
@@ -91,9 +89,9 @@ def test_the_figure_and_the_report_say_it(leave_runs):
 
 def test_before_any_run_is_finished_nothing_is_said(leave_runs):
     results = collect(leave_runs(lambda run: {"status": "failed"}, text=TEXT))
-    [found] = summarise(results)["budgets"]
-    assert found["rules"] is None
-    assert {row["gap"] for row in found["lengths"]} == {None}
+    [found] = summarise(results).budgets
+    assert found.rules is None
+    assert {row.gap for row in found.lengths} == {None}
     assert budget_figure(results, summarise(results), "digits") is None
 
 

@@ -27,7 +27,7 @@ def test_a_report_on_digits_shows_them_with_their_classes(leave_runs):
 
     folder = leave_runs(correct=correct)
     results = collect(folder)
-    pair = pair_of(results, "digits", summarise(results)["claims"])
+    pair = pair_of(results, "digits", summarise(results).claims)
     assert (pair.first, pair.second, pair.seeds) == ("t=2, bottlenecks", "t=2, nowhere", 3)
     assert disagreements(pair) == (list(range(3, 3 + MOST)), [])
     write_report(folder)

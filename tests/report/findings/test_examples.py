@@ -1,7 +1,5 @@
 """Intervals over held-out examples, from the answers that runs have left: written by hand, not trained."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -32,7 +30,7 @@ def correct_of(folder, variant):
 
 
 def claim(folder, name):
-    return next(c for c in summarise(collect(folder))["claims"] if c["id"] == name)
+    return next(c for c in summarise(collect(folder)).claims if c.id == name)
 
 
 def test_for_one_seed_it_is_the_interval_of_two_proportions_that_are_paired(leave_runs):
@@ -63,10 +61,10 @@ def test_a_claim_on_accuracy_has_both_intervals_and_the_report_says_what_each_is
     folder = leave_runs(correct=answers_of)
     path, summary = write_report(folder)
     shortcuts = claim(folder, "shortcuts")
-    assert shortcuts["examples_low"] < shortcuts["estimate"] < shortcuts["examples_high"]
-    assert claim(folder, "bits")["examples_low"] is None  # not about accuracy
+    assert shortcuts.examples_low < shortcuts.estimate < shortcuts.examples_high
+    assert claim(folder, "bits").examples_low is None  # not about accuracy
     text = path.read_text()
-    interval = f"[{100 * shortcuts['examples_low']:+.1f}, {100 * shortcuts['examples_high']:+.1f}]"
+    interval = f"[{100 * shortcuts.examples_low:+.1f}, {100 * shortcuts.examples_high:+.1f}]"
     assert interval in text
     assert "generalises over repetitions of training on this data" in text
     assert "generalises over held-out examples for these" in text
@@ -95,8 +93,8 @@ def test_answers_that_are_missing_or_damaged_leave_the_interval_over_seeds(leave
     run = collect(folder).of(A, "digits")[0]
     damage(folder / "runs" / run.run / "correct.npy")
     hurt = claim(folder, "shortcuts")
-    assert (hurt["examples_low"], hurt["examples_high"]) == (None, None)
-    assert hurt["ci_low"] == whole["ci_low"]
+    assert (hurt.examples_low, hurt.examples_high) == (None, None)
+    assert hurt.ci_low == whole.ci_low
     write_report(folder)
 
 
@@ -107,5 +105,5 @@ def test_networks_with_other_examples_make_no_pairs(leave_runs):
 
 def test_the_same_answers_give_the_same_interval(leave_runs):
     folder = leave_runs(correct=answers_of)
-    first = json.dumps(claim(folder, "shortcuts"))
-    assert json.dumps(claim(folder, "shortcuts")) == first
+    first = claim(folder, "shortcuts")
+    assert claim(folder, "shortcuts") == first

@@ -62,41 +62,41 @@ def results(leave_runs):
 
 
 def found_in(results):
-    [found] = summarise(results)["predictions"]
+    [found] = summarise(results).predictions
     return found
 
 
 def test_the_hypothesis_that_is_right_is_met_and_the_other_excluded_by_the_arms_that_tell(results):
-    information, gradients = found_in(results)["hypotheses"]
-    assert gradients["verdict"] == "met"
-    assert information["verdict"] == "excluded"
-    assert information["excluded_by"] == ["slope 0.1", "noise"]  # gelu and slope 0.5 are within a point
-    assert information["says"] == "What no decoder gets back."
+    information, gradients = found_in(results).hypotheses
+    assert gradients.verdict == "met"
+    assert information.verdict == "excluded"
+    assert information.excluded_by == ["slope 0.1", "noise"]  # gelu and slope 0.5 are within a point
+    assert information.says == "What no decoder gets back."
 
 
 def test_predictions_are_proportions_of_what_the_anchor_loses(results):
-    arms = {arm["variant"]: arm for arm in found_in(results)["arms"]}
+    arms = {arm.variant: arm for arm in found_in(results).arms}
     assert list(arms) == ["relu6", "slope 0.1", "slope 0.5", "gelu", "noise", "relu6, Adam"]
-    noise = arms["noise"]["predicted"]
-    assert noise["information"]["beyond"] == pytest.approx(-4, abs=0.1)  # 8 of 8 would have been 4 of 4
-    assert noise["gradients"]["beyond"] == pytest.approx(0, abs=0.1)
-    assert arms["relu6, Adam"]["lost"] == pytest.approx(0, abs=0.1)  # beside its own reference
+    noise = arms["noise"].predicted
+    assert noise["information"].beyond == pytest.approx(-4, abs=0.1)  # 8 of 8 would have been 4 of 4
+    assert noise["gradients"].beyond == pytest.approx(0, abs=0.1)
+    assert arms["relu6, Adam"].lost == pytest.approx(0, abs=0.1)  # beside its own reference
 
 
 def test_ranks_are_over_the_arms_that_a_hypothesis_or_a_covariate_speaks_of(results):
     found = found_in(results)
-    information, gradients = found["hypotheses"]
-    assert gradients["rank"]["arms"] == 6
-    assert gradients["rank"]["estimate"] > 0.9
-    assert gradients["rank"]["estimate"] > information["rank"]["estimate"]
-    growth = next(one for one in found["covariates"] if one["name"] == "growth")
-    assert growth["rank"]["arms"] == 5  # Adam is something else
-    assert growth["rank"]["estimate"] > 0.9
+    information, gradients = found.hypotheses
+    assert gradients.rank.arms == 6
+    assert gradients.rank.estimate > 0.9
+    assert gradients.rank.estimate > information.rank.estimate
+    growth = next(one for one in found.covariates if one.name == "growth")
+    assert growth.rank.arms == 5  # Adam is something else
+    assert growth.rank.estimate > 0.9
 
 
 def test_two_seeds_exclude_nothing(leave_runs):
     found = found_in(collect(leave_runs(result, text=TEXT.replace("seeds = 5", "seeds = 2"))))
-    assert {hypothesis["verdict"] for hypothesis in found["hypotheses"]} == {"open"}
+    assert {hypothesis.verdict for hypothesis in found.hypotheses} == {"open"}
 
 
 def test_a_prediction_that_misses_a_pair_is_open(leave_runs):
@@ -104,26 +104,23 @@ def test_a_prediction_that_misses_a_pair_is_open(leave_runs):
         lost = run.variant == "linear" and run.seed == 0
         return {"status": "diverged", "accuracy": None} if lost else result(run)
 
-    arms = {arm["variant"]: arm for arm in found_in(collect(leave_runs(with_trouble, text=TEXT)))["arms"]}
-    assert arms["slope 0.1"]["predicted"]["information"]["verdict"] == "open"
+    arms = {arm.variant: arm for arm in found_in(collect(leave_runs(with_trouble, text=TEXT))).arms}
+    assert arms["slope 0.1"].predicted["information"].verdict == "open"
     # As much as the anchor loses is the anchor's accuracy, whatever the reference has.
-    assert arms["noise"]["predicted"]["information"]["verdict"] == "excluded"
+    assert arms["noise"].predicted["information"].verdict == "excluded"
 
 
 def test_without_an_anchor_points_are_points(leave_runs):
-    [_, gradients] = found_in(collect(leave_runs(result, text=TEXT.replace('anchor = "relu6"\n', ""))))[
-        "hypotheses"
-    ]
-    assert gradients["verdict"] == "excluded"  # twice as much was predicted as was lost
-    assert set(gradients["excluded_by"]) == {"relu6", "slope 0.1", "gelu"}
+    text = TEXT.replace('anchor = "relu6"\n', "")
+    _, gradients = found_in(collect(leave_runs(result, text=text))).hypotheses
+    assert gradients.verdict == "excluded"  # twice as much was predicted as was lost
+    assert set(gradients.excluded_by) == {"relu6", "slope 0.1", "gelu"}
 
 
 def test_more_predictions_need_wider_intervals(leave_runs):
     def width(text):
-        arm = next(
-            a for a in found_in(collect(leave_runs(result, text=text)))["arms"] if a["variant"] == "noise"
-        )
-        return arm["predicted"]["gradients"]["high"] - arm["predicted"]["gradients"]["low"]
+        arm = next(a for a in found_in(collect(leave_runs(result, text=text))).arms if a.variant == "noise")
+        return arm.predicted["gradients"].high - arm.predicted["gradients"].low
 
     fewer = TEXT.replace('gradients = { relu6 = 8, "slope 0.1" = 6,', "gradients = { relu6 = 8,")
     assert width(TEXT) > width(fewer)
@@ -142,4 +139,6 @@ def test_the_report_and_the_figure_say_it(results, leave_runs):
 
 
 def test_a_part_without_predictions_has_none(leave_runs):
-    assert "predictions" not in summarise(collect(leave_runs()))
+    summary = summarise(collect(leave_runs()))
+    assert summary.predictions == []
+    assert "predictions" not in summary.to_json()

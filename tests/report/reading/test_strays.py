@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +48,12 @@ def first_run(folder):
 
 
 def strays(folder):
-    return {stray["file"]: stray["why"] for stray in summarise(collect(folder))["strays"]}
+    return {stray.file: stray.why for stray in summarise(collect(folder)).strays}
 
 
 def test_a_sound_folder_has_none(folder):
     summary = summarise(collect(folder))
-    assert (summary["strays"], summary["other_plans"]) == ([], 0)
+    assert (summary.strays, summary.other_plans) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_what_does_not_belong_there_is_named_and_an_earlier_plan_is_counted(fold
         "runs/4567": "is a run of another ablation (width x2 on digits)",
     }
     path, summary = write_report(folder)
-    assert summary["other_plans"] == 1
+    assert summary.other_plans == 1
     assert "1 run of other plans" in path.read_text()
     assert "- `runs/notes.txt`: is not the folder of a run" in path.read_text()
 
@@ -134,13 +135,16 @@ def changed(content):
 
 def independent(summary, variant):
     """The numbers that do not rest on a variant's runs."""
-    rows = [row for row in summary["variants"] if row["name"] != variant]
+    rows = [row for row in summary.variants if row.name != variant]
     estimates = [
-        {key: claim[key] for key in ("id", "estimate", "ci_low", "ci_high", "examples_low", "n_seeds")}
-        for claim in summary["claims"]
-        if variant not in claim["contrast"]
+        {
+            key: getattr(claim, key)
+            for key in ("id", "estimate", "ci_low", "ci_high", "examples_low", "n_seeds")
+        }
+        for claim in summary.claims
+        if variant not in claim.contrast
     ]
-    return json.dumps([rows, estimates])
+    return json.dumps([[asdict(row) for row in rows], estimates])
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -156,7 +160,7 @@ def test_no_damage_is_fatal_or_reaches_another_variants_numbers(folder, data):
         (copy / "runs" / run.name / name).write_bytes(content)
         results = collect(copy)
         after = summarise(results)
-        json.dumps(after, allow_nan=False).encode()
+        json.dumps(after.to_json(), allow_nan=False).encode()
         assert independent(after, variant["name"]) == independent(before, variant["name"])
         assert {stray.file for stray in results.strays} <= {
             f"runs/{run.name}/{name}",

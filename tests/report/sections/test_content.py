@@ -1,6 +1,9 @@
 """What a report says, before any template: references, sentences, and the size of the page."""
 
+from types import SimpleNamespace
+
 import pytest
+from findings_by_hand import a_claim, a_variant
 
 from bottleneck_lab.records import files
 from bottleneck_lab.report.document import Content, Picture, Section
@@ -15,19 +18,19 @@ from bottleneck_lab.report.writers.html import report_page
 
 def variants():
     return [
-        {"name": f"{projection}, {width}", "levels": {"projection": projection, "width": width}}
+        a_variant(name=f"{projection}, {width}", levels={"projection": projection, "width": width})
         for projection in ("relu", "linear")
         for width in ("d=2", "d=32")
     ]
 
 
-def names_of_references(claims):
-    return [reference_of(variant, variants(), claims)["name"] for variant in variants()]
+def names_of_references(contrasts):
+    return [reference_of(variant, variants(), contrasts).name for variant in variants()]
 
 
 def test_a_variant_is_compared_with_the_one_that_differs_in_what_the_claims_ask_about():
-    claims = [{"contrast": {"linear, d=2": 1, "relu, d=2": -1}}]
-    assert names_of_references(claims) == ["linear, d=2", "linear, d=32"] * 2
+    contrasts = [{"linear, d=2": 1, "relu, d=2": -1}]
+    assert names_of_references(contrasts) == ["linear, d=2", "linear, d=32"] * 2
 
 
 def test_without_claims_all_are_compared_with_the_first():
@@ -54,14 +57,7 @@ def claim(**changes):
         "ci_low": 0.01,
         "ci_high": 0.05,
     }
-    found |= {
-        "measure": "accuracy",
-        "share": True,
-        "label": "accuracy",
-        "dataset": "digits",
-        "complete": True,
-    }
-    return {**found, "n_seeds": 3, **changes}
+    return a_claim(**{**found, **changes})
 
 
 def test_one_of_a_thing_is_not_spoken_of_as_many():
@@ -117,7 +113,7 @@ def test_strays_are_named_in_the_report(leave_runs):
     (folder / "runs" / "not a run").mkdir()
     files.write_text(folder / "runs" / "not a run" / "x.txt", "x")
     _, summary = write_report(folder)
-    assert summary["strays"]
+    assert summary.strays
     for name in ("report.md", "report.html", "report.tex"):
         assert "What was left out" in (folder / name).read_text()
 
@@ -129,20 +125,15 @@ def test_the_paper_is_cited_as_it_was_published():
 
 def test_the_answer_is_what_the_experiment_marks_and_of_images_rather_than_points():
     def plan(*marked):
-        claims = [{"id": name, "headline": name in marked} for name in ("first", "second", "toy")]
-        families = {"spiral": "toy", "cifar10": "mobilenet_v2"}
-        variants = [
-            {"dataset": dataset, "settings": {"model": {"family": family}}}
-            for dataset, family in families.items()
-        ]
-        return {
-            "datasets": ["spiral", "cifar10"],
-            "variants": variants,
-            "ablation": {"parts": {"all": {"claims": claims}}},
-        }
+        claims = [SimpleNamespace(id=name, headline=name in marked) for name in ("first", "second", "toy")]
+        return SimpleNamespace(
+            datasets=["spiral", "cifar10"],
+            draws_points=lambda dataset: dataset == "spiral",
+            ablation=SimpleNamespace(parts={"all": SimpleNamespace(claims=claims)}),
+        )
 
-    toy = {"id": "toy", "dataset": "spiral"}
-    first, second = ({"id": name, "dataset": "cifar10"} for name in ("first", "second"))
+    toy = a_claim(id="toy", dataset="spiral")
+    first, second = (a_claim(id=name, dataset="cifar10") for name in ("first", "second"))
     assert headline_claims(plan(), [toy, first, second]) == [first]
     assert headline_claims(plan("second"), [toy, first, second]) == [second]
     assert headline_claims(plan("second", "first"), [toy, first, second]) == [first, second]

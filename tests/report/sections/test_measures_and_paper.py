@@ -5,10 +5,12 @@ import json
 import math
 
 import pytest
+from findings_by_hand import a_variant
 
 from bottleneck_lab.cli.text import print_summary
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
+from bottleneck_lab.records.summary import read_summary
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sections import measures
@@ -28,7 +30,7 @@ def with_measures(run):
 
 
 def claim(folder, name):
-    return next(c for c in summarise(collect(folder))["claims"] if c["id"] == name)
+    return next(c for c in summarise(collect(folder)).claims if c.id == name)
 
 
 def rows(text, first):
@@ -45,11 +47,9 @@ def rows(text, first):
 
 def test_a_claim_on_a_measure_is_judged_on_that_measure(leave_runs):
     bits = claim(leave_runs(with_measures), "bits")
-    assert (bits["measure"], bits["n_seeds"], bits["reason"]) == ("lost_int8", 3, None)
-    assert bits["estimate"] == pytest.approx(MEAN / 100)
-    assert (bits["ci_low"], bits["ci_high"]) == pytest.approx(
-        ((MEAN - HALF) / 100, (MEAN + HALF) / 100), abs=1e-7
-    )
+    assert (bits.measure, bits.n_seeds, bits.reason) == ("lost_int8", 3, None)
+    assert bits.estimate == pytest.approx(MEAN / 100)
+    assert (bits.ci_low, bits.ci_high) == pytest.approx(((MEAN - HALF) / 100, (MEAN + HALF) / 100), abs=1e-7)
 
 
 def test_a_claim_may_be_on_the_difference_of_two_measures(leave_runs):
@@ -60,9 +60,9 @@ def test_a_claim_may_be_on_the_difference_of_two_measures(leave_runs):
         plan.replace('"measure": "lost_int8"', '"measure": "lost_int8 - below_zero"')
     )
     bits = claim(folder, "bits")
-    assert bits["label"] == "accuracy lost with 8 bits less bottleneck pre-activations below 0"
-    assert bits["share"]
-    assert bits["estimate"] == pytest.approx(MEAN / 100)  # as much is below 0 in both variants
+    assert bits.label == "accuracy lost with 8 bits less bottleneck pre-activations below 0"
+    assert bits.share
+    assert bits.estimate == pytest.approx(MEAN / 100)  # as much is below 0 in both variants
     run = collect(folder).of("t=2, nowhere", "digits")[1]
     assert run.value_of("lost_int8 - below_zero") == pytest.approx(-0.016 - 0.25)
     assert run.value_of("lost_int8 - unknown") is None
@@ -84,25 +84,25 @@ def test_a_finished_run_without_the_measure_makes_its_pair_missing(leave_runs, v
     measures = {"below_zero": 0.25, "lost_int8": value}
     path.write_text(json.dumps(json.loads(path.read_text()) | {"measures": measures}))
     bits = claim(folder, "bits")
-    assert (bits["n_seeds"], bits["verdict"]) == (2, "inconclusive")
-    assert bits["reason"] == "2 of 3 pairs: 1 without lost_int8"
-    assert claim(folder, "shortcuts")["reason"] is None
+    assert (bits.n_seeds, bits.verdict) == (2, "inconclusive")
+    assert bits.reason == "2 of 3 pairs: 1 without lost_int8"
+    assert claim(folder, "shortcuts").reason is None
     assert "Not every finished run has them all." in write_report(folder)[0].read_text()
 
 
 def test_the_summary_has_costs_measures_and_the_papers_numbers(leave_runs):
-    write_report(leave_runs(with_measures))
     folder = leave_runs(with_measures)
-    variants = {v["name"]: v for v in json.loads((folder / "summary.json").read_text())["variants"]}
+    write_report(folder)
+    variants = {v.name: v for v in read_summary(folder).variants}
     # 7 blocks, of which 3 are the second of their stage; a sandglass has two depthwise convolutions.
-    assert [variants[f"t=2, {name}"]["shortcuts"] for name in ("bottlenecks", "nowhere")] == [3, 0]
-    assert [variants[f"t=2, {name}"]["depthwise"] for name in ("bottlenecks", "sandglass")] == [7, 14]
-    assert (variants["t=2, nowhere"]["paper_top1"], variants["t=4, sandglass"]["paper_top1"]) == (69.55, None)
-    lost = variants["t=2, bottlenecks"]["measures"]["lost_int8"]
-    assert (lost["label"], lost["share"]) == ("accuracy lost with 8 bits", True)
-    assert lost["mean"] == pytest.approx(sum(LOST["t=2, bottlenecks"]) / 300)
-    assert lost["ci_low"] < lost["mean"] < lost["ci_high"]
-    assert claim(folder, "shortcuts")["paper"] == 1.51
+    assert [variants[f"t=2, {name}"].shortcuts for name in ("bottlenecks", "nowhere")] == [3, 0]
+    assert [variants[f"t=2, {name}"].depthwise for name in ("bottlenecks", "sandglass")] == [7, 14]
+    assert (variants["t=2, nowhere"].paper_top1, variants["t=4, sandglass"].paper_top1) == (69.55, None)
+    lost = variants["t=2, bottlenecks"].measures["lost_int8"]
+    assert (lost.label, lost.share) == ("accuracy lost with 8 bits", True)
+    assert lost.mean == pytest.approx(sum(LOST["t=2, bottlenecks"]) / 300)
+    assert lost.ci_low < lost.mean < lost.ci_high
+    assert claim(folder, "shortcuts").paper == 1.51
 
 
 def test_the_report_sets_the_papers_numbers_beside_ours_and_names_their_data(leave_runs):
@@ -143,8 +143,8 @@ def test_a_plan_without_counts_of_shortcuts_is_read_as_it_is(leave_runs):
         del of["measure"], of["paper"]
     files.write_json(folder / "plan.json", plan)
     path, summary = write_report(folder)
-    assert summary["variants"][0]["shortcuts"] is None
-    assert summary["claims"][0]["paper"] is None
+    assert summary.variants[0].shortcuts is None
+    assert summary.claims[0].paper is None
     assert "shortcuts |" not in path.read_text()
     assert "Beside the paper" not in path.read_text()
 
@@ -163,9 +163,9 @@ def test_a_measure_that_nobody_has_added_here_has_its_name_and_no_unit(leave_run
     text = (folder / "plan.json").read_text().replace('"lost_int8"', '"flat_minima"')
     (folder / "plan.json").write_text(text)
     path, summary = write_report(folder)
-    assert summary["variants"][0]["measures"]["flat_minima"]["label"] == "flat minima"
-    bits = next(c for c in summary["claims"] if c["id"] == "bits")
-    assert (bits["estimate"], bits["share"]) == (0, False)
+    assert summary.variants[0].measures["flat_minima"].label == "flat minima"
+    bits = next(c for c in summary.claims if c.id == "bits")
+    assert (bits.estimate, bits.share) == (0, False)
     assert "| +0 (flat minima) |" in path.read_text()
 
 
@@ -203,7 +203,7 @@ def test_the_terminal_shows_it_all_in_eighty_columns(leave_runs, capsys):
 
 def variant(params=1, madds=1, shortcuts=1, depthwise=1, level="x"):
     costs = {"params": params, "madds": madds, "shortcuts": shortcuts, "depthwise": depthwise}
-    return {"levels": {"width": level}, **costs}
+    return a_variant(levels={"width": level}, **costs)
 
 
 def test_the_sentence_on_matching_says_what_differs():
@@ -220,10 +220,9 @@ def test_the_sentence_on_matching_says_what_differs():
 
 
 def test_numbers_have_their_unit():
-    share = {"mean": 0.123, "ci_low": 0.11, "ci_high": 0.13, "share": True}
-    plain = {"mean": 1.25, "ci_low": 1.0, "ci_high": 1.5, "share": False}
-    assert (measured(share), measured(plain)) == ("12.3 % [11.0, 13.0]", "1.25 [1, 1.5]")
-    assert (half_width(share), half_width(plain)) == ("12.3±1.3", "1.25±0.25")
+    share, plain = (0.123, 0.11, 0.13, True), (1.25, 1.0, 1.5, False)
+    assert (measured(*share), measured(*plain)) == ("12.3 % [11.0, 13.0]", "1.25 [1, 1.5]")
+    assert (half_width(*share), half_width(*plain)) == ("12.3±1.3", "1.25±0.25")
     assert (amount(0.012), amount(0.012, share=False)) == ("+1.2", "+0.012")
     assert (points(-0.0001), points(-0.0001, sign=False)) == ("+0.0", "0.0")
     assert aligned([["a", 70.6, 3.0], ["b", 72.0, "-"]]) == [["a", "70.6", "3"], ["b", "72.0", "-"]]

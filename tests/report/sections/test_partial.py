@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from bottleneck_lab.cli.text import print_summary
+from bottleneck_lab.records.summary import Missing
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report
@@ -22,7 +23,7 @@ def lose(results, name, seeds):
 
 
 def by_name(entries, key="name"):
-    return {entry[key]: entry for entry in entries}
+    return {getattr(entry, key): entry for entry in entries}
 
 
 def row_of(text, beginning):
@@ -33,9 +34,9 @@ def row_of(text, beginning):
 def test_nothing_of_a_finished_ablation_may_change(leave_runs):
     results = leave_runs()
     path, summary = write_report(results)
-    assert summary["missing"] == []
-    assert all(entry["complete"] for entry in summary["variants"] + summary["claims"])
-    assert {(v["n_seeds"], v["n_planned"]) for v in summary["variants"]} == {(3, 3)}
+    assert summary.missing == []
+    assert all(entry.complete for entry in summary.variants + summary.claims)
+    assert {(v.n_seeds, v.n_planned) for v in summary.variants} == {(3, 3)}
     assert "\\*" not in path.read_text()
     assert "What is missing" not in path.read_text()
 
@@ -44,13 +45,13 @@ def test_a_report_of_an_unfinished_ablation_says_what_is_missing(leave_runs):
     results = leave_runs()
     lose(results, "t=2, nowhere", [0, 2])
     path, summary = write_report(results)
-    assert summary["missing"] == [
-        {"dataset": "digits", "variant": "t=2, nowhere", "seeds": [0, 2], "status": "not started"}
+    assert summary.missing == [
+        Missing(dataset="digits", variant="t=2, nowhere", seeds=[0, 2], status="not started")
     ]
     assert "- t=2, nowhere on digits: seeds 0, 2 (not started)" in path.read_text()
-    variants = by_name(summary["variants"])
-    assert (variants["t=2, nowhere"]["n_seeds"], variants["t=2, nowhere"]["n_planned"]) == (1, 3)
-    assert [name for name, v in variants.items() if not v["complete"]] == ["t=2, nowhere"]
+    variants = by_name(summary.variants)
+    assert (variants["t=2, nowhere"].n_seeds, variants["t=2, nowhere"].n_planned) == (1, 3)
+    assert [name for name, v in variants.items() if not v.complete] == ["t=2, nowhere"]
 
 
 def test_every_number_that_may_change_is_marked_and_no_other(leave_runs):
@@ -91,8 +92,8 @@ def test_a_claim_may_change_while_another_of_its_family_is_incomplete(leave_runs
     }
     (results / "plan.json").write_text(json.dumps(plan))
     lose(results, "t=4, sandglass", [1])
-    claims = by_name(summarise(collect(results))["claims"], "id")
-    found = {name: (claim["estimate_complete"], claim["complete"]) for name, claim in claims.items()}
+    claims = by_name(summarise(collect(results)).claims, "id")
+    found = {name: (claim.estimate_complete, claim.complete) for name, claim in claims.items()}
     assert found == {"shortcuts": (True, False), "bits": (False, False)}  # Holm's correction is over both
 
 
@@ -104,4 +105,4 @@ def test_what_a_new_start_would_train_again_may_change(leave_runs, status, final
         result=lambda run: {"status": status} if (run.variant, run.seed) == ("t=4, sandglass", 1) else {}
     )
     summary = summarise(collect(results))
-    assert by_name(summary["variants"])["t=4, sandglass"]["complete"] is final
+    assert by_name(summary.variants)["t=4, sandglass"].complete is final

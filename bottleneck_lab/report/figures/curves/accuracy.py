@@ -9,11 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from bottleneck_lab.records.plan import PlannedSettings, PlannedVariant
+from bottleneck_lab.records.summary import Summary, VariantFinding
 from bottleneck_lab.report.drawing.lettering import in_legend
 from bottleneck_lab.report.drawing.lines import (
     MATCHED_WITHIN,
     MOST_LINES,
-    Variant,
     legend,
     levels_of,
     look,
@@ -37,54 +38,52 @@ def accuracy_curves(results: Results, dataset: str) -> Figure:
     Where the part has a facet, or many variants, each level of an axis has a panel of its own, as
     `panel_axis` says.
     """
-    variants = [v for v in results.plan["variants"] if v["dataset"] == dataset]
-    axis = panel_axis(variants, _facet(results, variants))
+    variants = results.plan.on(dataset)
+    axis = panel_axis(variants, results.plan.part_on(dataset).facet)
     levels = levels_of(variants, axis)
     with styled():
         figure, panels = panel_grid(levels, alone=(5.4, 3.6), height=2.2)
         for panel, level in zip(panels, levels, strict=True):
             for variant in variants:
-                if not axis or variant["levels"][axis] == level:
+                if not axis or variant.levels[axis] == level:
                     mean_line(
                         panel,
-                        results.curves(variant["name"], dataset)["accuracy"],
+                        results.curves(variant.name, dataset)["accuracy"],
                         accuracy_band,
                         look(variant, variants, axis),
                         ", ".join(others(variant, axis)),
                         scale=100,
                     )
         panels[0].xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
-        toy = variants[0]["settings"]["model"]["family"] == "toy"
-        figure.supxlabel("full-batch steps" if toy else "epochs", fontsize=9)
+        figure.supxlabel("full-batch steps" if results.plan.draws_points(dataset) else "epochs", fontsize=9)
         figure.supylabel("held-out accuracy (%)", fontsize=9)
         legend(figure, panels)
     return figure
 
 
-def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
+def accuracy_against_facet(results: Results, summary: Summary, dataset: str) -> Figure | None:
     """Final held-out accuracy against the numbers that a facet's levels stand for.
 
     A line of networks that all cost the same also passes through what they were matched to, an open marker.
     None for a part without a facet, with one that has no numbers, or before any run is finished.
     """
-    variants = [v for v in summary["variants"] if v["dataset"] == dataset and v["mean"] is not None]
-    planned = [v for v in results.plan["variants"] if v["dataset"] == dataset]
-    facet = _facet(results, planned)
-    if facet is None or not variants or (numbered := _numbers(planned, facet)) is None:
+    variants = [v for v in summary.on(dataset) if v.mean is not None]
+    facet = results.plan.part_on(dataset).facet
+    if facet is None or not variants or (numbered := _numbers(results.plan.on(dataset), facet)) is None:
         return None
     label, at = numbered
-    groups: dict[tuple[str, ...], list[Variant]] = {}
-    for variant in sorted(variants, key=lambda v: at[v["name"]]):
+    groups: dict[tuple[str, ...], list[VariantFinding]] = {}
+    for variant in sorted(variants, key=lambda v: at[v.name]):
         groups.setdefault(others(variant, facet), []).append(variant)
     with styled():
         figure, panel = subplots(figsize=(5.4, 3.6))
         for names in dict.fromkeys(others(v, facet) for v in variants):
             own = groups[names]
             lent = _matched_to(own, variants, facet)
-            group = sorted([*own, *lent], key=lambda v: at[v["name"]])
-            x = [at[v["name"]] for v in group]
+            group = sorted([*own, *lent], key=lambda v: at[v.name])
+            x = [at[v.name] for v in group]
             colour, line, marker, band, fill = look(own[0], variants, facet)
-            means = np.array([v["mean"] for v in group]) * 100
+            means = 100 * np.array([v.mean for v in group])
             whole = [place for place, v in enumerate(group) if v in own]
             (drawn,) = panel.plot(
                 x,
@@ -99,15 +98,14 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
             arm = ", ".join(names)
             ends: tuple[Any, Any] = (None, None)
             for v in lent:
-                panel.plot(
-                    at[v["name"]], 100 * v["mean"], marker, color=colour, fillstyle="none", markersize=7
-                )
-            if all(v["ci_low"] is not None for v in group):
-                low, high = (np.array([v[end] for v in group]) * 100 for end in ("ci_low", "ci_high"))
+                mean = 100 * (v.mean or 0)
+                panel.plot(at[v.name], mean, marker, color=colour, fillstyle="none", markersize=7)
+            if all(v.ci_low is not None for v in group):
+                low, high = 100 * np.array([(v.ci_low, v.ci_high) for v in group]).T
                 ends = low, high
                 mark_arm(panel.fill_between(x, low, high, color=colour, alpha=band, linewidth=0), arm)
             mark_arm(drawn, arm, *ends)
-        ticks = sorted({at[v["name"]] for v in variants})
+        ticks = sorted({at[v.name] for v in variants})
         if ticks[0] > 0:
             panel.set_xscale("log", base=2)
         elif len(ticks) > 1:  # 0 has no logarithm: up to the smallest other number the scale is linear
@@ -123,29 +121,31 @@ def accuracy_against_facet(results: Results, summary: dict[str, Any], dataset: s
     return figure
 
 
-def _matched_to(group: Sequence[Variant], variants: Sequence[Variant], facet: str) -> list[Variant]:
+def _matched_to(
+    group: Sequence[VariantFinding], variants: Sequence[VariantFinding], facet: str
+) -> list[VariantFinding]:
     """The variants of other lines at levels that a line of equal cost lacks, and that cost the same.
 
     Such a level is left out since the reference that the line was matched to would be trained twice.
     """
     if len(group) < 2 or spread(group) > MATCHED_WITHIN:
         return []
-    levels = {v["levels"][facet] for v in group}
-    return [v for v in variants if v["levels"][facet] not in levels and spread([*group, v]) <= MATCHED_WITHIN]
+    levels = {v.levels[facet] for v in group}
+    return [v for v in variants if v.levels[facet] not in levels and spread([*group, v]) <= MATCHED_WITHIN]
 
 
 LABELS = {"width": "bottleneck width d (channels)", "expansion": "expansion ratio t"}
 
 
-def _numbers(variants: Sequence[Variant], facet: str) -> tuple[str, dict[str, float]] | None:
+def _numbers(variants: Sequence[PlannedVariant], facet: str) -> tuple[str, dict[str, float]] | None:
     """What a facet's levels stand for, and each variant's number of it; None if they are no numbers.
 
     It is the one numeric setting that differs between the levels, or else what their names say.
     """
-    settings = {v["name"]: _numeric_settings(v["settings"]) for v in variants}
+    settings = {v.name: _numeric_settings(v.settings) for v in variants}
     fixed: dict[tuple[str, ...], list[str]] = {}
     for variant in variants:
-        fixed.setdefault(others(variant, facet), []).append(variant["name"])
+        fixed.setdefault(others(variant, facet), []).append(variant.name)
     keys = dict.fromkeys(key for found in settings.values() for key in found)
     differing = [
         key
@@ -155,20 +155,15 @@ def _numbers(variants: Sequence[Variant], facet: str) -> tuple[str, dict[str, fl
     if len(differing) == 1 and all(differing[0] in found for found in settings.values()):
         _, name = key = differing[0]
         return LABELS.get(name, name.replace("_", " ")), {v: found[key] for v, found in settings.items()}
-    named = {v["name"]: number(v["levels"][facet]) for v in variants}
+    named = {v.name: number(v.levels[facet]) for v in variants}
     numbers = {name: found for name, found in named.items() if found is not None}
     return (facet, numbers) if len(numbers) == len(named) else None
 
 
-def _numeric_settings(settings: dict[str, Any]) -> dict[tuple[str, str], float]:
+def _numeric_settings(settings: PlannedSettings) -> dict[tuple[str, str], float]:
     return {
         (section, key): value
-        for section in ("model", "data", "train")
-        for key, value in settings[section].items()
+        for section, values in settings.sections().items()
+        for key, value in values.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
-
-
-def _facet(results: Results, variants: Sequence[Variant]) -> str | None:
-    facet: str | None = results.plan["ablation"]["parts"][variants[0]["part"]]["facet"]
-    return facet

@@ -10,11 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
 
+from bottleneck_lab.config.ablations.paper import Paper
+from bottleneck_lab.records.plan import Settings
+from bottleneck_lab.records.summary import Summary, VariantFinding
 from bottleneck_lab.report.drawing.lettering import in_legend
 from bottleneck_lab.report.drawing.lines import (
     MATCHED_WITHIN,
     Look,
-    Variant,
     legend,
     levels_of,
     look,
@@ -29,7 +31,7 @@ from bottleneck_lab.report.drawing.style import COLOURS, MARKERS, styled, subplo
 from bottleneck_lab.report.reading.results import Results
 
 
-def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: str) -> Figure | None:
+def accuracy_against_madds(results: Results, summary: Summary, dataset: str) -> Figure | None:
     """Final held-out accuracy against MAdds of one example, a point a variant with its 95 % interval.
 
     Points are joined along the axis that changes MAdds most, if its levels set nothing but numbers: a width
@@ -42,13 +44,12 @@ def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: s
 
     None where all variants cost the same, to 5 %, or before any run is finished.
     """
-    variants = [v for v in summary["variants"] if v["dataset"] == dataset and v["mean"] is not None]
+    variants = [v for v in summary.on(dataset) if v.mean is not None]
     if not variants or spread(variants) <= MATCHED_WITHIN:
         return None
-    name = next(v["part"] for v in results.plan["variants"] if v["dataset"] == dataset)
-    part = results.plan["ablation"]["parts"][name]
-    paper = part["paper"] if part["paper"] and part["paper"]["madds"] else None
-    along = _along(variants, part["axes"])
+    part = results.plan.part_on(dataset)
+    paper = part.paper if part.paper and part.paper.madds else None
+    along = _along(variants, part.axes)
     axis = None if paper else panel_axis(variants, along=along)
     levels = levels_of(variants, axis)
     with styled():
@@ -58,7 +59,7 @@ def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: s
             figure, panels = panel_grid(levels, alone=(5.4, 3.8), height=2.4)
             figure.supylabel("held-out accuracy (%)", fontsize=9)
         for panel, level in zip(panels, levels, strict=True):
-            here = [v for v in variants if not axis or v["levels"][axis] == level]
+            here = [v for v in variants if not axis or v.levels[axis] == level]
             lines = _lines(here, along)
             for line in lines:
                 looks, names = look(line[0], variants, along, axis), others(line[0], along, axis)
@@ -73,26 +74,26 @@ def accuracy_against_madds(results: Results, summary: dict[str, Any], dataset: s
     return figure
 
 
-def _beside_paper(paper: dict[str, Any], dataset: str) -> tuple[Figure, list[Axes]]:
+def _beside_paper(paper: Paper, dataset: str) -> tuple[Figure, list[Axes]]:
     """A figure with the paper's points to the right, and the panel for ours."""
     figure, (ours, theirs) = subplots(1, 2, figsize=(6.6, 3.6))
-    for place, (name, points) in enumerate(paper["madds"].items()):
+    for place, (name, points) in enumerate(paper.madds.items()):
         madds, top1 = np.array(points).T
         marker, colour = MARKERS[place % len(MARKERS)], COLOURS[place % len(COLOURS)]
         theirs.plot(1e6 * madds, top1, marker=marker, color=colour, label=in_legend([name]))
-    every = [madds for points in paper["madds"].values() for madds, _ in points]
+    every = [madds for points in paper.madds.values() for madds, _ in points]
     _scale(theirs, max(every) / min(every), narrow=True)
     theirs.legend(fontsize=7)
     for panel, title, label in (
         (ours, f"ours, {dataset}", "held-out accuracy (%)"),
-        (theirs, f"the paper, {paper['data']}", "top-1 accuracy (%)"),
+        (theirs, f"the paper, {paper.data}", "top-1 accuracy (%)"),
     ):
         panel.set_title(title, fontsize=9)
         panel.set_ylabel(label, fontsize=9)
     return figure, [ours]
 
 
-def _along(variants: list[Variant], axes: dict[str, dict[str, Any]]) -> str | None:
+def _along(variants: list[VariantFinding], axes: dict[str, dict[str, Settings]]) -> str | None:
     """The axis of numbers that changes MAdds most, all else being equal; None where none does."""
     spreads = {
         axis: max(map(spread, _lines(variants, axis)))
@@ -115,20 +116,20 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _lines(variants: list[Variant], along: str | None) -> list[list[Variant]]:
+def _lines(variants: list[VariantFinding], along: str | None) -> list[list[VariantFinding]]:
     """The variants that differ `along` an axis alone, the cheapest first; each by itself for None."""
-    groups: dict[tuple[str, ...], list[Variant]] = {}
-    for variant in sorted(variants, key=lambda v: v["madds"]):
+    groups: dict[tuple[str, ...], list[VariantFinding]] = {}
+    for variant in sorted(variants, key=lambda v: v.madds):
         groups.setdefault(others(variant, along), []).append(variant)
     return [groups[key] for key in dict.fromkeys(others(v, along) for v in variants)]
 
 
-def _draw(panel: Axes, line: list[Variant], look: Look, names: tuple[str, ...]) -> None:
-    means = 100 * np.array([v["mean"] for v in line])
-    ends = [(v["mean"], v["mean"]) if v["ci_low"] is None else (v["ci_low"], v["ci_high"]) for v in line]
+def _draw(panel: Axes, line: list[VariantFinding], look: Look, names: tuple[str, ...]) -> None:
+    means = 100 * np.array([v.mean for v in line])
+    ends = [(v.mean, v.mean) if v.ci_low is None else (v.ci_low, v.ci_high) for v in line]
     low, high = 100 * np.array(ends).T
     drawn = panel.errorbar(
-        [v["madds"] for v in line],
+        [v.madds for v in line],
         means,
         (means - low, high - means),
         linestyle=look.line,

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from bottleneck_lab.records.plan import PlannedVariant
 from bottleneck_lab.report.drawing.lettering import in_legend
 from bottleneck_lab.report.drawing.lines import (
     Values,
-    Variant,
     legend,
     levels_of,
     look,
@@ -39,26 +39,25 @@ def accuracy_differences(results: Results, dataset: str) -> Figure | None:
     The reference of a variant is as in the tables. With few panels the names stand at the lines' ends, with
     many in a legend. None where no variant has a pair.
     """
-    variants = [v for v in results.plan["variants"] if v["dataset"] == dataset]
-    part = results.plan["ablation"]["parts"][variants[0]["part"]]
-    claims = [claim for claim in part["claims"] if claim["measure"] == "accuracy"]
-    references = {v["name"]: reference_of(v, variants, claims) for v in variants}
+    variants, part = results.plan.on(dataset), results.plan.part_on(dataset)
+    contrasts = [claim.contrast for claim in part.claims if claim.measure == "accuracy"]
+    references = {v.name: reference_of(v, variants, contrasts) for v in variants}
     found = {
-        v["name"]: differences(results, dataset, references[v["name"]]["name"], v["name"])
+        v.name: differences(results, dataset, references[v.name].name, v.name)
         for v in variants
-        if references[v["name"]] is not v
+        if references[v.name] is not v
     }
     if not any(found.values()):
         return None
-    axis = panel_axis(variants, part["facet"])
-    levels = levels_of([v for v in variants if found.get(v["name"])], axis)
+    axis = panel_axis(variants, part.facet)
+    levels = levels_of([v for v in variants if found.get(v.name)], axis)
     with styled():
         figure, panels = panel_grid(levels, alone=(6.6, 3.8), height=2.2)
         for panel, level in zip(panels, levels, strict=True):
-            here = [v for v in variants if found.get(v["name"]) and (not axis or v["levels"][axis] == level)]
+            here = [v for v in variants if found.get(v.name) and (not axis or v.levels[axis] == level)]
             for variant in here:
                 label = ", ".join(others(variant, axis))
-                mean_line(panel, found[variant["name"]], mean_band, look(variant, variants, axis), label, 100)
+                mean_line(panel, found[variant.name], mean_band, look(variant, variants, axis), label, 100)
             panel.hlines(0, *_epochs(found), color="#000000", linewidth=0.8)  # not through the names beyond
             if len(levels) == 1:
                 _label_lines(panel, here, found, variants)
@@ -67,8 +66,7 @@ def accuracy_differences(results: Results, dataset: str) -> Figure | None:
         of = f'"{next(iter(names))}"' if len(names) == 1 else "the reference"
         figure.supylabel(textwrap.fill(f"points above {of}", 36), fontsize=9)
         panels[0].set_xticks(MaxNLocator(nbins=5, integer=True, min_n_ticks=1).tick_values(*_epochs(found)))
-        toy = variants[0]["settings"]["model"]["family"] == "toy"
-        figure.supxlabel("full-batch steps" if toy else "epochs", fontsize=9)
+        figure.supxlabel("full-batch steps" if results.plan.draws_points(dataset) else "epochs", fontsize=9)
         if len(levels) > 1:
             legend(figure, panels)
     return figure
@@ -95,14 +93,14 @@ def _epochs(found: dict[str, dict[int, Values]]) -> tuple[int, int]:
 
 def _label_references(
     panel: Axes,
-    references: dict[str, Variant],
+    references: dict[str, PlannedVariant],
     found: dict[str, dict[int, Values]],
     results: Results,
     dataset: str,
 ) -> None:
     """What 0 stands for: the accuracy that each reference ends with."""
     last = _epochs(found)[1]
-    accuracies = {references[name]["name"]: None for name in found}
+    accuracies = {references[name].name: None for name in found}
     said = [
         f'"{name}": {100 * float(np.mean(values)):.1f} %'
         for name in accuracies
@@ -114,15 +112,18 @@ def _label_references(
 
 
 def _label_lines(
-    panel: Axes, here: Sequence[Variant], found: dict[str, dict[int, Values]], variants: Sequence[Variant]
+    panel: Axes,
+    here: Sequence[PlannedVariant],
+    found: dict[str, dict[int, Values]],
+    variants: Sequence[PlannedVariant],
 ) -> None:
     """The name of each variant at the end of its line, as near as other names leave room."""
     low, high = panel.get_ylim()
     begin, end = panel.get_xlim()
     ends = []
     for variant in here:
-        last = max(found[variant["name"]])
-        ends.append((100 * float(np.mean(found[variant["name"]][last])), last, variant))
+        last = max(found[variant.name])
+        ends.append((100 * float(np.mean(found[variant.name][last])), last, variant))
     ends.sort(key=lambda each: each[0])
     places = _spread([value for value, *_ in ends], _APART * (high - low))
     panel.set_xlim(begin, end + _ROOM * (end - begin))

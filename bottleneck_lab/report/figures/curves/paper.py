@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +15,7 @@ from bottleneck_lab.report.figures.curves.differences import differences
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import mean_band
 
-Points = list[tuple[float, float]]  # how far training was, and a percentage or percentage points
+Points = Sequence[tuple[float, float]]  # how far training was, and a percentage or percentage points
 
 
 def curves_beside_paper(results: Results, dataset: str) -> Figure | None:
@@ -25,28 +27,26 @@ def curves_beside_paper(results: Results, dataset: str) -> Figure | None:
 
     None where the paper has no curves, or before the reference and another variant have a finished run.
     """
-    planned = [v for v in results.plan["variants"] if v["dataset"] == dataset]
-    paper = results.plan["ablation"]["parts"][planned[0]["part"]]["paper"]
-    if paper is None or paper["curves"] is None:
+    paper = results.plan.part_on(dataset).paper
+    if paper is None or paper.curves is None:
         return None
-    curves: dict[str, Points] = paper["curves"]["top1"]
-    reference: str = paper["curves"]["reference"]
-    variants = [v for v in planned if v["name"] in curves and results.of(v["name"], dataset)]
-    names = [v["name"] for v in variants]
+    curves, reference = paper.curves.top1, paper.curves.reference
+    variants = [v for v in results.plan.on(dataset) if v.name in curves and results.of(v.name, dataset)]
+    names = [v.name for v in variants]
     if reference not in names or len(names) < 2:
         return None
     with styled():
         figure, (ours, theirs) = subplots(1, 2, figsize=(6.6, 3.0), sharey=True)
         for variant in variants:
-            name, drawn = variant["name"], look(variant, variants)
+            name, drawn = variant.name, look(variant, variants)
             if name != reference:
                 gained = differences(results, dataset, reference, name)
                 losses = {epoch: -values for epoch, values in gained.items()}
                 mean_line(ours, losses, mean_band, drawn, name, scale=100)
                 _draw(theirs, _lost(curves[reference], curves[name]), drawn)
-        toy = variants[0]["settings"]["model"]["family"] == "toy"
-        _label(ours, f"ours, {dataset}", "full-batch steps" if toy else "epochs")
-        _label(theirs, f"the paper, {paper['data']}", paper["curves"]["unit"])
+        unit = "full-batch steps" if results.plan.draws_points(dataset) else "epochs"
+        _label(ours, f"ours, {dataset}", unit)
+        _label(theirs, f"the paper, {paper.data}", paper.curves.unit)
         ours.set_ylabel(f"points below\n{reference}", fontsize=8)
         legend(figure, [ours])
     return figure

@@ -7,33 +7,46 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bottleneck_lab.config import Claim, Design, Tier
 from bottleneck_lab.config.ablations.budget import Budget
 from bottleneck_lab.config.ablations.paper import Paper
 from bottleneck_lab.config.ablations.parts import SEPARATOR
 from bottleneck_lab.config.ablations.predictions import PredictionRule, Predictions
+from bottleneck_lab.config.ablations.tuning import Tuned
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.report.reading.lenient import json_content
+from bottleneck_lab.records.lenient import json_content
+from bottleneck_lab.records.result_folders import PLAN
+
+Settings = dict[str, Any]  # by key, not looked into: other versions may have others
 
 
-class _Ablation(BaseModel):
-    name: str
-    question: str
-    source: str
-    reported: str
-    against: str
-    parts: dict[str, Part]
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
 
 
-class Part(BaseModel):
+class PlannedTier(_Record):
+    """What a tier spends on a data set."""
+
+    seeds: int | None = None
+    looks: list[int] | None = None
+    first_seed: int = 0
+
+
+class PlannedData(_Record):
+    """How a part is run on a data set."""
+
+    tiers: dict[str, PlannedTier] = {}
+
+
+class PlannedPart(_Record):
     """What stands in an experiment file for one kind of data."""
 
     title: str
     facet: str | None
     claims: list[Claim]
-    axes: dict[str, dict[str, dict[str, Any]]]
+    axes: dict[str, dict[str, Settings]]
     without: list[str] = []
     heat_map: tuple[str, str] | None = None
     measures: list[str] = []
@@ -42,25 +55,48 @@ class Part(BaseModel):
     hypotheses: dict[str, str] = {}
     predictions: Predictions = {}
     prediction_rule: PredictionRule | None = None
-    datasets: dict[str, Any] = {}
+    datasets: dict[str, PlannedData] = {}
 
     def names(self) -> set[str]:
         """What variants may be called here."""
         return {SEPARATOR.join(levels) for levels in itertools.product(*self.axes.values())}
 
 
+class PlannedAblation(_Record):
+    """What stands in an experiment file."""
+
+    name: str
+    question: str
+    source: str
+    reported: str
+    against: str
+    parts: dict[str, PlannedPart]
+
+
+class PlannedSettings(_Record):
+    """The settings of a variant."""
+
+    model: Settings
+    data: Settings
+    train: Settings
+
+    def sections(self) -> dict[str, Settings]:
+        """By the names that `--set` has for them."""
+        return {"model": self.model, "data": self.data, "train": self.train}
+
+
 DatasetName = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]  # names files, and stands in reports
-
-
 RunId = Annotated[str, Field(pattern=r"^[\w-]+$")]  # names a folder
 
 
-class _Variant(BaseModel):
+class PlannedVariant(_Record):
+    """A variant on a data set, what it costs, and its runs by their seeds."""
+
     name: str
     dataset: str
     part: str
     levels: dict[str, str]
-    settings: _Sections
+    settings: PlannedSettings
     params: int
     madds: int
     shortcuts: int | None = None
@@ -70,53 +106,41 @@ class _Variant(BaseModel):
     runs: dict[int, RunId]
 
 
-class _Sections(BaseModel):
-    model: dict[str, Any]
-    data: dict[str, Any]
-    train: dict[str, Any]
+class PlannedTuning(Tuned):
+    """What was chosen before; its `hash`, which follows from the rest, is not read."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
-class _Tuned(BaseModel):
-    hash: str
-    part: str
-    dataset: str
-    setting: str
-    arms: str
-    shared: float
-    grid: list[float]
-    images: int
-    classes: int
-    chosen: dict[str, float]
-    at_edge: list[str]
-    trials: list[_Trial]
+class PlanRecord(_Record):
+    """What a report needs of `plan.json`."""
 
-
-class _Trial(BaseModel):
-    arm: str
-    value: float
-    seed: int
-    run: str
-    accuracy: float | None
-    loss: float | None
-
-
-class _Plan(BaseModel):
-    """What a report needs of `plan.json`. Settings are not looked into: other versions may have others."""
-
-    ablation: _Ablation
+    ablation: PlannedAblation
     tier: Tier
     datasets: list[DatasetName]
     notices: list[str]
-    overrides: dict[str, Any] = {}
+    overrides: Settings = {}
     designs: dict[str, Design | None] = {}
-    variants: list[_Variant]
-    tuning: list[_Tuned] = []
+    variants: list[PlannedVariant]
+    tuning: list[PlannedTuning] = []
+
+    def on(self, dataset: str) -> list[PlannedVariant]:
+        """The variants on a data set."""
+        return [variant for variant in self.variants if variant.dataset == dataset]
+
+    def part_on(self, dataset: str) -> PlannedPart:
+        """The part that a data set belongs to."""
+        return self.ablation.parts[next(v.part for v in self.variants if v.dataset == dataset)]
+
+    def draws_points(self, dataset: str) -> bool:
+        """Whether every seed has points of its own; networks for points are toys."""
+        return self.on(dataset)[0].settings.model.get("family") == "toy"
 
     @model_validator(mode="after")
-    def _fits_together(self) -> _Plan:
+    def _fits_together(self) -> PlanRecord:
         for dataset in self.datasets:
-            variants: dict[str, _Variant] = {}
-            for variant in (v for v in self.variants if v.dataset == dataset):
+            variants: dict[str, PlannedVariant] = {}
+            for variant in self.on(dataset):
                 if variants.setdefault(variant.name, variant) is not variant:
                     raise ValueError(f"two variants on {dataset} are called {variant.name!r}")
             parts = {v.part for v in variants.values()}
@@ -134,7 +158,9 @@ class _Plan(BaseModel):
         return self
 
 
-def _check_design(dataset: str, design: Design, part: Part, variants: dict[str, _Variant]) -> None:
+def _check_design(
+    dataset: str, design: Design, part: PlannedPart, variants: dict[str, PlannedVariant]
+) -> None:
     """Raises ValueError for a design that is not of these claims and seeds."""
     claims = {claim.id: claim.contrast for claim in part.claims}
     if {name: claim.contrast for name, claim in design.claims.items()} != claims:
@@ -144,23 +170,23 @@ def _check_design(dataset: str, design: Design, part: Part, variants: dict[str, 
         raise ValueError(f"the looks on {dataset} do not end with the seeds that were planned")
 
 
-def parsed_plan(contents: dict[str, Any]) -> dict[str, Any]:
+def parsed_plan(contents: object) -> PlanRecord:
     """The contents of a plan, checked, and with what former versions left out.
 
     Raises:
         ValidationError: they are none.
     """
     # As JSON, which has no tuples: where those are wanted, lists will do.
-    return _Plan.model_validate_json(json.dumps(contents)).model_dump()
+    return PlanRecord.model_validate_json(json.dumps(contents))
 
 
-def read_plan(folder: Path) -> dict[str, Any]:
+def read_plan(folder: Path) -> PlanRecord:
     """The plan of a results folder.
 
     Raises:
         LabError: there is none, or none that a report could be made of.
     """
-    path = folder / "plan.json"
+    path = folder / PLAN
     content, why = json_content(path)
     if why:
         raise LabError(f"{path}: {why}; start the run again to renew it")
