@@ -28,16 +28,12 @@ def test_what_it_adds_in_under_30_lines_runs_by_the_command_it_shows(text, tmp_p
     program, *arguments = shlex.split(re.search(r"```sh\n(.*?)\n```", section).group(1))
     assert program == "run-ablation"
     command = [sys.executable, "-c", "from bottleneck_lab.cli import run_ablation; run_ablation()"]
-    done = subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "SiLU loses less than ReLU." in done.stdout
+    assert "rings: the one claim held." in done.stdout
     summary = json.loads((tmp_path / "results" / "mine" / "quick" / "summary.json").read_text())
     assert summary["datasets"] == ["rings"]
-    assert {variant["name"]: variant["n_seeds"] for variant in summary["variants"]} == {
-        "relu": 8,
-        "silu": 8,
-        "mish": 8,
-    }
+    assert [variant["name"] for variant in summary["variants"]] == ["relu", "silu", "mish"]
     assert min(variant["mean"] for variant in summary["variants"]) > 0.5  # of two classes
 
 

@@ -45,8 +45,27 @@ def test_it_runs_in_the_smoke_tier_without_a_change(written):
     output = invoke("mine.toml", "--tier", "smoke", "--workers", 1, app=run_app)
     assert (written.parent / "results" / "mine" / "smoke" / "report.md").exists()
     assert "10 runs" in output  # 2 variants x 3 seeds on spirals, 2 x 2 on digits
-    for claim in ("SiLU in a bottleneck of 2 channels", "it makes no difference"):
+    for claim in ("SiLU in a bottleneck of 2 channels", "On images, SiLU loses less than ReLU."):
         assert claim in " ".join(output.split())
+
+
+def test_what_it_only_mentions_can_be_taken_out_of_its_comments(written):
+    optional = ("leaky", "kind", "predictions", "prediction_rule")
+    lines = [
+        line.removeprefix("# ") if line.startswith(tuple(f"# {key}" for key in optional)) else line
+        for line in written.read_text().splitlines()
+    ]
+    written.write_text("\n".join(lines))
+    part = load(str(written)).parts
+    assert "leaky" in part["spiral"].axes["projection"]
+    assert part["images"].claims[0].kind == "equivalence"
+    assert part["images"].predictions == {"dead_channels": {"relu": 3}}
+    assert "budget" in written.read_text()
+
+
+def test_its_part_on_spirals_ends_decided(written):
+    output = invoke("mine.toml", "--dataset", "spiral", app=run_app)
+    assert "spiral: the one claim held." in output
 
 
 def test_every_key_is_explained_where_it_first_occurs(written):
