@@ -366,14 +366,13 @@ def _report_if_any(session: Session) -> None:
 
 def _report(session: Session, show: bool = False) -> tuple[bool, str]:
     """Write and print the report of a session; whether some runs failed, and the answer in a sentence."""
-    from bottleneck_lab.cli.text import left_out, notice, print_summary, say
+    from bottleneck_lab.cli.text import left_out, notice, print_answer, print_details, say
     from bottleneck_lab.report.reading.collect import collect
     from bottleneck_lab.report.sentences.conditions import trouble
     from bottleneck_lab.report.sentences.verdicts import answer
 
     path, summary = session.write_report()
-    parts = session.plan.ablation.parts.values()
-    print_summary(summary, {claim.id for part in parts for claim in part.claims if claim.headline})
+    print_details(summary)
     for text in session.plan.data.notices:
         notice(text)
     troubled = collect(session.results).troubled()
@@ -383,6 +382,8 @@ def _report(session: Session, show: bool = False) -> tuple[bool, str]:
         say(trouble(each))
     left_out(summary.strays, summary.other_plans)
     say(f"report: {path.with_suffix('.html')}")
+    parts = session.plan.ablation.parts.values()
+    print_answer(summary, {claim.id for part in parts for claim in part.claims if claim.headline})
     if show:
         from bottleneck_lab.cli.results.report import show_page
 

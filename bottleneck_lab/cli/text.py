@@ -102,8 +102,30 @@ def cost_table(plan: Plan) -> None:
         _console.print(table)
 
 
-def print_summary(summary: Summary, marked: Collection[str] = ()) -> None:
-    """Print how the claims came out, every claim on an axis, and the tables of variants.
+def print_details(summary: Summary) -> None:
+    """Print the tables of variants, what hypotheses predicted, and what verdicts rest on."""
+    for dataset in summary.datasets:
+        variants = summary.on(dataset)
+        axis = _across(variants)
+        tables = _pivoted(dataset, variants, axis) if axis else _listed(dataset, variants)
+        for table, note in tables:
+            _console.print()
+            _console.print(table)
+            say(note, style="italic")
+    _console.print()
+    for found in summary.predictions:
+        _print_predictions(found)
+    for promise in verdicts.promises(summary):
+        say(promise)
+    if any(claim.examples_low is not None for claim in summary.claims):
+        say(
+            "The interval on the axis generalises over repetitions of training on this data, the one over "
+            "examples over held-out examples for these very networks. Verdicts rest on the first."
+        )
+
+
+def print_answer(summary: Summary, marked: Collection[str] = ()) -> None:
+    """Print every claim on an axis, and how they came out: the end, since what is above scrolls away.
 
     Args:
         summary: of a results folder.
@@ -114,37 +136,19 @@ def print_summary(summary: Summary, marked: Collection[str] = ()) -> None:
 
     summary = replace(summary, claims=with_intervals_as_judged(summary.claims))
     claims = summary.claims
+    by_name = {(claim.dataset, claim.id): claim for claim in claims}
+    for forest in forests(summary):
+        _print_forest(forest, [by_name[forest.dataset, bar.name] for bar in forest.bars])
     _console.print()
+    is_final = all(each.complete for each in summary.variants) and all(each.complete for each in claims)
+    say(f"{verdicts.answer(claims)}{'' if is_final else '*'}")
+    if not is_final:
+        say("* may change: runs are missing.", style="bold yellow")
     for dataset in summary.datasets:
         if here := summary.claims_on(dataset):
             say(f"{dataset}: {verdicts.held(here)}.", style="bold")
             for claim in verdicts.foremost(here, marked):
                 say(f"  {verdicts.found(claim)}")
-    by_name = {(claim.dataset, claim.id): claim for claim in claims}
-    for forest in forests(summary):
-        _print_forest(forest, [by_name[forest.dataset, bar.name] for bar in forest.bars])
-    for dataset in summary.datasets:
-        variants = summary.on(dataset)
-        axis = _across(variants)
-        tables = _pivoted(dataset, variants, axis) if axis else _listed(dataset, variants)
-        for table, note in tables:
-            _console.print()
-            _console.print(table)
-            say(note, style="italic")
-    _console.print()
-    is_final = all(each.complete for each in summary.variants) and all(each.complete for each in claims)
-    for found in summary.predictions:
-        _print_predictions(found)
-    say(f"{verdicts.answer(claims)}{'' if is_final else '*'}")
-    if not is_final:
-        say("* may change: runs are missing.", style="bold yellow")
-    for promise in verdicts.promises(summary):
-        say(promise)
-    if any(claim.examples_low is not None for claim in claims):
-        say(
-            "The interval on the axis generalises over repetitions of training on this data, the one over "
-            "examples over held-out examples for these very networks. Verdicts rest on the first."
-        )
 
 
 def _print_forest(forest: Forest, claims: Sequence[ClaimFinding]) -> None:

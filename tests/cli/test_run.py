@@ -40,12 +40,17 @@ def test_an_ablation_goes_from_its_file_to_a_table_verdicts_and_a_report(mini, t
     assert "CIFAR-10 was not found" in done.stdout
     assert "linear" in done.stdout
     assert done.stderr == ""
-    report = tmp_path / done.stdout.rpartition("report: ")[2].strip()
+    details, _, end = done.stdout.rpartition("report: ")
+    path, *answer = end.splitlines()
+    report = tmp_path / path
     assert "CIFAR-10 was not found" in report.read_text()
     found = summary(tmp_path)
     assert found["datasets"] == ["spiral", "digits"]
     assert {variant["n_seeds"] for variant in found["variants"]} == {3}
     assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "held-out accuracy, mean over 3 seeds" in details
+    assert any(line.startswith("inconclusive") for line in answer)
+    assert any(line.startswith("digits: ") for line in answer[-6:])
 
 
 @pytest.mark.skipif(REAL_CIFAR is None, reason="BOTTLENECK_LAB_DATA names no folder with the official files")

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from bottleneck_lab.cli.text import cost_table, print_summary
+from bottleneck_lab.cli.text import cost_table, print_answer, print_details
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
@@ -117,7 +117,7 @@ def test_a_claim_with_diverged_runs_has_an_estimate_but_no_verdict(plan, tmp_pat
 
 def test_the_terminal_says_why_a_claim_has_no_verdict(plan, tmp_path, capsys):
     write_runs(plan, tmp_path, change=diverge)
-    print_summary(summarise(collect(tmp_path)))
+    print_answer(summarise(collect(tmp_path)))
     assert "5 of 10 pairs: 5 diverged" in " ".join(capsys.readouterr().out.split())
 
 
@@ -275,7 +275,8 @@ def test_runs_of_different_codes_or_machines_are_counted_and_noted(plan, tmp_pat
 def test_an_equivalence_claim_says_what_its_p_is_of(plan, tmp_path, capsys):
     write_runs(plan, tmp_path)
     path, summary = write_report(tmp_path)
-    print_summary(summary)
+    print_details(summary)
+    print_answer(summary)
     assert "p (within ±5.0 points) < 0.0001" in path.read_text()
     assert "p (within ±5.0 points) < 0.0001" in " ".join(capsys.readouterr().out.split())
 
@@ -413,7 +414,8 @@ def test_names_with_bars_and_brackets_are_shown_as_they_are(mini, tmp_path, caps
     assert "| [red]a\\|b[/red], d=2 |" in text
     rows = [line.replace("\\|", "") for line in text.splitlines() if line.startswith("| [red]")]
     assert len({row.count("|") for row in rows}) == 1
-    print_summary(summary)
+    print_details(summary)
+    print_answer(summary)
     cost_table(plan)
     assert capsys.readouterr().out.count("[red]a|b[/red], d=2") == 2
 

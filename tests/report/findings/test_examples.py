@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bottleneck_lab.cli.text import print_summary
+from bottleneck_lab.cli.text import print_answer, print_details
 from bottleneck_lab.report.findings.examples import Answers, interval_over_examples
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
@@ -68,7 +68,8 @@ def test_a_claim_on_accuracy_has_both_intervals_and_the_report_says_what_each_is
     assert interval in text
     assert "generalises over repetitions of training on this data" in text
     assert "generalises over held-out examples for these" in text
-    print_summary(summary)
+    print_details(summary)
+    print_answer(summary)
     printed = " ".join(capsys.readouterr().out.split())
     assert f"over examples {interval}" in printed
     assert "over held-out examples for these very networks" in printed

@@ -7,7 +7,7 @@ import math
 import pytest
 from findings_by_hand import a_variant
 
-from bottleneck_lab.cli.text import print_summary
+from bottleneck_lab.cli.text import print_answer, print_details
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
 from bottleneck_lab.records.summary import read_summary
@@ -190,7 +190,9 @@ def test_measures_of_the_wrong_type_are_absent(leave_runs, name, measures):
 
 
 def test_the_terminal_shows_it_all_in_eighty_columns(leave_runs, capsys):
-    print_summary(write_report(leave_runs(with_measures))[1])
+    summary = write_report(leave_runs(with_measures))[1]
+    print_details(summary)
+    print_answer(summary)
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= 80
     for shown in ("(ImageNet)", "71.06 %", "shortcuts", "depthwise", "lost_int8", "1.3±1.4"):

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from bottleneck_lab.cli.text import print_summary
+from bottleneck_lab.cli.text import print_answer, print_details
 from bottleneck_lab.records.summary import Missing
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
@@ -67,12 +67,17 @@ def test_every_number_that_may_change_is_marked_and_no_other(leave_runs):
     assert any(cell.strip().startswith("**inconclusive**\\*") for cell in row)
 
 
+def print_all(summary):
+    print_details(summary)
+    print_answer(summary)
+
+
 def test_a_terminal_marks_the_same_numbers_and_says_so_once(leave_runs, capsys):
     results = leave_runs()
-    print_summary(summarise(collect(results)))
+    print_all(summarise(collect(results)))
     assert "*" not in capsys.readouterr().out
     lose(results, "t=2, nowhere", [0])
-    print_summary(summarise(collect(results)))
+    print_all(summarise(collect(results)))
     printed = capsys.readouterr().out
     rows = {name: [line for line in printed.splitlines() if line.startswith(name)] for name in NAMES}
     assert [name for name in NAMES if "*" in "".join(rows[name])] == ["t=2, nowhere"]
