@@ -15,8 +15,8 @@ from bottleneck_lab.instruments.collapse.figure import collapse_pictures
 from bottleneck_lab.records import files
 from bottleneck_lab.records.summary import Summary, write_summary
 from bottleneck_lab.report.document import Cell, Code, Content, Link, Picture, Span, Strong
-from bottleneck_lab.report.drawing.shown import Point, points_of
-from bottleneck_lab.report.drawing.style import save
+from bottleneck_lab.report.drawing.shown import points_of
+from bottleneck_lab.report.drawing.style import PHONE, drawn_svg, for_phone, save
 from bottleneck_lab.report.figures.of_results import figures_of
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
@@ -26,7 +26,7 @@ from bottleneck_lab.report.sections.examples import examples
 from bottleneck_lab.report.sentences import plain
 from bottleneck_lab.report.writers import latex
 from bottleneck_lab.report.writers.characters import forest_lines
-from bottleneck_lab.report.writers.html import report_page
+from bottleneck_lab.report.writers.html import Drawing, report_page
 from bottleneck_lab.report.writers.template import environment
 
 
@@ -46,25 +46,28 @@ def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, Summ
     files.write_text(folder / "results.csv", runs_table(results.runs))
     files.write_text(folder / "collapse.html", explorer_page())
     pictures: dict[str, list[Picture]] = {}
-    drawings: dict[str, bytes] = {}
-    points: dict[str, list[Point]] = {}
+    drawings: dict[str, Drawing] = {}
+    on_phones: dict[str, Drawing] = {}
     for dataset in summary.datasets:
         pictures[dataset] = []
         for drawn in figures_of(results, summary, dataset):
             svg, _ = save(drawn.figure, folder / drawn.stem)
-            drawings[drawn.stem] = svg.read_bytes()
-            points[drawn.stem] = points_of(drawn.figure)
+            drawings[drawn.stem] = Drawing(svg.read_bytes(), points_of(drawn.figure))
             pictures[dataset].append(Picture(drawn.stem, drawn.alt, drawn.alt))
+        with for_phone():
+            for drawn in figures_of(results, summary, dataset):
+                if drawn.figure.get_figwidth() <= PHONE:
+                    on_phones[drawn.stem] = Drawing(drawn_svg(drawn.figure), points_of(drawn.figure))
     pictures["collapse"] = []
     for picture, content in collapse_pictures():
         for suffix, written in content.items():
             files.write_bytes(folder / f"{picture.stem}{suffix}", written)
-        drawings[picture.stem] = content[".svg"]
+        drawings[picture.stem] = Drawing(content[".svg"])
         pictures["collapse"].append(picture)
     said = content_of(results, summary, pictures)
     page = with_sections(said, tuple(examples(results, summary)))  # images are not at hand everywhere
     again = refresh if goes_on(summary) else None
-    files.write_text(folder / "report.html", report_page(page, drawings, points=points, refresh=again))
+    files.write_text(folder / "report.html", report_page(page, drawings, on_phones=on_phones, refresh=again))
     for name, text in documents(said).items():
         files.write_text(folder / name, text)
     return folder / "report.md", summary

@@ -18,7 +18,7 @@ from bottleneck_lab.records.plan import PlannedVariant
 from bottleneck_lab.records.summary import VariantFinding
 from bottleneck_lab.report.drawing.lettering import SHOWN, in_legend
 from bottleneck_lab.report.drawing.shown import mark_arm, mark_name
-from bottleneck_lab.report.drawing.style import COLOURS, LINES, MARKERS, subplots
+from bottleneck_lab.report.drawing.style import COLOURS, LINES, MARKERS, is_for_phone, subplots
 
 BAND = 0.18
 MOST_LINES = 8  # that an eye follows in one panel
@@ -113,6 +113,12 @@ def _order(
     return by_rest[place] if fits else place
 
 
+def drawn_as(level: str, place: int) -> tuple[str, str]:
+    """Colour and marker of a level alone: of its activation, if it is one, else by its place."""
+    known = _activation(level)
+    return ACTIVATIONS[known] if known else (COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)])
+
+
 def _activation(level: str) -> str | None:
     """The activation that a level is called by: `relu6` of `relu6 after addition`."""
     return next((name for name in ACTIVATIONS if re.match(rf"{name}\b", level)), None)
@@ -162,7 +168,7 @@ def panel_grid(levels: Sequence[str], alone: tuple[float, float], height: float)
         alone: width and height of a figure with one panel, in inches.
         height: of a row of three panels, where there are more.
     """
-    columns = min(3, len(levels))
+    columns = 1 if is_for_phone() else min(3, len(levels))
     rows = -(-len(levels) // columns)
     size = alone if len(levels) == 1 else (6.6, height * rows + 0.7)
     figure, axes = subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
@@ -197,7 +203,10 @@ def mean_line(
 
 
 def legend(figure: Figure, panels: Iterable[Axes]) -> None:
-    """One legend for all panels: above them, or to their right where that would take half the figure."""
+    """One legend for all panels: above them, or to their right where that would take half the figure.
+
+    What is for a phone is made higher instead.
+    """
     named: dict[str, Artist] = {}
     for panel in panels:
         handles, labels = panel.get_legend_handles_labels()
@@ -206,8 +215,10 @@ def legend(figure: Figure, panels: Iterable[Axes]) -> None:
         return
     width, height = figure.get_size_inches()
     entry = 0.5 + 0.065 * max(map(len, named))  # inches
-    if len(named) <= MOST_LINES:
+    if len(named) <= MOST_LINES or is_for_phone():
         columns = max(1, min(2 if len(named) <= 4 else 3, int(width / entry)))
+        if is_for_phone():
+            figure.set_size_inches(width, height + 0.16 * -(-len(named) // columns))
         _marked(
             figure.legend(named.values(), named, loc="outside upper center", ncols=columns, fontsize=8), named
         )

@@ -7,6 +7,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,35 @@ def styled() -> Iterator[None]:
         yield
 
 
+PHONE = 3.5  # inches that a phone shows at full size
+
+_for_phone: ContextVar[bool] = ContextVar("for_phone", default=False)
+
+
+@contextmanager
+def for_phone() -> Iterator[None]:
+    """Draw inside this what fits a phone: panels stand above each other. What can only be wide stays wide."""
+    token = _for_phone.set(True)
+    try:
+        yield
+    finally:
+        _for_phone.reset(token)
+
+
+def is_for_phone() -> bool:
+    """Whether what is drawn now is for a phone."""
+    return _for_phone.get()
+
+
 def subplots(
     rows: int = 1, columns: int = 1, *, figsize: tuple[float, float], **more: Any
 ) -> tuple[Figure, Any]:
     """A figure with its panels, as pyplot makes it, but without a backend: the user may have set any."""
+    if is_for_phone():
+        if (rows, columns) == (1, 2) and more.get("squeeze", True):
+            rows, columns, figsize = 2, 1, (figsize[0], 2 * figsize[1])
+        if columns == 1:
+            figsize = min(PHONE, figsize[0]), figsize[1]
     figure = Figure(figsize=figsize, layout="constrained")
     return figure, figure.subplots(rows, columns, **more)
 

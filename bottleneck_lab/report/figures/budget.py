@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bottleneck_lab.records.summary import PaperStretch, Summary
-from bottleneck_lab.report.drawing.style import COLOURS, styled
+from bottleneck_lab.report.drawing.style import COLOURS, styled, subplots
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats.stretch import Stretch
 
@@ -23,7 +22,7 @@ def budget_figure(results: Results, summary: Summary, dataset: str) -> Figure | 
     if found is None or all(row.gap is None for row in found.lengths):
         return None
     with styled():
-        figure, (gap, stretch) = plt.subplots(1, 2, figsize=(6.6, 3.0), layout="constrained")
+        figure, (gap, stretch) = subplots(1, 2, figsize=(6.6, 3.0))
         rows = [(row, row.gap) for row in found.lengths if row.gap is not None]
         ends = [(row.ends.ci_low, row.ends.ci_high) if row.ends else (mean, mean) for row, mean in rows]
         _points(
@@ -44,7 +43,7 @@ def budget_figure(results: Results, summary: Summary, dataset: str) -> Figure | 
             [(_or(each, each.low), _or(each, each.high)) for _, each in told],
         )
         stretch.axhline(1, color=COLOURS[-1], linewidth=0.8)
-        stretch.set_ylabel(f"time stretch\n(epochs of {found.slow} for one of {found.fast})")
+        stretch.set_ylabel(f"time stretch (epochs of\n{found.slow} for one of {found.fast})")
         epochs = [row.epochs for row in found.lengths]
         for panel in (gap, stretch):
             panel.set_xscale("log", base=2)
@@ -52,7 +51,6 @@ def budget_figure(results: Results, summary: Summary, dataset: str) -> Figure | 
             panel.set_xticks(epochs, [f"{tick:g}" for tick in epochs])
             panel.minorticks_off()
             panel.set_xlabel("epochs")
-        plt.close(figure)
     return figure
 
 

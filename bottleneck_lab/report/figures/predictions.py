@@ -7,9 +7,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from bottleneck_lab.records.summary import HypothesisFinding, PredictionsFinding, Summary
-from bottleneck_lab.report.drawing.style import COLOURS, styled, subplots
-
-COLUMNS = 3
+from bottleneck_lab.report.drawing.lines import panel_grid
+from bottleneck_lab.report.drawing.style import COLOURS, styled
 
 
 def predictions_figure(summary: Summary, dataset: str) -> Figure | None:
@@ -23,18 +22,10 @@ def predictions_figure(summary: Summary, dataset: str) -> Figure | None:
     if found is None or not any(arm.lost is not None and arm.predicted for arm in found.arms):
         return None
     names = [hypothesis.name for hypothesis in found.hypotheses]
-    rows = -(-len(names) // COLUMNS)
     with styled():
-        figure, grid = subplots(
-            rows, min(COLUMNS, len(names)), figsize=(6.6, 2.5 * rows + 0.3), squeeze=False,
-            sharex=True, sharey=True,
-        )  # fmt: skip
-        panels = list(grid.flat)
-        for panel in panels[len(names) :]:
-            panel.set_visible(False)
-        for place, hypothesis in enumerate(found.hypotheses):
-            _panel(panels[place], found, hypothesis)
-            panels[place].tick_params(labelbottom=place + COLUMNS >= len(names))
+        figure, panels = panel_grid(names, alone=(5.4, 3.6), height=2.5)
+        for panel, hypothesis in zip(panels, found.hypotheses, strict=True):
+            _panel(panel, found, hypothesis)
         figure.supxlabel("predicted loss (points)", fontsize=9)
         figure.supylabel("measured loss (points)", fontsize=9)
     return figure

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bottleneck_lab.report.drawing.lines import legend
-from bottleneck_lab.report.drawing.style import COLOURS, MARKERS, styled
+from bottleneck_lab.report.drawing.lines import drawn_as, legend
+from bottleneck_lab.report.drawing.style import COLOURS, styled, subplots
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats.best_of import expected_best
 
@@ -21,9 +20,9 @@ def tuning_figure(results: Results, dataset: str) -> Figure | None:
     if tuned is None:
         return None
     with styled():
-        figure, (curve, best) = plt.subplots(1, 2, figsize=(6.6, 3.0), sharey=True, layout="constrained")
+        figure, (curve, best) = subplots(1, 2, figsize=(6.6, 3.0), sharey=True)
         for place, (arm, chosen) in enumerate(tuned.chosen.items()):
-            colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+            colour, marker = drawn_as(arm, place)
             means = [100 * tuned.mean(arm, value) for value in tuned.grid]
             curve.plot(tuned.grid, means, marker=marker, color=colour, fillstyle="none", label=arm)
             curve.plot(chosen, 100 * tuned.mean(arm, chosen), marker, color=colour, markersize=6)
@@ -43,5 +42,4 @@ def tuning_figure(results: Results, dataset: str) -> Figure | None:
         best.set_xlabel("trials, of which the best is expected")
         best.xaxis.set_major_locator(MaxNLocator(integer=True))
         legend(figure, [curve])
-        plt.close(figure)
     return figure

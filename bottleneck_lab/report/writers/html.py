@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import jinja2
 from markupsafe import Markup, escape
@@ -18,44 +19,64 @@ from bottleneck_lab.report.writers.template import environment
 LARGEST_PAGE = 2_000_000  # bytes
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A figure for a page: its SVG, and what its lines show, as far as they were marked."""
+
+    svg: bytes
+    points: Sequence[Point] = ()
+
+
 def report_page(
     content: Content,
-    drawings: Mapping[str, bytes],
+    drawings: Mapping[str, Drawing],
     largest: int = LARGEST_PAGE,
-    points: Mapping[str, Sequence[Point]] | None = None,
+    on_phones: Mapping[str, Drawing] | None = None,
     refresh: float | None = None,
 ) -> str:
     """The page with its figures in it.
 
-    Where it would be larger than `largest` bytes, the largest figures are links to their files instead, as
-    few as will do.
+    Where it would be larger than `largest` bytes it goes without those for phones, and then the largest
+    figures are links to their files instead, as few as will do.
 
     Args:
         content: what it says.
-        drawings: the SVG of every picture in it, by stem.
+        drawings: every picture in it, by stem.
         largest: bytes.
-        points: what its lines show, by stem, as far as they were marked.
+        on_phones: those that take the place of others on a narrow screen.
         refresh: seconds until it loads itself again; None for a page that stays as it is.
     """
     pictures = [
         block for section in content.sections for block in section.blocks if isinstance(block, Picture)
     ]
-    inline = {
-        picture.stem: inline_svg(
-            drawings[picture.stem],
-            f"figure{place}-",
-            picture.alt,
-            _described(picture, (points or {}).get(picture.stem, ())),
-        )
-        for place, picture in enumerate(pictures)
-    }
-    shown = {stem: _json(of) for stem, of in (points or {}).items() if of}
+    wide = _inline(pictures, drawings, "figure")
+    narrow = _inline(pictures, on_phones or {}, "phone")
     template = page_template("report.html.j2")
-    page = template.render(content=content, drawings=inline, shown=shown, refresh=refresh)
-    while len(page.encode()) > largest and inline:
-        del inline[max(inline, key=lambda stem: len(inline[stem]))]
-        page = template.render(content=content, drawings=inline, shown=shown, refresh=refresh)
+    page = template.render(content=content, drawings=wide, on_phones=narrow, refresh=refresh)
+    for left in (narrow, wide):
+        while len(page.encode()) > largest and left:
+            del left[max(left, key=lambda stem: len(left[stem].svg))]
+            page = template.render(content=content, drawings=wide, on_phones=narrow, refresh=refresh)
     return page
+
+
+@dataclass(frozen=True)
+class _Inline:
+    """A drawing as elements of a page."""
+
+    svg: Markup
+    points: Markup
+
+
+def _inline(pictures: Sequence[Picture], drawings: Mapping[str, Drawing], prefix: str) -> dict[str, _Inline]:
+    """What there is of the pictures, by stem; ids begin with `prefix`."""
+    found = {}
+    for place, picture in enumerate(pictures):
+        if (made := drawings.get(picture.stem)) is not None:
+            described = _described(picture, made.points)
+            svg = inline_svg(made.svg, f"{prefix}{place}-", picture.alt, described)
+            found[picture.stem] = _Inline(svg, _json(made.points) if made.points else Markup(""))
+    return found
 
 
 def bar(drawn: Bar, forest: Forest) -> Markup:

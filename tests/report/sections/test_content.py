@@ -13,7 +13,7 @@ from bottleneck_lab.report.sections.provenance import PAPER
 from bottleneck_lab.report.sentences.numbers import seeds as fmt_seeds
 from bottleneck_lab.report.sentences.verdicts import answer, headline
 from bottleneck_lab.report.write import write_report
-from bottleneck_lab.report.writers.html import report_page
+from bottleneck_lab.report.writers.html import Drawing, report_page
 
 
 def variants():
@@ -82,13 +82,24 @@ def svg(size):
 def test_a_page_that_would_be_too_large_links_to_its_largest_figure(largest, kept):
     pictures = (Picture("small", "S", "s"), Picture("large", "L", "l"))
     said = Content("n", "quick", "q?", (), (Section("f", "F", pictures),))
-    page = report_page(said, {"small": svg(10), "large": svg(50_000)}, largest)
+    page = report_page(said, {"small": Drawing(svg(10)), "large": Drawing(svg(50_000))}, largest)
     assert len(page.encode()) <= largest
     assert [stem for stem in ("small", "large") if f'href="{stem}.svg"' not in page] == kept
     assert 'width="96" height="48"' in page  # 72 points are 96 pixels of CSS
     assert 'id="figure0-a"' in page
     assert 'href="#figure0-a"' in page
     assert "1.234567" not in page
+
+
+def test_drawings_for_phones_are_left_out_first():
+    pictures = (Picture("small", "S", "s"), Picture("large", "L", "l"))
+    said = Content("n", "quick", "q?", (), (Section("f", "F", pictures),))
+    drawings = {"small": Drawing(svg(10)), "large": Drawing(svg(5_000))}
+    whole = report_page(said, drawings, on_phones=drawings)
+    assert all(f'id="{prefix}{place}-a"' in whole for prefix in ("figure", "phone") for place in (0, 1))
+    page = report_page(said, drawings, len(whole.encode()) - 1, drawings)
+    assert [place for place in (0, 1) if f'id="phone{place}-a"' in page] == [0]
+    assert all(f'id="figure{place}-a"' in page for place in (0, 1))
 
 
 def test_the_three_dresses_say_the_same_numbers(leave_runs):

@@ -224,7 +224,7 @@ def test_nothing_is_wider_than_the_window(request, width, scheme, where):
 
 
 def test_every_figure_has_its_size_its_words_and_ids_of_its_own(page):
-    figures = page.find_elements(By.CSS_SELECTOR, "figure svg")
+    figures = page.find_elements(By.CSS_SELECTOR, ".drawing:not(.phone) svg")
     assert len(figures) >= 4
     for figure in figures:
         assert figure.get_attribute("role") == "img"
@@ -241,6 +241,23 @@ def test_every_figure_has_its_size_its_words_and_ids_of_its_own(page):
     assert twice == []
     sizeless = "img:not([width]), img:not([height]), svg:not([width]), svg:not([height])"
     assert page.find_elements(By.CSS_SELECTOR, sizeless) == []
+
+
+def test_on_a_phone_figures_are_drawn_anew_and_not_shrunk(page):
+    resize(page, 390)
+    wide = page.find_elements(By.CSS_SELECTOR, ".drawing:has(+ .phone)")
+    narrow = page.find_elements(By.CSS_SELECTOR, ".drawing.phone")
+    assert len(wide) == len(narrow) > 0
+    assert not any(each.is_displayed() for each in wide)
+    page.execute_script("for (const fold of document.querySelectorAll('details')) fold.open = true")
+    sizes = page.execute_script("""
+        const scale = to => Math.hypot(to.a, to.b);  // some of it is turned
+        const size = text => parseFloat(getComputedStyle(text).fontSize) * scale(text.getScreenCTM());
+        return [...document.querySelectorAll(".drawing.phone text")].map(size);
+    """)
+    assert min(sizes) >= 8  # CSS pixels
+    resize(page, 1000)
+    assert not any(each.is_displayed() for each in narrow)
 
 
 def luminance(colour):

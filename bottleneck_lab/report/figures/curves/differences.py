@@ -23,7 +23,7 @@ from bottleneck_lab.report.drawing.lines import (
     panel_grid,
 )
 from bottleneck_lab.report.drawing.shown import mark_name
-from bottleneck_lab.report.drawing.style import styled
+from bottleneck_lab.report.drawing.style import is_for_phone, styled
 from bottleneck_lab.report.findings.references import reference_of
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import mean_band, paired_contrast
@@ -37,7 +37,7 @@ def accuracy_differences(results: Results, dataset: str) -> Figure | None:
     """Held-out accuracy minus that of the reference, seed by seed, against epochs: means with 95 % bands.
 
     The reference of a variant is as in the tables. With few panels the names stand at the lines' ends, with
-    many in a legend. None where no variant has a pair.
+    many, and on a phone, in a legend. None where no variant has a pair.
     """
     variants, part = results.plan.on(dataset), results.plan.part_on(dataset)
     contrasts = [claim.contrast for claim in part.claims if claim.measure == "accuracy"]
@@ -60,14 +60,15 @@ def accuracy_differences(results: Results, dataset: str) -> Figure | None:
                 mean_line(panel, found[variant.name], mean_band, look(variant, variants, axis), label, 100)
             panel.hlines(0, *_epochs(found), color="#000000", linewidth=0.8)  # not through the names beyond
             if len(levels) == 1:
-                _label_lines(panel, here, found, variants)
+                if not is_for_phone():
+                    _label_lines(panel, here, found, variants)
                 _label_references(panel, references, found, results, dataset)
         names = dict.fromkeys(", ".join(others(references[name], axis)) for name in found)
         of = f'"{next(iter(names))}"' if len(names) == 1 else "the reference"
         figure.supylabel(textwrap.fill(f"points above {of}", 36), fontsize=9)
         panels[0].set_xticks(MaxNLocator(nbins=5, integer=True, min_n_ticks=1).tick_values(*_epochs(found)))
         figure.supxlabel("full-batch steps" if results.plan.draws_points(dataset) else "epochs", fontsize=9)
-        if len(levels) > 1:
+        if len(levels) > 1 or is_for_phone():
             legend(figure, panels)
     return figure
 
