@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +18,8 @@ from bottleneck_lab.report.drawing.check import check_drawing
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bottleneck_lab.instruments.bridge.blocks import Bridge, Comparison
+    from bottleneck_lab.instruments.bridge.blocks import Bridge
+    from bottleneck_lab.instruments.bridge.record import Comparison, Row
 
 
 def bridge(
@@ -63,27 +65,29 @@ def bridge(
             images,
             lambda done, of: progress.update(task, completed=done, total=of),
         )
-    written = _write(out or results_folder, contents_of(found, images))
+    written = _write(out or results_folder, found, images)
     if json_:
-        print(json.dumps(found.contents(), allow_nan=False))
+        print(json.dumps(contents_of(found), allow_nan=False))
         return
     _print(found)
     say(f"table and figure: {', '.join(map(str, written))}")
 
 
-def _write(folder: Path, contents: dict[str, Any]) -> list[Path]:
+def _write(folder: Path, found: Bridge, images: int | None) -> list[Path]:
     """The files that hold the means as a table, the figures, and everything, seed by seed."""
     from bottleneck_lab.instruments.bridge.figure import figures_in
+    from bottleneck_lab.instruments.bridge.record import record_of
     from bottleneck_lab.records.files import write_json, write_text
     from bottleneck_lab.report.drawing.style import save
 
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(contents["rows"][0]), lineterminator="\n")
+    rows = [asdict(row) for row in found.rows()]
+    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(contents["rows"])
+    writer.writerows(rows)
     write_text(folder / "bridge.csv", stream.getvalue())
-    write_json(folder / "bridge.json", contents)
-    figures = [save(figure, folder / stem)[0] for stem, figure in figures_in(contents)]
+    write_json(folder / "bridge.json", record_of(found, images))
+    figures = [save(figure, folder / stem)[0] for stem, figure in figures_in(found.drawn())]
     return [folder / "bridge.csv", *figures]
 
 
@@ -95,10 +99,10 @@ def _print(found: Bridge) -> None:
     console = Console(highlight=False)
     rows = found.rows()
     for dataset, variant in found.settings:
-        own = [row for row in rows if (row["dataset"], row["variant"]) == (dataset, variant)]
+        own = [row for row in rows if (row.dataset, row.variant) == (dataset, variant)]
         console.print()
-        seeds = "one seed" if own[0]["seeds"] == 1 else f"mean of {own[0]['seeds']} seeds"
-        say(f"{dataset}: {variant}: {100 * own[0]['accuracy']:.1f} % right ({seeds})", style="bold")
+        seeds = "one seed" if own[0].seeds == 1 else f"mean of {own[0].seeds} seeds"
+        say(f"{dataset}: {variant}: {100 * own[0].accuracy:.1f} % right ({seeds})", style="bold")
         console.print(_blocks_table(own))
     say(
         "expand, lost: share of pixels that fail Lemma 2 after the expansion, and after the bottleneck's own "
@@ -129,25 +133,25 @@ def _print(found: Bridge) -> None:
         )
 
 
-def _blocks_table(rows: list[dict[str, Any]]) -> Table:
+def _blocks_table(rows: list[Row]) -> Table:
     names = ("block", "width", "expand", "lost", "at 0", "at 6", "rank", "affine", "probe", "shift", "scale")
     table = _table(*names)
-    initial = {row["block"]: row for row in rows if row["state"] == "initial"}
+    initial = {row.block: row for row in rows if row.state == "initial"}
     for row in rows:
-        if row["state"] == "trained":
-            start = initial[row["block"]]
+        if row.state == "trained":
+            start = initial[row.block]
             table.add_row(
-                str(row["block"]),
-                str(row["width"]),
-                _share(row["expansion_lost"]),
-                _share(row["lost"]),
-                f"{100 * start['clipped_low']:.0f}→{100 * row['clipped_low']:.0f}",
-                f"{100 * start['clipped_high']:.0f}→{100 * row['clipped_high']:.1f}",
-                f"{row['rank_before']:.1f} {row['rank_after']:.1f}",
-                f"{row['affine_error']:.2f}",
-                f"{100 * start['probe']:.0f}→{100 * row['probe']:.1f}",
-                f"{round(row['norm_bias'], 2) + 0.0:.2f}",  # no -0.00
-                f"{row['norm_scale']:.2f}",
+                str(row.block),
+                str(row.width),
+                _share(row.expansion_lost),
+                _share(row.lost),
+                f"{100 * start.clipped_low:.0f}→{100 * row.clipped_low:.0f}",
+                f"{100 * start.clipped_high:.0f}→{100 * row.clipped_high:.1f}",
+                f"{row.rank_before:.1f} {row.rank_after:.1f}",
+                f"{row.affine_error:.2f}",
+                f"{100 * start.probe:.0f}→{100 * row.probe:.1f}",
+                f"{round(row.norm_bias, 2) + 0.0:.2f}",  # no -0.00
+                f"{row.norm_scale:.2f}",
             )
     return table
 

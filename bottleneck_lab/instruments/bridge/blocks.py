@@ -7,13 +7,14 @@ of the epochs between is what the runs themselves measured: where bottleneck pre
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from statistics import fmean
 from typing import Any
 
 from bottleneck_lab.activations import label_of
 from bottleneck_lab.config import MobileNetV2Settings, RunSettings
+from bottleneck_lab.instruments.bridge.record import Comparison, Drawn, Row
 from bottleneck_lab.instruments.trained import State
 from bottleneck_lab.stats import mean_interval, paired_contrast
 
@@ -69,45 +70,6 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A variant with a non-linear projection beside the one that differs from it in nothing else.
-
-    Args:
-        against: that linear variant.
-        seeds: that both have finished.
-        accuracy_lost: by the non-linear one, mean of the differences by seed; 1 is everything.
-        ci_low: lower end of its 95 % interval; None for one seed.
-        ci_high: upper end.
-        probe_lost_first: the same difference for the probe on the first bottleneck.
-        probe_lost_last: on the last one.
-        probe_lost_last_initial: on the last one before training.
-        lost: pixels of a bottleneck that fail Lemma 2 in the non-linear one, mean over blocks.
-        expansion_lost: the same after expansions.
-        clipped_initial: channels clipped, at 0 or 6, mean over blocks, before training.
-        clipped: after training.
-        affine_error: mean over blocks.
-        mean_width: of its bottlenecks.
-    """
-
-    dataset: str
-    variant: str
-    against: str
-    seeds: int
-    accuracy_lost: float
-    ci_low: float | None
-    ci_high: float | None
-    probe_lost_first: float
-    probe_lost_last: float
-    probe_lost_last_initial: float
-    lost: float
-    expansion_lost: float | None
-    clipped_initial: float
-    clipped: float
-    affine_error: float
-    mean_width: float
-
-
-@dataclass(frozen=True)
 class Moment:
     """Where the bottleneck pre-activations of a variant lay after an epoch.
 
@@ -134,39 +96,33 @@ class Bridge:
     settings: dict[tuple[str, str], RunSettings]  # by data set and variant
     course: tuple[Moment, ...] = ()
 
-    def rows(self) -> list[dict[str, Any]]:
-        """A flat row for each data set, variant, state and block: means over `seeds` seeds.
+    def drawn(self) -> Drawn:
+        """Rows and comparisons: what figures show."""
+        return Drawn(self.rows(), self.comparisons())
 
-        `probe_lost` is the probe accuracy lost against the linear variant, over the seeds that both have.
-        """
-        groups: dict[tuple[Any, ...], list[Block]] = {}
+    def rows(self) -> list[Row]:
+        """A row for each data set, variant, state and block: means over seeds."""
+        groups: dict[tuple[object, ...], list[Block]] = {}
         for block in self.blocks:
             groups.setdefault((block.dataset, block.variant, block.state, block.block), []).append(block)
         return [self._row(group) for group in groups.values()]
 
-    def _row(self, group: list[Block]) -> dict[str, Any]:
+    def _row(self, group: list[Block]) -> Row:
         first = group[0]
-        return {
-            "dataset": first.dataset,
-            "variant": first.variant,
-            "projection": first.projection,
-            "state": first.state,
-            "block": first.block,
-            "width": first.width,
-            "shortcut": first.shortcut,
-            "seeds": len(group),
-            "accuracy": fmean(block.accuracy for block in group),
-            **{name: _mean(getattr(block.measures, name) for block in group) for name in MEASURES},
-            "probe_lost": self._probe_lost(first.dataset, first.variant, first.state, first.block),
-        }
-
-    def contents(self) -> dict[str, Any]:
-        """Rows, comparisons and course as JSON has them: all that is printed and drawn."""
-        return {
-            "rows": self.rows(),
-            "comparisons": [asdict(compared) for compared in self.comparisons()],
-            "course": [asdict(moment) for moment in self.course],
-        }
+        means: Any = {name: _mean(getattr(block.measures, name) for block in group) for name in MEASURES}
+        return Row(
+            dataset=first.dataset,
+            variant=first.variant,
+            projection=first.projection,
+            state=first.state,
+            block=first.block,
+            width=first.width,
+            shortcut=first.shortcut,
+            seeds=len(group),
+            accuracy=fmean(block.accuracy for block in group),
+            **means,
+            probe_lost=self._probe_lost(first.dataset, first.variant, first.state, first.block),
+        )
 
     def comparisons(self) -> list[Comparison]:
         """Every non-linear variant whose linear counterpart has been run with some of the same seeds."""
@@ -254,7 +210,7 @@ def projection_of(settings: RunSettings) -> str:
     return setting if isinstance(setting, str) else label_of(setting)
 
 
-def _rest(settings: RunSettings) -> dict[str, Any]:
+def _rest(settings: RunSettings) -> object:
     """All settings but those of the projection's activation, the seed and the name."""
     rest = settings.model_dump(exclude={"variant", "seed"})
     for name in ("projection_activation", "projection_place"):

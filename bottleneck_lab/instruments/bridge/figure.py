@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from bottleneck_lab.instruments.bridge.record import Drawn
+from bottleneck_lab.instruments.bridge.record import Comparison, Drawn, Row
 from bottleneck_lab.instruments.drawn import Figures
 from bottleneck_lab.records.files import read_left
 from bottleneck_lab.report.drawing.lettering import in_legend
@@ -25,39 +23,33 @@ _FAINT = 0.35
 
 def bridge_figures(path: Path) -> Figures:
     """The figures of a `bridge.json`; raises LabError for one of another form."""
-    return figures_in(asdict(read_left(Drawn, path)))
+    return figures_in(read_left(Drawn, path))
 
 
-def figures_in(contents: Mapping[str, Any]) -> Figures:
-    """A figure a data set of what `Bridge.contents` gives."""
-    for dataset in datasets_in(contents):
-        yield f"bridge-{dataset}", draw_bridge(contents, dataset)
+def figures_in(drawn: Drawn) -> Figures:
+    """A figure a data set."""
+    for dataset in dict.fromkeys(row.dataset for row in drawn.rows):
+        yield f"bridge-{dataset}", draw_bridge(drawn, dataset)
 
 
-def datasets_in(contents: Mapping[str, Any]) -> list[str]:
-    """The data sets of a bridge, each of which has a figure."""
-    return list(dict.fromkeys(row["dataset"] for row in contents["rows"]))
-
-
-def draw_bridge(contents: Mapping[str, Any], dataset: str) -> Figure:
+def draw_bridge(drawn: Drawn, dataset: str) -> Figure:
     """Four panels against depth, a line a variant (means over seeds), and two against width.
 
     Against depth: pixels that fail Lemma 2, channels that the activation clips, effective rank after it as a
     share of the width, and a linear probe with the network's own accuracy at the right end. Faint lines are
     the network before training. Against width: the probe accuracy that each non-linear variant loses in each
-    of its bottlenecks, and the accuracy that it loses as a whole, with its 95 % interval. `contents` is what
-    `Bridge.contents` gives and `bridge.json` holds.
+    of its bottlenecks, and the accuracy that it loses as a whole, with its 95 % interval.
     """
-    rows = [row for row in contents["rows"] if row["dataset"] == dataset]
-    comparisons = [compared for compared in contents["comparisons"] if compared["dataset"] == dataset]
-    variants = list(dict.fromkeys(row["variant"] for row in rows))
+    rows = [row for row in drawn.rows if row.dataset == dataset]
+    comparisons = [compared for compared in drawn.comparisons if compared.dataset == dataset]
+    variants = list(dict.fromkeys(row.variant for row in rows))
     looks = _looks(rows)
     with styled():
         figure = Figure(figsize=(6.6, 7.6))
         grid = figure.subplots(3, 2)
         for variant in variants:
             trained, initial = (
-                [row for row in rows if (row["variant"], row["state"]) == (variant, state)]
+                [row for row in rows if (row.variant, row.state) == (variant, state)]
                 for state in ("trained", "initial")
             )
             _draw_depth(grid, trained, looks[variant], variant)
@@ -74,61 +66,61 @@ def draw_bridge(contents: Mapping[str, Any], dataset: str) -> Figure:
 Look = tuple[str, str, str]  # colour, line, marker
 
 
-def _looks(rows: list[dict[str, Any]]) -> dict[str, Look]:
+def _looks(rows: list[Row]) -> dict[str, Look]:
     """Colour by the projection's activation, line and marker by which of the variants with it one is."""
     looks: dict[str, Look] = {}
-    projections = list(dict.fromkeys(row["projection"] for row in rows))
+    projections = list(dict.fromkeys(row.projection for row in rows))
     for projection in projections:
-        named = list(dict.fromkeys(row["variant"] for row in rows if row["projection"] == projection))
+        named = list(dict.fromkeys(row.variant for row in rows if row.projection == projection))
         for place, variant in enumerate(named):
             colour = COLOURS[projections.index(projection) % len(COLOURS)]
             looks[variant] = (colour, LINES[place % len(LINES)], MARKERS[place % len(MARKERS)])
     return looks
 
 
-def _draw_depth(grid: Any, rows: list[dict[str, Any]], look: Look, variant: str) -> None:
+def _draw_depth(grid: Any, rows: list[Row], look: Look, variant: str) -> None:
     colour, line, marker = look
-    depth = [row["block"] for row in rows]
-    style: dict[str, Any] = {"color": colour, "linestyle": line, "marker": marker}
-    grid[0][0].plot(depth, [row["lost"] for row in rows], label=in_legend([variant]), **style)
-    expanded = [row for row in rows if row["expansion_lost"] is not None]
+    depth = [row.block for row in rows]
+    style: Any = {"color": colour, "linestyle": line, "marker": marker}
+    grid[0][0].plot(depth, [row.lost for row in rows], label=in_legend([variant]), **style)
+    expanded = [row for row in rows if row.expansion_lost is not None]
     grid[0][0].plot(
-        [row["block"] for row in expanded],
-        [row["expansion_lost"] for row in expanded],
+        [row.block for row in expanded],
+        [row.expansion_lost for row in expanded],
         color=colour,
         marker="x",
         linestyle="none",
         markersize=3,
     )
-    grid[0][1].plot(depth, [row["clipped_low"] + row["clipped_high"] for row in rows], **style)
-    grid[1][0].plot(depth, [row["rank_after"] / row["width"] for row in rows], **style)
-    grid[1][1].plot(depth, [100 * row["probe"] for row in rows], **style)
-    grid[1][1].plot(depth[-1] + 1, 100 * rows[0]["accuracy"], **{**style, "fillstyle": "none"})
+    grid[0][1].plot(depth, [row.clipped_low + row.clipped_high for row in rows], **style)
+    grid[1][0].plot(depth, [row.rank_after / row.width for row in rows], **style)
+    grid[1][1].plot(depth, [100 * row.probe for row in rows], **style)
+    grid[1][1].plot(depth[-1] + 1, 100 * rows[0].accuracy, **{**style, "fillstyle": "none"})
 
 
-def _draw_initial(grid: Any, rows: list[dict[str, Any]], look: Look) -> None:
-    style: dict[str, Any] = {"color": look[0], "linestyle": look[1], "alpha": _FAINT, "linewidth": 1}
-    depth = [row["block"] for row in rows]
-    grid[0][1].plot(depth, [row["clipped_low"] + row["clipped_high"] for row in rows], **style)
-    grid[1][0].plot(depth, [row["rank_after"] / row["width"] for row in rows], **style)
-    grid[1][1].plot(depth, [100 * row["probe"] for row in rows], **style)
+def _draw_initial(grid: Any, rows: list[Row], look: Look) -> None:
+    style: Any = {"color": look[0], "linestyle": look[1], "alpha": _FAINT, "linewidth": 1}
+    depth = [row.block for row in rows]
+    grid[0][1].plot(depth, [row.clipped_low + row.clipped_high for row in rows], **style)
+    grid[1][0].plot(depth, [row.rank_after / row.width for row in rows], **style)
+    grid[1][1].plot(depth, [100 * row.probe for row in rows], **style)
 
 
-def _draw_width(axes: Axes, rows: list[dict[str, Any]], look: Look) -> None:
-    compared = [row for row in rows if row["probe_lost"] is not None]
+def _draw_width(axes: Axes, rows: list[Row], look: Look) -> None:
+    compared = [(row.width, 100 * row.probe_lost) for row in rows if row.probe_lost is not None]
     if compared:
-        widths, lost = [row["width"] for row in compared], [100 * row["probe_lost"] for row in compared]
+        widths, lost = zip(*compared, strict=True)
         axes.plot(widths, lost, color=look[0], marker=look[2], linestyle="none")
 
 
-def _draw_accuracy(axes: Axes, compared: list[dict[str, Any]], looks: dict[str, Look]) -> None:
+def _draw_accuracy(axes: Axes, compared: list[Comparison], looks: dict[str, Look]) -> None:
     for comparison in compared:
-        colour, _, marker = looks[comparison["variant"]]
-        lost, low, high = (comparison[name] for name in ("accuracy_lost", "ci_low", "ci_high"))
-        error = None if low is None else 100 * np.array([[lost - low], [high - lost]])
-        same_width = [other for other in compared if other["mean_width"] == comparison["mean_width"]]
+        colour, _, marker = looks[comparison.variant]
+        lost, low, high = comparison.accuracy_lost, comparison.ci_low, comparison.ci_high
+        error = None if low is None or high is None else 100 * np.array([[lost - low], [high - lost]])
+        same_width = [other for other in compared if other.mean_width == comparison.mean_width]
         aside = same_width.index(comparison) - (len(same_width) - 1) / 2
-        x = comparison["mean_width"] * (1 + 0.03 * aside)
+        x = comparison.mean_width * (1 + 0.03 * aside)
         axes.errorbar(x, 100 * lost, yerr=error, color=colour, marker=marker, linewidth=1, capsize=2)
 
 

@@ -69,29 +69,25 @@ def bridge():
 
 
 def row_of(bridge, variant, state, block):
-    (row,) = [
-        row
-        for row in bridge.rows()
-        if (row["variant"], row["state"], row["block"]) == (variant, state, block)
-    ]
+    (row,) = [row for row in bridge.rows() if (row.variant, row.state, row.block) == (variant, state, block)]
     return row
 
 
 def test_rows_are_means_over_seeds(bridge):
     row = row_of(bridge, "relu6", "trained", 1)
-    assert (row["seeds"], row["width"], row["shortcut"], row["projection"]) == (10, 16, True, "relu6")
-    assert row["accuracy"] == pytest.approx(0.5 + sum(DRUG_1) / 1000)
-    assert row["probe"] == pytest.approx(0.5 + 4.5 / 64 - 1 / 16)
-    assert row["expansion_lost"] == 0.125
-    assert row_of(bridge, "relu6", "trained", 0)["expansion_lost"] is None
+    assert (row.seeds, row.width, row.shortcut, row.projection) == (10, 16, True, "relu6")
+    assert row.accuracy == pytest.approx(0.5 + sum(DRUG_1) / 1000)
+    assert row.probe == pytest.approx(0.5 + 4.5 / 64 - 1 / 16)
+    assert row.expansion_lost == 0.125
+    assert row_of(bridge, "relu6", "trained", 0).expansion_lost is None
     assert len(bridge.rows()) == 3 * 2 * 2
 
 
 def test_what_a_probe_loses_is_counted_over_the_seeds_that_both_have(bridge):
-    assert row_of(bridge, "relu6", "trained", 0)["probe_lost"] == 0
-    assert row_of(bridge, "relu6", "trained", 1)["probe_lost"] == pytest.approx(1 / 16)
-    assert row_of(bridge, "relu6", "initial", 1)["probe_lost"] == pytest.approx(1 / 16)
-    assert row_of(bridge, "linear", "trained", 1)["probe_lost"] is None
+    assert row_of(bridge, "relu6", "trained", 0).probe_lost == 0
+    assert row_of(bridge, "relu6", "trained", 1).probe_lost == pytest.approx(1 / 16)
+    assert row_of(bridge, "relu6", "initial", 1).probe_lost == pytest.approx(1 / 16)
+    assert row_of(bridge, "linear", "trained", 1).probe_lost is None
 
 
 def test_the_linear_counterpart_differs_in_the_projections_activation_alone(bridge):
@@ -116,11 +112,11 @@ def test_a_comparison_has_the_interval_of_the_paired_t_test(bridge):
 def test_variants_without_a_common_seed_are_not_compared(bridge):
     apart = [b for b in bridge.blocks if (b.variant == "linear") == (b.seed == 77)]
     assert Bridge(tuple(apart), bridge.settings).comparisons() == []
-    assert row_of(Bridge(tuple(apart), bridge.settings), "relu6", "trained", 1)["probe_lost"] is None
+    assert row_of(Bridge(tuple(apart), bridge.settings), "relu6", "trained", 1).probe_lost is None
 
 
 def test_every_variant_is_a_line_against_depth(bridge):
-    lost, clipped, rank, probe, *_ = draw_bridge(bridge.contents(), "digits").axes
+    lost, clipped, rank, probe, *_ = draw_bridge(bridge.drawn(), "digits").axes
     lines = {line.get_label(): line for line in lost.get_lines()}
     assert lines["relu6"].get_xydata().tolist() == [[0, 1], [1, 1]]
     drawn = [line.get_ydata() for line in clipped.get_lines()]
@@ -132,7 +128,7 @@ def test_every_variant_is_a_line_against_depth(bridge):
 
 
 def test_what_is_lost_is_drawn_against_width(bridge):
-    *_, by_block, by_variant = draw_bridge(bridge.contents(), "digits").axes
+    *_, by_block, by_variant = draw_bridge(bridge.drawn(), "digits").axes
     points = [line.get_xydata().tolist() for line in by_block.get_lines() if line.get_linestyle() == "None"]
     assert points == [[[8, 0], [16, pytest.approx(6.25)]]]
     (bars,) = by_variant.containers
@@ -141,7 +137,7 @@ def test_what_is_lost_is_drawn_against_width(bridge):
 
 def test_the_same_bridge_gives_the_same_bytes(bridge, tmp_path):
     for name in ("one", "two"):
-        save(draw_bridge(bridge.contents(), "digits"), tmp_path / name)
+        save(draw_bridge(bridge.drawn(), "digits"), tmp_path / name)
     for suffix in (".svg", ".png"):
         first, second = ((tmp_path / name).with_suffix(suffix).read_bytes() for name in ("one", "two"))
         assert first == second
