@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bottleneck_lab.records.names import PLAN
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -39,7 +41,7 @@ class Artefact:
         made: Iterator[tuple[str, Figure]] = _target(self.figures)(path)
         return made
 
-    def contents_again(self, path: Path) -> dict[str, Any] | None:
+    def contents_again(self, path: Path) -> dict[str, object] | None:
         """What it should hold; None where that cannot be computed again."""
         return _target(self.again)(path) if self.again else None
 
@@ -118,7 +120,7 @@ def artefacts_in(folder: Path) -> Iterator[tuple[Artefact, Path]]:
 
 def is_published(folder: Path) -> bool:
     """Whether a folder has data that figures are drawn from."""
-    return os.path.exists(folder / "plan.json") or any(artefacts_in(folder))
+    return os.path.exists(folder / PLAN) or any(artefacts_in(folder))
 
 
 def _target(name: str) -> Callable[[Path], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -17,6 +17,12 @@ from bottleneck_lab.report.drawing.check import check_drawing
 
 if TYPE_CHECKING:
     from bottleneck_lab.instruments.bench.costs import NetworkCost, SplitCost, Spread, TrainingCost
+    from bottleneck_lab.instruments.bench.record import (
+        AnySettings,
+        NetworksSettings,
+        SplitSettings,
+        TrainingSettings,
+    )
     from bottleneck_lab.models import ImageNetworkSettings
 
 Number = TypeVar("Number", int, float)
@@ -54,9 +60,9 @@ def networks(
     _settle()
 
     from bottleneck_lab.instruments.bench.measure import measure_networks
-    from bottleneck_lab.instruments.bench.record import contents_of
+    from bottleneck_lab.instruments.bench.record import NetworksSettings, contents_of
 
-    how = {"rounds": rounds, "load": _load()}
+    how = NetworksSettings(rounds, _load())
     costs = measure_networks(settings, chosen_resolutions, chosen_batches, rounds)
     if out is not None:
         from bottleneck_lab.instruments.bench.figure import draw_networks
@@ -95,18 +101,9 @@ def split(
     _settle()
 
     from bottleneck_lab.instruments.bench.measure import measure_split
-    from bottleneck_lab.instruments.bench.record import contents_of
+    from bottleneck_lab.instruments.bench.record import SplitSettings, contents_of
 
-    how = {
-        "network": network,
-        "width": width,
-        "resolution": resolution,
-        "batch": batch,
-        "rows": rows,
-        "fused": fused,
-        "rounds": rounds,
-        "load": _load(),
-    }
+    how = SplitSettings(network, width, resolution, batch, rows, fused, rounds, _load())
     costs = measure_split(settings, resolution, batch, chosen_parts, rows, fused, rounds)
     if out is not None:
         from bottleneck_lab.instruments.bench.figure import draw_split
@@ -145,17 +142,10 @@ def training(
     _settle()
 
     from bottleneck_lab.instruments.bench.measure import measure_training
-    from bottleneck_lab.instruments.bench.record import contents_of
+    from bottleneck_lab.instruments.bench.record import TrainingSettings, contents_of
     from bottleneck_lab.models import fused
 
-    how = {
-        "network": network,
-        "width": width,
-        "resolution": resolution,
-        "batch": batch,
-        "rounds": rounds,
-        "load": _load(),
-    }
+    how = TrainingSettings(network, width, resolution, batch, rounds, _load())
     costs = measure_training(settings, resolution, batch, rounds)
     if out is not None:
         from bottleneck_lab.instruments.bench.figure import draw_training
@@ -217,7 +207,13 @@ def _settle() -> None:
     settle_process()
 
 
-def _write(out: Path, stem: str, figure: Any, costs: Iterable[Any], how: dict[str, Any]) -> None:
+def _write(
+    out: Path,
+    stem: str,
+    figure: Any,
+    costs: Sequence[NetworkCost | SplitCost | TrainingCost],
+    how: AnySettings,
+) -> None:
     from bottleneck_lab.instruments.bench.record import contents_of
     from bottleneck_lab.records.files import write_json
     from bottleneck_lab.report.drawing.style import save
@@ -226,7 +222,7 @@ def _write(out: Path, stem: str, figure: Any, costs: Iterable[Any], how: dict[st
     write_json(out / f"{stem}.json", contents_of(costs, how))
 
 
-def _print_networks(costs: Sequence[NetworkCost], how: dict[str, Any]) -> None:
+def _print_networks(costs: Sequence[NetworkCost], how: NetworksSettings) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -250,21 +246,21 @@ def _print_networks(costs: Sequence[NetworkCost], how: dict[str, Any]) -> None:
     Console(highlight=False).print(table)
     say(
         "MAdds: for one image. MB: peak of the activations of the whole batch, from the allocator, in 10^6 "
-        f"bytes. ms: median and quartiles of {how['rounds']} rounds, for the whole batch, on one thread. "
+        f"bytes. ms: median and quartiles of {how.rounds} rounds, for the whole batch, on one thread. "
         + _busy(how),
         style="dim",
     )
 
 
-def _print_split(costs: Sequence[SplitCost], how: dict[str, Any]) -> None:
+def _print_split(costs: Sequence[SplitCost], how: SplitSettings) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.instruments.bench.costs import PLAIN
 
-    size = f"{how['resolution']} x {how['resolution']}"
-    say(f"{how['network']} x{how['width']:g} at {size}, batch {how['batch']}, float32")
+    size = f"{how.resolution} x {how.resolution}"
+    say(f"{how.network} x{how.width:g} at {size}, batch {how.batch}, float32")
     plain = next(cost for cost in costs if cost.way == PLAIN)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("way", no_wrap=True)
@@ -286,24 +282,24 @@ def _print_split(costs: Sequence[SplitCost], how: dict[str, Any]) -> None:
     error = max(cost.error for cost in costs)
     say(
         "plain: operation by operation, batch norms folded, activations in place. channels: each block in s "
-        f"parts. rows: stem and first {how['fused']} blocks fused in tiles of {how['rows']} rows. MB: peak "
+        f"parts. rows: stem and first {how.fused} blocks fused in tiles of {how.rows} rows. MB: peak "
         "from the allocator, images and weights excepted, in 10^6 bytes; tensors: the same without what "
         "kernels take for themselves; eq. (2) counts the images where they are read, but not what waits for "
-        f"a shortcut. ms: median and quartiles of {how['rounds']} rounds on one thread; x plain: median of "
+        f"a shortcut. ms: median and quartiles of {how.rounds} rounds on one thread; x plain: median of "
         f"the ratios within rounds. Logits differ from those as built by {error:.0e} of the largest at most. "
         + _busy(how),
         style="dim",
     )
 
 
-def _print_training(costs: Sequence[TrainingCost], how: dict[str, Any], why_not: str | None) -> None:
+def _print_training(costs: Sequence[TrainingCost], how: TrainingSettings, why_not: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from bottleneck_lab.cli.text import say
 
-    size = f"{how['resolution']} x {how['resolution']}"
-    say(f"{how['network']} x{how['width']:g}, batches of {how['batch']} images of {size}, float32")
+    size = f"{how.resolution} x {how.resolution}"
+    say(f"{how.network} x{how.width:g}, batches of {how.batch} images of {size}, float32")
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("kernel", no_wrap=True)
     for name in ("images/s", "ms", "quartiles", "x eager", "kept, MB", "counted", "of eager"):
@@ -313,7 +309,7 @@ def _print_training(costs: Sequence[TrainingCost], how: dict[str, Any], why_not:
         kept = sum(cost.kept_bytes.values())
         table.add_row(
             cost.kernel,
-            f"{how['batch'] / cost.seconds.median:,.0f}",
+            f"{how.batch / cost.seconds.median:,.0f}",
             *_milliseconds(cost.seconds),
             f"{cost.times_eager.median:.2f}",
             f"{kept / 1e6:.1f}",
@@ -323,7 +319,7 @@ def _print_training(costs: Sequence[TrainingCost], how: dict[str, Any], why_not:
     Console(highlight=False).print()
     Console(highlight=False).print(table)
     say(
-        f"ms: of a step (forward, backward, SGD), median and quartiles of {how['rounds']} rounds on one "
+        f"ms: of a step (forward, backward, SGD), median and quartiles of {how.rounds} rounds on one "
         "thread; x eager: median of the ratios within rounds. kept: what the forward pass keeps for the "
         "backward pass, in 10^6 bytes, from autograd's own record; counted: by a plain count of tensors. "
         + _busy(how),
@@ -337,8 +333,8 @@ def _milliseconds(seconds: Spread) -> tuple[str, str]:
     return f"{1e3 * seconds.median:.1f}", f"{1e3 * seconds.low:.1f}-{1e3 * seconds.high:.1f}"
 
 
-def _busy(how: dict[str, Any]) -> str:
-    return f"Load of the machine before: {how['load']:.1f} on {os.cpu_count()} cores."
+def _busy(how: AnySettings) -> str:
+    return f"Load of the machine before: {how.load:.1f} on {os.cpu_count()} cores."
 
 
 def _load() -> float:

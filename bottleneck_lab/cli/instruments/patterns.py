@@ -15,7 +15,7 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.drawing.check import check_drawing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.table import Table
 
@@ -101,7 +101,7 @@ def _row(state: str, layer: str, counts: PixelCounts) -> dict[str, str | int | f
     }
 
 
-def _write(out: Path, run: TrainedRun, images: int, rows: list[dict[str, Any]]) -> None:
+def _write(out: Path, run: TrainedRun, images: int, rows: Sequence[Mapping[str, object]]) -> None:
     from bottleneck_lab.instruments.patterns.figure import patterns_figures
     from bottleneck_lab.instruments.patterns.record import contents_of
     from bottleneck_lab.records.files import write_json

@@ -106,7 +106,7 @@ def _with_progress(schemes: Sequence[Scheme]) -> Any:
 
 def _contents(
     run: TrainedRun, subject: Subject, rows: Sequence[Row], integers: Integers | str, layers: Sequence[Reach]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     from dataclasses import asdict
 
     return {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -51,11 +51,50 @@ class Training:
             raise ValueError("the rows are of networks with other places")
 
 
-def contents_of(costs: Iterable[Any], how: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class NetworksSettings:
+    """How networks were timed; `load` is that of the machine before."""
+
+    rounds: int
+    load: float
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How training was measured, and of which network."""
+
+    network: str
+    width: float
+    resolution: int
+    batch: int
+    rounds: int
+    load: float
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """How execution in parts was measured, and of which network."""
+
+    network: str
+    width: float
+    resolution: int
+    batch: int
+    rows: int
+    fused: int
+    rounds: int
+    load: float
+
+
+AnySettings = NetworksSettings | TrainingSettings | SplitSettings
+
+
+def contents_of(
+    costs: Iterable[NetworkCost | SplitCost | TrainingCost], how: AnySettings
+) -> dict[str, object]:
     """The settings of a measurement, where it was made, and its rows."""
     here = environment("cpu")
     return {
-        "settings": dict(how),
+        "settings": asdict(how),
         "environment": {key: here[key] for key in ENVIRONMENT},
         "rows": [asdict(cost) for cost in costs],
     }

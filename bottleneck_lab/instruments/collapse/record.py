@@ -30,7 +30,7 @@ _COLUMNS = {field.name for field in fields(Collapse)} - {"bands", "output"} | {
 _DIGITS = 5  # of the coordinates that are drawn, which is finer than any figure
 
 
-def contents_of(result: CollapseResult, settings: Mapping[str, Any]) -> dict[str, Any]:
+def contents_of(result: CollapseResult, settings: Mapping[str, object]) -> dict[str, object]:
     """Settings, every number, and the coordinates (a list for each) of the points that are drawn."""
     bounds = [
         {**asdict(bound), "last_bound_holds": bound.last_bound_holds}
@@ -99,7 +99,7 @@ class Left:
         )
 
 
-def contents_again(path: Path) -> dict[str, Any]:
+def contents_again(path: Path) -> dict[str, object]:
     """What a `collapse.json` should hold: the measurement made anew from its settings.
 
     Raises:

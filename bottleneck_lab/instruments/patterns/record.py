@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -50,7 +50,7 @@ class Patterns:
         return found
 
 
-def contents_of(run: TrainedRun, images: int, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def contents_of(run: TrainedRun, images: int, rows: Sequence[Mapping[str, object]]) -> dict[str, object]:
     """The run, on how many images it was looked at, every row, and the paper's numbers."""
     return {
         "run": json.loads(run.settings.model_dump_json()),
