@@ -48,7 +48,7 @@ class Parametrised:
     kind: str
     parameters: tuple[tuple[str, Value], ...]
 
-    def written(self) -> dict[str, Any]:
+    def written(self) -> dict[str, object]:
         """As it stands in settings."""
         values = {
             name: value.written() if isinstance(value, Schedule) else value for name, value in self.parameters

@@ -11,7 +11,7 @@ from bottleneck_lab.errors import LabError
 if TYPE_CHECKING:
     import numpy as np
 
-Row = dict[str, Any]
+Row = dict[str, object]
 _SHOWN = 20  # rows and their widest cell, where a table is printed
 _WIDEST = 32
 

@@ -150,7 +150,7 @@ class _Seen:
             self.spread + other.spread,
         )
 
-    def row(self, module: nn.Module) -> dict[str, Any]:
+    def row(self, module: nn.Module) -> dict[str, object]:
         variance = self.spread.point_variance
         return {
             "activation": type(module).__name__,

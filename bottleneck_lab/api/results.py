@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +11,9 @@ from bottleneck_lab.api.frame import Frame
 from bottleneck_lab.config.problems import nearest
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records.lenient import Stray
-from bottleneck_lab.records.result_folders import PLAN, result_folders
-from bottleneck_lab.records.summary import Summary
+from bottleneck_lab.records.names import PLAN
+from bottleneck_lab.records.result_folders import result_folders
+from bottleneck_lab.records.summary import Summary, VariantFinding
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading import results as reading
 from bottleneck_lab.report.reading.collect import collect
@@ -97,7 +97,7 @@ class Results:
 
         A measure has the columns `NAME`, `NAME_low` and `NAME_high`.
         """
-        return Frame(_variant(variant) for variant in self.summary["variants"])
+        return Frame(_variant(variant) for variant in self._summary.variants)
 
     @cached_property
     def claims(self) -> Frame:
@@ -107,7 +107,7 @@ class Results:
     @cached_property
     def strays(self) -> Frame:
         """The files that count nowhere, and why."""
-        return Frame(self.summary["strays"], [field.name for field in fields(Stray)])
+        return Frame(map(asdict, self._summary.strays), [field.name for field in fields(Stray)])
 
     @property
     def figures(self) -> Frame:
@@ -163,10 +163,10 @@ class Results:
         return f"<Results of {self.name} in {self.folder}: {counts}>"
 
 
-def _variant(variant: Mapping[str, Any]) -> dict[str, Any]:
-    row = {name: value for name, value in variant.items() if name not in ("levels", "measures")}
-    levels = {axis: level for axis, level in variant["levels"].items() if axis not in row}
-    measures: dict[str, Any] = {}
-    for name, found in variant["measures"].items():
-        measures |= {name: found["mean"], f"{name}_low": found["ci_low"], f"{name}_high": found["ci_high"]}
+def _variant(variant: VariantFinding) -> dict[str, object]:
+    row = {name: value for name, value in asdict(variant).items() if name not in ("levels", "measures")}
+    levels = {axis: level for axis, level in variant.levels.items() if axis not in row}
+    measures: dict[str, float | None] = {}
+    for name, found in variant.measures.items():
+        measures |= {name: found.mean, f"{name}_low": found.ci_low, f"{name}_high": found.ci_high}
     return {"name": row.pop("name"), "dataset": row.pop("dataset"), **levels, **row, **measures}

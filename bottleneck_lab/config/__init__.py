@@ -4,7 +4,7 @@ from bottleneck_lab.config.ablations.ablation import Ablation
 from bottleneck_lab.config.ablations.design import Design, design_of
 from bottleneck_lab.config.ablations.parts import TIERS, Claim, Tier, Variant
 from bottleneck_lab.config.activations import Activation
-from bottleneck_lab.config.base import DatasetName, InitialSettings
+from bottleneck_lab.config.base import DatasetName, InitialSettings, Unchecked
 from bottleneck_lab.config.data import ImageSettings, PointSettings, SpiralSettings
 from bottleneck_lab.config.files import as_overrides, catalogue, load, parse_overrides
 from bottleneck_lab.config.networks.inverted import NETWORKS, MobileNetV2Settings, ToyNetworkSettings
@@ -32,6 +32,7 @@ __all__ = [
     "Tier",
     "ToyNetworkSettings",
     "TrainSettings",
+    "Unchecked",
     "Variant",
     "as_overrides",
     "catalogue",

@@ -80,7 +80,7 @@ def _parameters_of(kind: str) -> dict[str, tuple[Parameter, bool]]:
     }
 
 
-def _written(activation: activations.Activation) -> str | dict[str, Any]:
+def _written(activation: activations.Activation) -> str | dict[str, object]:
     return activation if isinstance(activation, str) else activation.written()
 
 

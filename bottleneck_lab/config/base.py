@@ -20,6 +20,9 @@ from bottleneck_lab.activations import kind_of
 from bottleneck_lab.config.activations import Activation, check_known
 from bottleneck_lab.quantise.scheme import LOST, is_lost, parse_scheme
 
+Unchecked = dict[str, Any]
+"""Settings by key, or by section and key, as TOML, `--set` and a plan have them, before they are checked."""
+
 
 @dataclass(frozen=True)
 class Later:
@@ -35,8 +38,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @model_serializer(mode="wrap")
-    def _without_later_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        written: dict[str, Any] = write(self)
+    def _without_later_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        written: dict[str, object] = write(self)
         for name, default in _later_defaults(type(self)).items():
             if getattr(self, name) == default:
                 written.pop(name, None)
@@ -44,7 +47,7 @@ class Settings(BaseModel):
 
 
 @functools.cache  # a plan may have 100,000 runs, each of which is written for its id
-def _later_defaults(kind: type[Settings]) -> dict[str, Any]:
+def _later_defaults(kind: type[Settings]) -> dict[str, object]:
     return {
         name: field.get_default(call_default_factory=True)
         for name, field in kind.model_fields.items()

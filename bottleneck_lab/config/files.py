@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bottleneck_lab.config.ablations.ablation import Ablation
+from bottleneck_lab.config.base import Unchecked
 from bottleneck_lab.config.problems import brief, complain, nearest, sentence
 from bottleneck_lab.errors import LabError
 
@@ -82,7 +83,7 @@ def read(path: Path) -> Ablation:
     return ablation
 
 
-def parse(text: str, where: str) -> dict[str, Any]:
+def parse(text: str, where: str) -> Unchecked:
     """The content of a text in TOML, with nothing in it that no setting could be.
 
     Raises:
@@ -100,8 +101,8 @@ def parse(text: str, where: str) -> dict[str, Any]:
     return content
 
 
-def _content(text: str) -> dict[str, Any]:
-    content: dict[str, Any]
+def _content(text: str) -> Unchecked:
+    content: Unchecked
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -120,7 +121,7 @@ _DEEPEST = 32
 _TOO_DEEP = f"nested too deep; settings are at most {_DEEPEST} deep"
 
 
-def _refuse_extremes(content: dict[str, Any], where: str) -> None:
+def _refuse_extremes(content: Unchecked, where: str) -> None:
     """Refuse what no setting could be, and what could neither be written nor shown."""
     left: list[tuple[tuple[str, ...], Any]] = [((), content)]
     while left:
@@ -143,7 +144,7 @@ def _is_text(path: Path) -> bool:
     return path.stem.isprintable()
 
 
-def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
+def parse_overrides(settings: Sequence[str]) -> Unchecked:
     """Read `--set` options, each `[part.]section.key=value` with the value in TOML (or a bare word).
 
     >>> parse_overrides(["train.epochs=3", "images.model.residual=none"])
@@ -152,7 +153,7 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     Raises:
         LabError: an option without `=` or without a section.
     """
-    tree: dict[str, Any] = {}
+    tree: Unchecked = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
@@ -162,7 +163,7 @@ def parse_overrides(settings: Sequence[str]) -> dict[str, Any]:
     return tree
 
 
-def as_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
+def as_overrides(settings: Mapping[str, Any]) -> Unchecked:
     """Settings by their keys, as `parse_overrides` reads them.
 
     >>> as_overrides({"train.epochs": 3, "images.model.residual": "none"})
@@ -173,7 +174,7 @@ def as_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(settings, Mapping):
         raise LabError(f"settings = {brief(settings)}: give values by their keys, as {{'train.epochs': 3}}")
-    tree: dict[str, Any] = {}
+    tree: Unchecked = {}
     for key, value in settings.items():
         plain = value.item() if hasattr(value, "item") else value  # of NumPy
         _override(tree, str(key), plain, f"settings: {key!r}")
@@ -181,7 +182,7 @@ def as_overrides(settings: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
-def _override(tree: dict[str, Any], key: str, value: Any, said: str) -> None:
+def _override(tree: Unchecked, key: str, value: Any, said: str) -> None:
     """Put a value where its key says; `said` is how the user has said it."""
     *path, last = (step.strip() for step in key.split("."))
     if not path or not all([*path, last]):

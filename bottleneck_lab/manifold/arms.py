@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bottleneck_lab.config import RunSettings, ToyNetworkSettings
 from bottleneck_lab.manifold.covariates import Covariates, covariates
 
@@ -25,7 +23,7 @@ def covariates_of(run: RunSettings) -> Covariates | None:
     return covariates(model.projection_activation, start.projection_bias, start.projection_scale)
 
 
-def rest_of(run: RunSettings) -> dict[str, Any]:
+def rest_of(run: RunSettings) -> dict[str, object]:
     """The settings that covariates do not speak of: runs in which they are equal can be compared by them."""
     content = run.model_dump(mode="json", exclude={"variant", "seed"})
     for name in _OWN:

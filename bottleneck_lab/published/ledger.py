@@ -9,15 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.published.blame import unless_a_bug
 from bottleneck_lab.published.repeat import repeat_command
 from bottleneck_lab.records import files
+from bottleneck_lab.records.names import PLAN, SUMMARY, TABLE
 from bottleneck_lab.records.plan import PlanRecord, read_plan
-from bottleneck_lab.records.result_folders import PLAN
-from bottleneck_lab.records.summary import SUMMARY, Summary, read_summary
+from bottleneck_lab.records.summary import Summary, read_summary
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
@@ -76,7 +75,7 @@ def ledger(folders: Sequence[Path]) -> str:
 
 def _entry(folder: Path) -> _Entry:
     """Raises whatever a damaged file leads to."""
-    table = csv.DictReader(io.StringIO(files.read_text(folder / "results.csv") or ""))
+    table = csv.DictReader(io.StringIO(files.read_text(folder / TABLE) or ""))
     return _Entry(
         folder.name,
         read_plan(folder),
@@ -85,10 +84,10 @@ def _entry(folder: Path) -> _Entry:
     )
 
 
-def _summary_again(folder: Path) -> dict[str, Any]:
+def _summary_again(folder: Path) -> dict[str, object]:
     """What the summary of a folder should hold; raises LabError where its table is not that of its runs."""
     results = collect(folder)
-    if files.read_text(folder / "results.csv") != runs_table(results.runs):
+    if files.read_text(folder / TABLE) != runs_table(results.runs):
         raise LabError(f"{folder / 'results.csv'}: is not what its records say; publish it again")
     return summarise(results).to_json()
 

@@ -17,8 +17,9 @@ from bottleneck_lab.instruments.collapse.figure import collapse_pictures
 from bottleneck_lab.published.artefacts import artefacts_in
 from bottleneck_lab.published.blame import differences, unless_a_bug
 from bottleneck_lab.records import files
-from bottleneck_lab.records.packed import PACKED, pack
-from bottleneck_lab.records.summary import SUMMARY, read_summary, write_summary
+from bottleneck_lab.records.names import PACKED, PLAN, SUMMARY, TABLE
+from bottleneck_lab.records.packed import pack
+from bottleneck_lab.records.summary import read_summary, write_summary
 from bottleneck_lab.report.document import Picture
 from bottleneck_lab.report.drawing.style import drawn_svg, is_drawn_with, save
 from bottleneck_lab.report.figures.of_results import figures_of
@@ -54,10 +55,10 @@ def publish(source: Path, target: Path, *, unfinished: bool = False) -> None:
         )
     content = pack(source, {run.run for run in results.runs} - {run.run for run in left})
     files.write_bytes(target / PACKED, content)
-    files.write_bytes(target / "plan.json", (source / "plan.json").read_bytes())
+    files.write_bytes(target / PLAN, (source / PLAN).read_bytes())
     results = collect(target)
     write_summary(target, summarise(results))
-    files.write_text(target / "results.csv", runs_table(results.runs))
+    files.write_text(target / TABLE, runs_table(results.runs))
     draw(target)
 
 
@@ -80,7 +81,7 @@ def _made(folder: Path) -> Iterator[tuple[str, Figure | str]]:
     """
     for artefact, path in artefacts_in(folder):
         yield from artefact.draw(path)
-    if (folder / "plan.json").exists():
+    if (folder / PLAN).exists():
         results = collect(folder)
         pictures: dict[str, list[Picture]] = {}
         summary = summarise(results, with_claims=False)  # which take long, and no figure shows
@@ -141,12 +142,12 @@ def false_numbers(folder: Path) -> list[str]:
     for artefact, path in artefacts_in(folder):
         if (made := artefact.contents_again(path)) is not None:
             problems += _false(path, files.read_json(path), json.loads(json.dumps(made)))
-    if not (folder / "plan.json").exists():
+    if not (folder / PLAN).exists():
         return problems
     results = collect(folder)
     path = folder / SUMMARY
     problems += _false(path, files.read_json(path), summarise(results).to_json())
-    table = folder / "results.csv"
+    table = folder / TABLE
     if files.read_text(table) != runs_table(results.runs):
         problems.append(f"{table}: is not what its records say")
     return problems

@@ -6,23 +6,15 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from bottleneck_lab.records import files
+from bottleneck_lab.records.names import CONFIG, CORRECT, ENVIRONMENT, METRICS, PREDICTIONS, RESULT, WEIGHTS
 
 KEY = "files"  # in `result.json`; older runs have none
-RESULT = "result.json"
-OF_A_RUN = (
-    "config.json",
-    "correct.npy",
-    "environment.json",
-    "metrics.jsonl",
-    "predictions.npy",
-    "weights.pt",
-)
+OF_A_RUN = (CONFIG, CORRECT, ENVIRONMENT, METRICS, PREDICTIONS, WEIGHTS)
 
 
-def with_checksums(result: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def with_checksums(result: Mapping[str, object], folder: Path) -> dict[str, object]:
     """A result with size and SHA-256 of every other file that its run has left, and with its own SHA-256."""
     present = [folder / name for name in OF_A_RUN if (folder / name).exists()]
     kept = {path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in present}
@@ -30,23 +22,23 @@ def with_checksums(result: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return {**plain, KEY: {**kept, RESULT: {"sha256": _of_values(plain)}}}
 
 
-def without_checksums(result: Mapping[str, Any]) -> dict[str, Any]:
+def without_checksums(result: Mapping[str, object]) -> dict[str, object]:
     """A result as it was before there were checksums."""
     return {name: value for name, value in result.items() if name != KEY}
 
 
-def is_altered(result: Mapping[str, Any]) -> bool:
+def is_altered(result: Mapping[str, object]) -> bool:
     """Whether a result says something else than when it was written."""
     kept = result.get(KEY)
     of = kept.get(RESULT) if isinstance(kept, dict) else None
     return isinstance(of, dict) and of.get("sha256") != _of_values(without_checksums(result))
 
 
-def _of_values(result: Mapping[str, Any]) -> str:
+def _of_values(result: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
 
 
-def altered(folder: Path, result: Mapping[str, Any], *, thorough: bool) -> Iterator[tuple[str, str]]:
+def altered(folder: Path, result: Mapping[str, object], *, thorough: bool) -> Iterator[tuple[str, str]]:
     """The files that are not as the run with this result has left them, each with what is wrong in words.
 
     Unless it is to be thorough, the content of a file is looked at only where its time is later than that of
@@ -55,20 +47,20 @@ def altered(folder: Path, result: Mapping[str, Any], *, thorough: bool) -> Itera
     kept = result.get(KEY)
     if not isinstance(kept, dict):
         return
-    written = None if thorough else _time(folder / "result.json")
+    written = None if thorough else _time(folder / RESULT)
     for name, of in kept.items():
         if name in OF_A_RUN and isinstance(of, dict) and (why := _wrong(folder / name, of, written)):
             yield name, why
 
 
-def why_altered(path: Path, result: Mapping[str, Any]) -> str | None:
+def why_altered(path: Path, result: Mapping[str, object]) -> str | None:
     """What is wrong with one file of a run with this result; None where nothing is known to be."""
     kept = result.get(KEY)
     of = kept.get(path.name) if isinstance(kept, dict) else None
     return _wrong(path, of, None) if isinstance(of, dict) else None
 
 
-def _wrong(path: Path, of: Mapping[str, Any], written: int | None) -> str | None:
+def _wrong(path: Path, of: Mapping[str, object], written: int | None) -> str | None:
     try:
         found = path.stat()
         if found.st_size != of.get("bytes"):

@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -94,7 +95,7 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(finite(value), indent=2, allow_nan=False) + "\n")
 
 
-def write_json_lines(path: Path, values: list[dict[str, Any]]) -> None:
+def write_json_lines(path: Path, values: Iterable[Mapping[str, object]]) -> None:
     """`write_bytes` for JSON lines."""
     write_text(path, "".join(json.dumps(finite(value), allow_nan=False) + "\n" for value in values))
 

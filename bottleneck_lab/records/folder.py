@@ -13,6 +13,17 @@ from pydantic import ValidationError
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
 from bottleneck_lab.records.checksums import KEY, why_altered, with_checksums
+from bottleneck_lab.records.names import (
+    CONFIG,
+    CORRECT,
+    ENVIRONMENT,
+    ERROR,
+    METRICS,
+    PREDICTIONS,
+    RESULT,
+    RUNS,
+    WEIGHTS,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +46,7 @@ class RunFolder:
     """
 
     def __init__(self, results: Path, run_id: str) -> None:
-        self.path = results / "runs" / run_id
+        self.path = results / RUNS / run_id
 
     @classmethod
     def at(cls, path: Path) -> RunFolder:
@@ -53,23 +64,23 @@ class RunFolder:
 
     def result(self) -> dict[str, Any] | None:
         """The content of `result.json`; None where there is none, or it is no result."""
-        found = files.read_json(self.path / "result.json")
+        found = files.read_json(self.path / RESULT)
         return found if isinstance(found, dict) and "status" in found else None
 
     def records(self) -> list[Record]:
         """The records of `metrics.jsonl`, an epoch each."""
-        return files.read_json_lines(self.path / "metrics.jsonl")
+        return files.read_json_lines(self.path / METRICS)
 
     def records_size(self) -> int:
         """Bytes of `metrics.jsonl`, for those who look often whether there is something new."""
         try:
-            return (self.path / "metrics.jsonl").stat().st_size
+            return (self.path / METRICS).stat().st_size
         except OSError:
             return 0
 
-    def environment(self) -> dict[str, Any]:
+    def environment(self) -> dict[str, object]:
         """The content of `environment.json`; nothing where there is none, or it is no object."""
-        found = files.read_json(self.path / "environment.json")
+        found = files.read_json(self.path / ENVIRONMENT)
         return found if isinstance(found, dict) else {}
 
     def settings(self) -> RunSettings:
@@ -80,7 +91,7 @@ class RunFolder:
         """
         from bottleneck_lab.config import RunSettings
 
-        path = self.path / "config.json"
+        path = self.path / CONFIG
         try:
             return RunSettings.model_validate_json(path.read_bytes())
         except PermissionError as error:
@@ -103,7 +114,7 @@ class RunFolder:
         """
         import torch
 
-        path, result = self.path / "weights.pt", self.result() or {}
+        path, result = self.path / WEIGHTS, self.result() or {}
         if why := why_altered(path, result):
             raise LabError(f"{path}: {why}")
         try:
@@ -116,27 +127,27 @@ class RunFolder:
     def start(self, run: RunSettings) -> None:
         """Write the settings, and forget an earlier failure."""
         if self.status() == "failed":
-            (self.path / "result.json").unlink()
-            (self.path / "error.txt").unlink(missing_ok=True)
+            (self.path / RESULT).unlink()
+            (self.path / ERROR).unlink(missing_ok=True)
         self._keep_settings(run)
 
     def _keep_settings(self, run: RunSettings) -> None:
-        files.write_text(self.path / "config.json", run.model_dump_json(indent=2) + "\n")
+        files.write_text(self.path / CONFIG, run.model_dump_json(indent=2) + "\n")
 
     def keep_records(self, records: list[Record]) -> None:
         """Write all records so far."""
-        files.write_json_lines(self.path / "metrics.jsonl", records)
+        files.write_json_lines(self.path / METRICS, records)
 
-    def finish(self, run: RunSettings, outcome: Outcome, environment: dict[str, Any]) -> None:
+    def finish(self, run: RunSettings, outcome: Outcome, environment: Mapping[str, object]) -> None:
         """Write everything that a finished run leaves."""
         self._keep_settings(run)
         self.keep_records(outcome.records)
         if outcome.predictions is not None:
-            files.write_array(self.path / "predictions.npy", outcome.predictions)
+            files.write_array(self.path / PREDICTIONS, outcome.predictions)
         if outcome.correct is not None:
-            files.write_array(self.path / "correct.npy", outcome.correct)
+            files.write_array(self.path / CORRECT, outcome.correct)
         self._keep_weights(outcome.weights)
-        files.write_json(self.path / "environment.json", environment)
+        files.write_json(self.path / ENVIRONMENT, environment)
         last = outcome.records[-1]
         result = {
             **_whose(run),
@@ -148,26 +159,26 @@ class RunFolder:
             "measures": last.get("measures", {}),
             "test_accuracy": outcome.test_accuracy,
         }
-        files.write_json(self.path / "result.json", with_checksums(result, self.path))
+        files.write_json(self.path / RESULT, with_checksums(result, self.path))
 
     def _keep_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
         import torch
 
         stream = io.BytesIO()
         torch.save(weights, stream)
-        files.write_bytes(self.path / "weights.pt", stream.getvalue())
+        files.write_bytes(self.path / WEIGHTS, stream.getvalue())
 
     def convert(
         self,
         run: RunSettings,
         weights: Mapping[str, torch.Tensor],
-        environment: dict[str, Any],
+        environment: Mapping[str, object],
         source: Mapping[str, Any],
     ) -> None:
         """Write what stands for a run that was trained elsewhere: its weights, and where these come from."""
         self._keep_settings(run)
         self._keep_weights(weights)
-        files.write_json(self.path / "environment.json", environment)
+        files.write_json(self.path / ENVIRONMENT, environment)
         result = {
             **_whose(run),
             "status": "done",
@@ -175,7 +186,7 @@ class RunFolder:
             "accuracy": None,
             "converted_from": dict(source),
         }
-        files.write_json(self.path / "result.json", with_checksums(result, self.path))
+        files.write_json(self.path / RESULT, with_checksums(result, self.path))
 
     def receive(self, run: RunSettings, contents: Mapping[str, bytes]) -> None:
         """Write what this run has left on another machine, unless it is finished here; the result last.
@@ -185,14 +196,14 @@ class RunFolder:
         if self.status() in FINAL:
             return
         self.start(run)
-        for name in sorted(contents, key=lambda name: name == "result.json"):
+        for name in sorted(contents, key=lambda name: name == RESULT):
             content = contents[name]
-            if name == "environment.json":
+            if name == ENVIRONMENT:
                 content = json.dumps(
                     {**json.loads(content), "included": run.added_files()}, indent=2
                 ).encode()
                 content += b"\n"
-            if name == "result.json":  # with the checksums of what has been written here
+            if name == RESULT:  # with the checksums of what has been written here
                 result = json.loads(content)
                 kept = with_checksums(result, self.path) if KEY in result else result
                 content = json.dumps(kept, indent=2).encode() + b"\n"
@@ -200,8 +211,8 @@ class RunFolder:
 
     def fail(self, run: RunSettings, reason: str, details: str = "") -> None:
         """Write why the run could not be trained, and `error.txt`; a new start will try it again."""
-        files.write_text(self.path / "error.txt", details or reason)
-        files.write_json(self.path / "result.json", {**_whose(run), "status": "failed", "reason": reason})
+        files.write_text(self.path / ERROR, details or reason)
+        files.write_json(self.path / RESULT, {**_whose(run), "status": "failed", "reason": reason})
 
 
 def _first(error: ValidationError) -> str:
@@ -210,5 +221,5 @@ def _first(error: ValidationError) -> str:
     return f"{where}: {problem['msg']}" if where else str(problem["msg"])
 
 
-def _whose(run: RunSettings) -> dict[str, Any]:
+def _whose(run: RunSettings) -> dict[str, object]:
     return {"variant": run.variant, "dataset": run.dataset, "seed": run.seed}

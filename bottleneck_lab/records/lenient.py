@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from bottleneck_lab.records.names import RUNS
 from bottleneck_lab.records.packed import Place
 
 
@@ -24,7 +25,7 @@ class Stray:
 
 def stray(name: str, why: str) -> Stray:
     """A file of that name among the runs."""
-    file, reason = (text.encode(errors="replace").decode() for text in (f"runs/{name}", why))
+    file, reason = (text.encode(errors="replace").decode() for text in (f"{RUNS}/{name}", why))
     return Stray(file, reason)
 
 

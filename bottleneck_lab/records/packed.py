@@ -12,9 +12,18 @@ from typing import Any
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records.checksums import KEY, without_checksums
+from bottleneck_lab.records.names import (
+    CONFIG,
+    CORRECT,
+    ENVIRONMENT,
+    METRICS,
+    PACKED,
+    PREDICTIONS,
+    RESULT,
+    RUNS,
+)
 
-PACKED = "runs.zip"
-KEPT = ("config.json", "correct.npy", "environment.json", "metrics.jsonl", "predictions.npy", "result.json")
+KEPT = (CONFIG, CORRECT, ENVIRONMENT, METRICS, PREDICTIONS, RESULT)
 MOST_BYTES = 2**30  # of all runs of an ablation together, unpacked
 
 _DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError)
@@ -30,14 +39,14 @@ def pack(folder: Path, run_ids: Iterable[str]) -> bytes:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for run_id in sorted(run_ids):
             for name in KEPT:
-                path = folder / "runs" / run_id / name
+                path = folder / RUNS / run_id / name
                 if path.exists():
                     content = path.read_bytes()
-                    if name == "environment.json":
+                    if name == ENVIRONMENT:
                         content = _anonymous(content)
-                    if name == "result.json":
+                    if name == RESULT:
                         content = _without_checksums(content)
-                    entry = zipfile.ZipInfo(f"runs/{run_id}/{name}", _LONG_AGO)
+                    entry = zipfile.ZipInfo(f"{RUNS}/{run_id}/{name}", _LONG_AGO)
                     entry.compress_type = zipfile.ZIP_DEFLATED
                     archive.writestr(entry, content)
     return stream.getvalue()
@@ -79,8 +88,8 @@ def runs_of(folder: Path) -> Place:
         LabError: a file that is no zip file of runs, or one too large.
     """
     source = folder / PACKED
-    if not source.exists() or (folder / "runs").exists():
-        return folder / "runs"
+    if not source.exists() or (folder / RUNS).exists():
+        return folder / RUNS
     try:
         archive = zipfile.ZipFile(io.BytesIO(source.read_bytes()))
         entries = archive.infolist()
@@ -94,9 +103,9 @@ def runs_of(folder: Path) -> Place:
             archive.read(entry)  # which checks its sum
     except (*_DAMAGE, OSError, ValueError) as error:
         raise LabError(f"{source}: is damaged ({error}); publish the results again") from error
-    return zipfile.Path(archive, "runs/")
+    return zipfile.Path(archive, f"{RUNS}/")
 
 
 def _is_of_a_run(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return len(parts) == 3 and parts[0] == "runs" and parts[1].isalnum() and parts[2] in KEPT
+    return len(parts) == 3 and parts[0] == RUNS and parts[1].isalnum() and parts[2] in KEPT

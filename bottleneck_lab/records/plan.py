@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bottleneck_lab.config import Claim, Design, Tier
+from bottleneck_lab.config import Claim, Design, Tier, Unchecked
 from bottleneck_lab.config.ablations.budget import Budget
 from bottleneck_lab.config.ablations.paper import Paper
 from bottleneck_lab.config.ablations.parts import SEPARATOR
@@ -17,9 +17,7 @@ from bottleneck_lab.config.ablations.predictions import PredictionRule, Predicti
 from bottleneck_lab.config.ablations.tuning import Tuned
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records.lenient import json_content
-from bottleneck_lab.records.result_folders import PLAN
-
-Settings = dict[str, Any]  # by key, not looked into: other versions may have others
+from bottleneck_lab.records.names import PLAN
 
 
 class _Record(BaseModel):
@@ -46,7 +44,7 @@ class PlannedPart(_Record):
     title: str
     facet: str | None
     claims: list[Claim]
-    axes: dict[str, dict[str, Settings]]
+    axes: dict[str, dict[str, Unchecked]]
     without: list[str] = []
     heat_map: tuple[str, str] | None = None
     measures: list[str] = []
@@ -76,11 +74,11 @@ class PlannedAblation(_Record):
 class PlannedSettings(_Record):
     """The settings of a variant."""
 
-    model: Settings
-    data: Settings
-    train: Settings
+    model: Unchecked
+    data: Unchecked
+    train: Unchecked
 
-    def sections(self) -> dict[str, Settings]:
+    def sections(self) -> dict[str, Unchecked]:
         """By the names that `--set` has for them."""
         return {"model": self.model, "data": self.data, "train": self.train}
 
@@ -113,13 +111,13 @@ class PlannedTuning(Tuned):
 
 
 class PlanRecord(_Record):
-    """What a report needs of `plan.json`."""
+    """What a report needs of `plan.json`. Settings are not looked into: other versions may have others."""
 
     ablation: PlannedAblation
     tier: Tier
     datasets: list[DatasetName]
     notices: list[str]
-    overrides: Settings = {}
+    overrides: Unchecked = {}
     designs: dict[str, Design | None] = {}
     variants: list[PlannedVariant]
     tuning: list[PlannedTuning] = []

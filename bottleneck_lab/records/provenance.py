@@ -9,7 +9,6 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import bottleneck_lab
 
@@ -17,7 +16,7 @@ LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pydantic")
 
 
 @functools.cache
-def environment(device: str) -> dict[str, Any]:
+def environment(device: str) -> dict[str, object]:
     """Versions, git commit, processor, threads: all that a result can depend on besides its settings."""
     import torch
 

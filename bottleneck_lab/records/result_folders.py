@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records.names import PLAN
 
-PLAN = "plan.json"  # what makes a folder one of results
 _DEEPEST = 8  # levels below, which is more than results/NAME/TIER has
 
 

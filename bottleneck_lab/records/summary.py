@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bottleneck_lab.config import Tier
+from bottleneck_lab.config import Tier, Unchecked
 from bottleneck_lab.records import files
 from bottleneck_lab.records.lenient import Stray
+from bottleneck_lab.records.names import SUMMARY
 from bottleneck_lab.stats import Kind, Verdict
 from bottleneck_lab.stats.stretch import Stretch
-
-SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,7 +264,7 @@ class Summary:
     tier: Tier
     datasets: list[str]
     notices: list[str]
-    overrides: dict[str, Any]
+    overrides: Unchecked
     runs: dict[str, int]
     missing: list[Missing]
     strays: list[Stray]

@@ -13,6 +13,7 @@ import jinja2
 from bottleneck_lab.instruments.collapse.explorer import explorer_page
 from bottleneck_lab.instruments.collapse.figure import collapse_pictures
 from bottleneck_lab.records import files
+from bottleneck_lab.records.names import TABLE
 from bottleneck_lab.records.summary import Summary, write_summary
 from bottleneck_lab.report.document import Cell, Code, Content, Link, Picture, Span, Strong
 from bottleneck_lab.report.drawing.shown import points_of
@@ -43,7 +44,7 @@ def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, Summ
     results = collect(folder)
     summary = summarise(results)
     write_summary(folder, summary)
-    files.write_text(folder / "results.csv", runs_table(results.runs))
+    files.write_text(folder / TABLE, runs_table(results.runs))
     files.write_text(folder / "collapse.html", explorer_page())
     pictures: dict[str, list[Picture]] = {}
     drawings: dict[str, Drawing] = {}

@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -20,6 +19,7 @@ from bottleneck_lab.config import (
     Design,
     RunSettings,
     Tier,
+    Unchecked,
     Variant,
     design_of,
 )
@@ -31,6 +31,7 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.arms import covariates_of
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.records import files
+from bottleneck_lab.records.names import PLAN
 
 FETCH_SECONDS = 10.0  # how long an unasked-for download may take before the fallback is used
 
@@ -143,7 +144,7 @@ class Plan:
     variants: tuple[Variant, ...]
     seeds: Mapping[DatasetName, tuple[int, ...]]
     designs: Mapping[DatasetName, Design | None]
-    overrides: dict[str, Any]
+    overrides: Unchecked
     checksums: Mapping[DataSettings, dict[str, str]] = field(default_factory=dict)
     tuned: tuple[Tuned, ...] = ()
 
@@ -151,9 +152,9 @@ class Plan:
         """Every run that there can be, variant by variant."""
         return [variant.with_seed(seed) for variant in self.variants for seed in self.seeds[variant.dataset]]
 
-    def contents(self) -> dict[str, Any]:
+    def contents(self) -> dict[str, object]:
         """What `plan.json` holds: all that a report needs besides the runs."""
-        variants: list[dict[str, Any]] = []
+        variants: list[dict[str, object]] = []
         for variant in self.variants:
             cost = dataclasses.asdict(cost_of(variant.settings))
             del cost["uncounted"]  # which a notice tells of
@@ -182,7 +183,7 @@ class Plan:
 
     def write(self, results: Path) -> None:
         """Leave `plan.json` in the results folder."""
-        files.write_json(results / "plan.json", self.contents())
+        files.write_json(results / PLAN, self.contents())
 
 
 def _look_into(settings: DataSettings, folder: Path | None) -> dict[str, str]:
@@ -207,7 +208,7 @@ def make_plan(
     tier: Tier,
     data: Data,
     seeds: Sequence[int] | None,
-    overrides: dict[str, Any],
+    overrides: Unchecked,
     tuned: Sequence[Tuned] = (),
 ) -> Plan:
     """All runs of an ablation on `data`; `seeds` replaces every tier's own number of seeds, and its looks.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from bottleneck_lab.config import Ablation, DatasetName, RunSettings, Tier
+from bottleneck_lab.config import Ablation, DatasetName, RunSettings, Tier, Unchecked
 from bottleneck_lab.config.ablations.tuning import Trial, Tuned
 from bottleneck_lab.config.data import ImageSettings
 from bottleneck_lab.errors import LabError
@@ -22,7 +21,7 @@ def tune(
     ablation: Ablation,
     tier: Tier,
     dataset: DatasetName,
-    overrides: dict[str, Any],
+    overrides: Unchecked,
     results: Path,
     drive: Drive,
 ) -> Tuned:
@@ -51,7 +50,7 @@ def _on_grid(
     ablation: Ablation,
     tier: Tier,
     dataset: DatasetName,
-    overrides: dict[str, Any],
+    overrides: Unchecked,
     results: Path,
     drive: Drive,
     grid: tuple[float, ...],

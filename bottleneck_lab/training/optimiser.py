@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import nn
@@ -38,7 +37,7 @@ def optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimi
     return kind(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.nesterov)
 
 
-def _groups(network: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
+def _groups(network: nn.Module, settings: TrainSettings) -> list[dict[str, object]]:
     """The parameters that are treated alike, those with weight decay first.
 
     The biases behind the thin tensors are apart if they have another learning rate, and weights if `lars`
@@ -54,7 +53,7 @@ def _groups(network: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]
             found.setdefault((decays, layerwise and weight, apart), []).append(parameter)
     groups = []
     for (decays, scaled, apart), parameters in sorted(found.items(), reverse=True):
-        group: dict[str, Any] = {
+        group: dict[str, object] = {
             "params": parameters,
             "weight_decay": settings.weight_decay if decays else 0.0,
         }

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bottleneck_lab import extend
 from bottleneck_lab.api.session.kernels import say_kernels
@@ -17,6 +17,7 @@ from bottleneck_lab.api.session.steps import Steps
 from bottleneck_lab.api.session.tuning import tune_all
 from bottleneck_lab.errors import LabError, writing
 from bottleneck_lab.records import files
+from bottleneck_lab.records.names import PLAN
 from bottleneck_lab.report.sentences.numbers import duration
 from bottleneck_lab.runs import engines, under_way
 from bottleneck_lab.runs.engines.protocol import Options
@@ -28,7 +29,7 @@ from bottleneck_lab.training import find_device
 
 if TYPE_CHECKING:
     from bottleneck_lab.api.session.host import Host
-    from bottleneck_lab.config import Ablation, Tier
+    from bottleneck_lab.config import Ablation, Tier, Unchecked
     from bottleneck_lab.config.ablations.tuning import Tuned
     from bottleneck_lab.records.summary import Summary
     from bottleneck_lab.runs.engines.protocol import Engine
@@ -58,7 +59,7 @@ class Order:
 
     tier: Tier = "quick"
     seeds: Sequence[int] | None = None
-    overrides: dict[str, Any] = field(default_factory=dict)
+    overrides: Unchecked = field(default_factory=dict)
     workers: int | None = None
     engine: str = "local"
     options: Options = field(default_factory=Options)
@@ -98,7 +99,7 @@ class Session:
         plan = make_plan(
             self.ablation, self.order.tier, self.data, self.order.seeds, self.order.overrides, self._tuned()
         )
-        self.plan = keep_to(files.read_json(self.results / "plan.json"), plan, self.results)
+        self.plan = keep_to(files.read_json(self.results / PLAN), plan, self.results)
         self.steps = Steps(self.plan, self.results)
         self.jobs = self.steps.next()
         self.workers = self.order.workers
@@ -180,7 +181,7 @@ class Session:
         return self.order.workers or default_workers(self.device, self.order.options.per_gpu)
 
     def _refuse_foreign_results(self) -> None:
-        before = files.read_json(self.results / "plan.json")
+        before = files.read_json(self.results / PLAN)
         ablation = before.get("ablation") if isinstance(before, dict) else None
         if isinstance(ablation, dict):
             question = ablation.get("question")
@@ -261,7 +262,7 @@ def default_workers(device: str, per_gpu: int) -> int:
         ) from error
 
 
-def refuse_early(ablation: Ablation, tier: Tier, asked: Sequence[str], overrides: dict[str, Any]) -> None:
+def refuse_early(ablation: Ablation, tier: Tier, asked: Sequence[str], overrides: Unchecked) -> None:
     """Refuse what is impossible on every data set that could be chosen, before anything is downloaded.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bottleneck_lab.runs.execute import drive as drive_jobs
 from bottleneck_lab.runs.tuning import tune
@@ -13,7 +13,7 @@ from bottleneck_lab.runs.tuning import tune
 if TYPE_CHECKING:
     from bottleneck_lab.api.session.host import Host
     from bottleneck_lab.api.session.session import Order
-    from bottleneck_lab.config import Ablation
+    from bottleneck_lab.config import Ablation, Unchecked
     from bottleneck_lab.config.ablations.tuning import Tuned
     from bottleneck_lab.runs.engines.protocol import Engine
     from bottleneck_lab.runs.jobs import Job
@@ -82,6 +82,6 @@ def _drive(
         drive_jobs(left, engine, listener)
 
 
-def _is_given(setting: str, part: str, overrides: dict[str, Any]) -> bool:
+def _is_given(setting: str, part: str, overrides: Unchecked) -> bool:
     section, _, key = setting.partition(".")
     return any(key in layer.get(section, {}) for layer in (overrides, overrides.get(part, {})))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bottleneck_lab.errors import LabError, writing
+from bottleneck_lab.records.names import PLAN
 from bottleneck_lab.report.drawing.check import check_drawing
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _folders(folder: Path) -> list[Path]:
 
 def _state(folder: Path) -> Iterator[tuple[str, int, int]]:
     """What tells that something has changed: names, times and sizes of the plan and of the runs' files."""
-    for path in (folder / "plan.json", *folder.glob("runs/*"), *folder.glob("runs/*/*.json*")):
+    for path in (folder / PLAN, *folder.glob("runs/*"), *folder.glob("runs/*/*.json*")):
         try:
             found = path.stat()
         except OSError:

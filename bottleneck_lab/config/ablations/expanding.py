@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bottleneck_lab.config.ablations.parts import GROUPS, SECTIONS, Overrides, Part, Tier, Variant
 from bottleneck_lab.config.ablations.tuning import TierTuning, Tuned
-from bottleneck_lab.config.base import DatasetName, MeasureName
+from bottleneck_lab.config.base import DatasetName, MeasureName, Unchecked
 from bottleneck_lab.config.networks.inverted import NETWORKS
 from bottleneck_lab.config.problems import Problems, sentence
 from bottleneck_lab.config.settings import RunSettings
@@ -98,7 +98,7 @@ def _network(layers: list[Layer]) -> str | None:
     With the latter two, one layer can say which architecture, and another how large (for the images of a
     data set, say): "mobilenet_v1" and "small" are the network "mobilenet_v1_small".
     """
-    chosen: dict[str, Any] = {}
+    chosen: Unchecked = {}
     for _, layer in layers:
         model = layer.get("model", {})
         if "network" in model:
@@ -128,7 +128,7 @@ def _names_a_network(here: str, layers: list[Layer], problems: Problems) -> bool
     return name in NETWORKS
 
 
-def _sections(overrides: Overrides) -> dict[str, dict[str, Any]]:
+def _sections(overrides: Overrides) -> dict[str, Unchecked]:
     return {name: overrides.section(name) for name in SECTIONS}
 
 
@@ -136,7 +136,7 @@ def _merge(
     name: str, dataset: DatasetName, measures: Sequence[MeasureName], layers: list[Layer]
 ) -> RunSettings:
     """Lay the layers over each other, later ones on top, and validate the whole."""
-    merged: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    merged: dict[str, Unchecked] = {section: {} for section in SECTIONS}
     for _, layer in layers:
         for section in SECTIONS:
             _lay_over(merged[section], layer.get(section, {}))
@@ -149,7 +149,7 @@ def _merge(
     return RunSettings.model_validate_json(json.dumps(whole, default=str))
 
 
-def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+def _lay_over(below: Unchecked, above: Mapping[str, Any]) -> None:
     """Put the settings `above` in place of those `below`; a group of settings (`initial`) key by key."""
     for key, value in above.items():
         if key in GROUPS and isinstance(value, Mapping) and isinstance(below.get(key), Mapping):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,7 +13,7 @@ from bottleneck_lab.config.ablations.budget import Budget
 from bottleneck_lab.config.ablations.paper import Paper
 from bottleneck_lab.config.ablations.predictions import PredictionRule, Predictions
 from bottleneck_lab.config.ablations.tuning import TierTuning, Tuning
-from bottleneck_lab.config.base import DatasetName, Later, MeasureName, Settings
+from bottleneck_lab.config.base import DatasetName, Later, MeasureName, Settings, Unchecked
 from bottleneck_lab.config.settings import RunSettings
 
 Tier = Literal["smoke", "quick", "laptop", "paper"]
@@ -46,13 +46,13 @@ MOST_AXES, MOST_VARIANTS = 10, 1000  # of a part
 class Overrides(Settings):
     """Settings that one layer of an ablation file adds to those below it."""
 
-    model: dict[str, Any] = Field(default_factory=dict)
-    data: dict[str, Any] = Field(default_factory=dict)
-    train: dict[str, Any] = Field(default_factory=dict)
+    model: Unchecked = Field(default_factory=dict)
+    data: Unchecked = Field(default_factory=dict)
+    train: Unchecked = Field(default_factory=dict)
 
-    def section(self, name: str) -> dict[str, Any]:
+    def section(self, name: str) -> Unchecked:
         """The part for `model`, `data` or `train`."""
-        found: dict[str, Any] = getattr(self, name)
+        found: Unchecked = getattr(self, name)
         return found
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from bottleneck_lab.config.base import Settings
+from bottleneck_lab.config.base import Settings, Unchecked
 from bottleneck_lab.config.problems import Problems
 
 Value = Annotated[float, Field(gt=0)]
@@ -40,8 +40,8 @@ class Tuning(Settings):
     grid: tuple[Value, ...] = Field(min_length=3)
     most: int = Field(9, ge=3, le=99)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1)
-    data: dict[str, Any] = Field(default_factory=dict)
-    train: dict[str, Any] = Field(default_factory=dict)
+    data: Unchecked = Field(default_factory=dict)
+    train: Unchecked = Field(default_factory=dict)
 
     @field_validator("grid")
     @classmethod
@@ -76,8 +76,8 @@ class TierTuning(Settings):
     """What one tier spends on tuning: instead of what the part says."""
 
     seeds: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(None, min_length=1)
-    data: dict[str, Any] = Field(default_factory=dict)
-    train: dict[str, Any] = Field(default_factory=dict)
+    data: Unchecked = Field(default_factory=dict)
+    train: Unchecked = Field(default_factory=dict)
 
 
 class Trial(Settings):

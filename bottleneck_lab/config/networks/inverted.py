@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from bottleneck_lab import extend
 from bottleneck_lab.activations import kind_of
 from bottleneck_lab.config.activations import Activation
-from bottleneck_lab.config.base import ActivationKnobs, BlockName, Later, ResidualName, Settings
+from bottleneck_lab.config.base import ActivationKnobs, BlockName, Later, ResidualName, Settings, Unchecked
 from bottleneck_lab.config.networks.others import ARCHITECTURES
 
 
@@ -44,12 +44,12 @@ class Stage(Settings):
     t: float | None = Field(None, ge=0, le=64)
 
 
-def _table(*rows: tuple[float | None, int, int, int]) -> list[dict[str, Any]]:
+def _table(*rows: tuple[float | None, int, int, int]) -> list[Unchecked]:
     return [{"t": t, "c": c, "n": n, "s": s} for t, c, n, s in rows]
 
 
 # fmt: off
-NETWORKS: dict[str, dict[str, Any]] = {
+NETWORKS: dict[str, Unchecked] = {
     # Table 2, as it stands.
     "mobilenet_v2": {
         "family": "mobilenet_v2",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from bottleneck_lab.config.activations import Activation
-from bottleneck_lab.config.base import ActivationKnobs, Settings
+from bottleneck_lab.config.base import ActivationKnobs, Settings, Unchecked
 
 
 class Row(Settings):
@@ -18,7 +18,7 @@ class Row(Settings):
     s: int = Field(ge=1, le=64)
 
 
-def _table(*rows: tuple[int, int, int]) -> list[dict[str, Any]]:
+def _table(*rows: tuple[int, int, int]) -> list[Unchecked]:
     return [{"c": c, "n": n, "s": s} for c, n, s in rows]
 
 
@@ -26,7 +26,7 @@ def _table(*rows: tuple[int, int, int]) -> list[dict[str, Any]]:
 # Each family has its original table, the same with less stride for 32 x 32 pixels, a small network for CPUs
 # (thin tensors of 8 to 48 channels, 4 to 5 M MAdds at 32 x 32; ShuffleNet 1 M, since its grouped convolutions
 # and shuffles take a CPU four times as long for as many), and one for the 8 x 8 pixels of the digits.
-ARCHITECTURES: dict[str, dict[str, Any]] = {
+ARCHITECTURES: dict[str, Unchecked] = {
     # Howard et al. 2017, Table 1.
     "mobilenet_v1": {
         "family": "mobilenet_v1", "stem_width": 32, "stem_stride": 2, "dropout": 0.001,

@@ -26,7 +26,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 LINES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[str, object] = {
     "axes.grid": True,
     "axes.prop_cycle": cycler(color=COLOURS),
     "axes.spines.right": False,
@@ -88,7 +88,7 @@ def subplots(
     return figure, figure.subplots(rows, columns, **more)
 
 
-_METADATA: dict[str, dict[str, Any]] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
+_METADATA: dict[str, dict[str, None]] = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
 _DRAWN_WITH = "Drawn with"  # under this a PNG keeps the SHA-256 of its SVG
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from bottleneck_lab.config import Unchecked
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.records.plan import PlannedSettings, PlannedVariant, Settings
+from bottleneck_lab.records.plan import PlannedSettings, PlannedVariant
 from bottleneck_lab.records.result_folders import result_folders
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.findings.summary import measure_known_as, summarise
@@ -22,7 +23,7 @@ from bottleneck_lab.stats.families.judgement import SEEDS_FOR_A_VERDICT
 ALPHA = 0.05
 PER_RUN = ("wall_seconds", "cpu_seconds", "trained_together", "host")  # no reason for other numbers
 
-Values = tuple[Any, Any]  # of A and of B; None where there is none
+Values = tuple[object, object]  # of A and of B; None where there is none
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Comparison:
     only_in_b: tuple[str, ...]
     shared: dict[str, Values]
     settings: dict[str, dict[str, Values]]
-    overrides: Values | None
+    overrides: tuple[Unchecked, Unchecked] | None
     seeds: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
     environment: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
     checksums: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
@@ -213,7 +214,7 @@ def _titled(key: tuple[str, str]) -> str:
     return " on ".join(key)
 
 
-def _flat(settings: PlannedSettings) -> Settings:
+def _flat(settings: PlannedSettings) -> Unchecked:
     return {
         f"{section}.{key}": value
         for section, values in settings.sections().items()
@@ -221,7 +222,7 @@ def _flat(settings: PlannedSettings) -> Settings:
     }
 
 
-def _differing(a: Settings, b: Settings) -> dict[str, Values]:
+def _differing(a: Unchecked, b: Unchecked) -> dict[str, Values]:
     keys = dict.fromkeys([*a, *b])
     return {key: (a.get(key), b.get(key)) for key in keys if a.get(key) != b.get(key)}
 

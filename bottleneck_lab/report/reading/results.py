@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +12,9 @@ import numpy as np
 
 from bottleneck_lab.config import Design
 from bottleneck_lab.config.ablations.parts import terms_of
-from bottleneck_lab.records import files
 from bottleneck_lab.records.folder import Status
-from bottleneck_lab.records.lenient import Stray, json_lines, numbers, refused, share, stray
-from bottleneck_lab.records.packed import Place
+from bottleneck_lab.records.left import Epoch, RunFiles
+from bottleneck_lab.records.lenient import Stray
 from bottleneck_lab.records.plan import PlanRecord
 from bottleneck_lab.report.reading.course import Course
 
@@ -74,10 +72,8 @@ class Results:
     runs: tuple[Run, ...]
     courses: dict[str, Course]
     other_plans: int
-    _place: Place = field(repr=False)  # of the runs
-    _environments: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
-    _found: set[Stray] = field(default_factory=set, repr=False)
-    _altered: frozenset[str] = field(default=frozenset(), repr=False)  # files that are not as a run left them
+    _left: RunFiles = field(repr=False)
+    _environments: Mapping[str, Mapping[str, object]] = field(repr=False)
 
     def design(self, dataset: str) -> Design:
         """How the claims on a data set of `courses` are judged."""
@@ -113,14 +109,14 @@ class Results:
             if run.status == "done":
                 self.correct(run)
             else:
-                self._history(run)
-        return tuple(sorted(self._found))
+                self._left.epochs(run.run)
+        return tuple(sorted(self._left.strays))
 
     def curves(self, variant: str, dataset: str) -> Curves:
         """What the finished runs of a variant have recorded: values by name and epoch, in their order."""
         which = variant, dataset
         if which not in self._curves:
-            self._curves[which] = _by_epoch(self._history(run) for run in self.of(*which))
+            self._curves[which] = _by_epoch(self._left.epochs(run.run) for run in self.of(*which))
         return self._curves[which]
 
     @cached_property
@@ -129,76 +125,21 @@ class Results:
 
     def measured(self, run: Run) -> dict[int, dict[str, float]]:
         """The measures of a run, as far as they are numbers, by the epoch that they were taken after."""
-        return {epoch: numbers for epoch, _, numbers in self._history(run) if numbers}
-
-    def _history(self, run: Run) -> list[_Epoch]:
-        if f"{run.run}/metrics.jsonl" in self._altered:
-            return []
-        records, why = json_lines(self._place / run.run / "metrics.jsonl")
-        history, others = _epochs(records)
-        if others:
-            why = f"{others} of {len(records)} lines are no records of an epoch"
-        if why:
-            self._found.add(stray(f"{run.run}/metrics.jsonl", why))
-        return history
+        return {epoch.number: epoch.measures for epoch in self._left.epochs(run.run) if epoch.measures}
 
     def correct(self, run: Run) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
         """Whether a finished run is right about each held-out example, bool `[n]`.
 
         None where it has not said so, or says what does not agree with its accuracy.
         """
-        name = f"{run.run}/correct.npy"
-        if run.accuracy is None or name in self._altered or (content := self._bytes(name)) is None:
-            return None
-        found = files.booleans(content)
-        if found is None or found.size == 0:
-            self._found.add(stray(name, "is no vector of true and false"))
-            return None
-        if not math.isclose(np.count_nonzero(found) / found.size, run.accuracy, abs_tol=1e-6):
-            self._found.add(stray(name, "does not agree with the accuracy of the run"))
-            return None
-        return found
+        return None if run.accuracy is None else self._left.correct(run.run, run.accuracy)
 
-    def _bytes(self, name: str) -> bytes | None:
-        try:
-            return self._place.joinpath(name).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            self._found.add(stray(name, refused(error)))
-            return None
-
-    def environment(self, run: Run) -> dict[str, Any]:
-        """Where a run was made, as far as it says."""
-        seconds = {"wall_seconds": run.wall_seconds, "cpu_seconds": run.cpu_seconds}
-        known = {name: value for name, value in seconds.items() if value is not None}
-        return {**self._environments.get(run.run, {}), **known}
+    def environment(self, run: Run) -> Mapping[str, object]:
+        """Where a run was made, as far as it says; without its times."""
+        return self._environments[run.run]
 
 
-_Epoch = tuple[int, float | None, dict[str, float]]  # its number, accuracy and measures
-
-
-def _epochs(records: Iterable[Any]) -> tuple[list[_Epoch], int]:
-    """The evaluated epochs of a run, and how many records are none."""
-    history: list[_Epoch] = []
-    others = last = 0
-    for record in records:
-        epoch = record.get("epoch") if isinstance(record, dict) else None
-        if type(epoch) is not int or not last < epoch < _MOST_EPOCHS:
-            others += 1
-            continue
-        last = epoch
-        told = record.get("accuracy")
-        accuracy = share(told)
-        others += told is not None and accuracy is None
-        history.append((epoch, accuracy, numbers(record.get("measures"))))
-    return history, others
-
-
-_MOST_EPOCHS = 10**9
-
-
-def _by_epoch(histories: Iterable[list[_Epoch]]) -> Curves:
+def _by_epoch(histories: Iterable[list[Epoch]]) -> Curves:
     found: dict[str, dict[int, list[float]]] = {}
     accuracies = found.setdefault("accuracy", {})
     for history in histories:

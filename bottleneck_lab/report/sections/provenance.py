@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from bottleneck_lab import __version__
-from bottleneck_lab.records.plan import PlannedPart, Settings
+from bottleneck_lab.config import Unchecked
+from bottleneck_lab.records.plan import PlannedPart
 from bottleneck_lab.records.summary import ORIGIN, Missing, Summary
 from bottleneck_lab.report.document import (
     Block,
@@ -139,7 +140,7 @@ def _levels(part: PlannedPart) -> Iterator[tuple[str, str, str]]:
             yield axis, level, assignments.changed(kept) or "nothing"
 
 
-def _shared_settings(variants: Sequence[Mapping[str, Settings]]) -> dict[str, str]:
+def _shared_settings(variants: Sequence[Mapping[str, Unchecked]]) -> dict[str, str]:
     """What all variants of a data set have in common, a line for each section; stages have their own."""
     lines = {}
     for section in ("train", "data", "model"):

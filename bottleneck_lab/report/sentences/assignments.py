@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bottleneck_lab.config import Unchecked
 
-def settings(values: dict[str, Any]) -> str:
+
+def settings(values: Unchecked) -> str:
     """Settings in a line: `epochs = 20, optimizer = adam`."""
     return ", ".join(
         f"{key} = {_ABSENT.get(key, 'none') if value is None else _setting(value)}"
@@ -37,7 +39,7 @@ def _toml(value: Any) -> str:
     return json.dumps(value)
 
 
-def stages(rows: Sequence[dict[str, Any]]) -> str:
+def stages(rows: Sequence[Unchecked]) -> str:
     """The rows of Table 2, each as (t, c, n, s); `t` where the network's own expansion holds."""
     return ", ".join(
         f"({'t' if row['t'] is None else format(row['t'], 'g')}, {row['c']}, {row['n']}, {row['s']})"
@@ -45,17 +47,17 @@ def stages(rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def changed(overrides: dict[str, Any]) -> str:
+def changed(overrides: Unchecked) -> str:
     """Nested settings as `--set` has them: `train.epochs=3, model.width=2`."""
     return ", ".join(assignments(overrides))
 
 
-def assignments(overrides: dict[str, Any]) -> list[str]:
+def assignments(overrides: Unchecked) -> list[str]:
     """Nested settings, each as `--set` has it: `train.epochs=3`."""
     return [f"{key}={_setting(value)}" for key, value in _flat(overrides)]
 
 
-def _flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(values: Unchecked, above: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{above}{key}.")

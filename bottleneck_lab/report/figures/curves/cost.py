@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator
 
+from bottleneck_lab.config import Unchecked
 from bottleneck_lab.config.ablations.paper import Paper
-from bottleneck_lab.records.plan import Settings
 from bottleneck_lab.records.summary import Summary, VariantFinding
 from bottleneck_lab.report.drawing.lettering import in_legend
 from bottleneck_lab.report.drawing.lines import (
@@ -93,7 +93,7 @@ def _beside_paper(paper: Paper, dataset: str) -> tuple[Figure, list[Axes]]:
     return figure, [ours]
 
 
-def _along(variants: list[VariantFinding], axes: dict[str, dict[str, Settings]]) -> str | None:
+def _along(variants: list[VariantFinding], axes: dict[str, dict[str, Unchecked]]) -> str | None:
     """The axis of numbers that changes MAdds most, all else being equal; None where none does."""
     spreads = {
         axis: max(map(spread, _lines(variants, axis)))
