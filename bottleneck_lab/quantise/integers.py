@@ -77,7 +77,7 @@ class IntegerNetwork:
         grid = self._grids[name]
         y = torch.ops.quantized.conv2d(x, self._layers[name], grid.step, _zero(grid))
         # A ReLU6 cuts off above at the end of a grid that was made for it.
-        return y if isinstance(layer.activation, nn.Identity) else torch.relu(y)
+        return _within(y, grid) if isinstance(layer.activation, nn.Identity) else torch.relu(y)
 
     def _block(self, name: str, block: InvertedResidual, x: Tensor) -> Tensor:
         y = x
@@ -87,7 +87,7 @@ class IntegerNetwork:
         if not block.has_shortcut:
             return y
         grid = self._grids[f"{name}.output"]
-        return torch.ops.quantized.add(x, y, grid.step, _zero(grid))  # type: ignore[no-any-return]
+        return _within(torch.ops.quantized.add(x, y, grid.step, _zero(grid)), grid)
 
 
 def why_not(network: nn.Module, scheme: Scheme) -> str | None:
@@ -133,6 +133,23 @@ def _zero(grid: Grid) -> int:
     return grid.zero if grid.least == 0 else 128
 
 
+def _within(values: Tensor, grid: Grid) -> Tensor:
+    """Without the integer that a symmetric grid leaves out; all of another grid's are on it."""
+    if grid.least == 0:
+        return values
+    # `values.clamp` would do, but qnnpack's takes the bytes of images with channels last in a wrong order.
+    return _on(grid, values.int_repr())
+
+
+def _on(grid: Grid, integers: Tensor) -> Tensor:
+    """A tensor of these integers, those beyond the ends of the grid at its ends."""
+    zero = _zero(grid)
+    least, most = grid.least - grid.zero + zero, grid.most - grid.zero + zero
+    return torch._make_per_tensor_quantized_tensor(
+        integers.clamp(least, most).to(torch.uint8), grid.step, zero
+    )
+
+
 def _rounded(values: Tensor, grid: Grid) -> Tensor:
     return torch.quantize_per_tensor(values, grid.step, _zero(grid), torch.quint8)
 
@@ -157,8 +174,4 @@ def _mean(values: Tensor, grid: Grid) -> Tensor:
     """The mean over pixels of integers, on a grid of its own, with one rounding."""
     pixels = values.shape[2] * values.shape[3]
     total = values.int_repr().int().sum((2, 3)) - pixels * values.q_zero_point()
-    q = (total.double() * (values.q_scale() / (pixels * grid.step))).round() + _zero(grid)
-    least, most = (grid.least, grid.most) if grid.least == 0 else (1, 255)
-    return torch._make_per_tensor_quantized_tensor(
-        q.clamp(least, most).to(torch.uint8), grid.step, _zero(grid)
-    )
+    return _on(grid, (total.double() * (values.q_scale() / (pixels * grid.step))).round() + _zero(grid))

@@ -57,3 +57,18 @@ def test_integers_give_the_logits_that_rounded_floats_do(network, digits, has_ke
 def test_what_the_kernels_do_not_know_is_refused(network, digits, knobs, name, reason):
     with pytest.raises(LabError, match=reason):
         IntegerNetwork(network(**knobs), {}, parse_scheme(name))
+
+
+def test_integers_do_not_take_the_one_that_a_symmetric_grid_leaves_out(network, digits, has_kernels):
+    """Values far below a grid end at its first value, 1, as in rounded floats, and not at 0 beyond it."""
+    made, scheme = network(), parse_scheme("w8_channel_a8_symmetric_minmax")
+    spreads = observed(made, digits, 50)
+    for spread in spreads.values():
+        spread.low, spread.high = spread.low / 50, spread.high / 50
+    seen = {}
+    integers = IntegerNetwork(made, spreads, scheme)
+    layer, block = integers._layer, integers._block
+    integers._layer = lambda name, *rest: seen.setdefault(name, layer(name, *rest))
+    integers._block = lambda name, *rest: seen.setdefault(name, block(name, *rest))
+    integers(digits.normalised(digits.held_out.pixels))
+    assert min(int(tensor.int_repr().min()) for tensor in seen.values()) == 1
