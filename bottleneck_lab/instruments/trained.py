@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +13,12 @@ from bottleneck_lab.config import ImageSettings, RunSettings
 from bottleneck_lab.data import cifar
 from bottleneck_lab.data.images import ImageData, Images, load_images
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.manifold.positives import State
 from bottleneck_lab.models import MobileNetV2
 from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.records.provenance import data_difference
 from bottleneck_lab.training.images import EVALUATION_BATCH, build
 
-State = Literal["unnormalised", "initial", "trained"]
 STATES: tuple[State, ...] = ("unnormalised", "initial", "trained")
 
 

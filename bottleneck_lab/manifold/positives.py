@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+State = Literal["unnormalised", "initial", "trained"]  # of a network
+
 
 @dataclass(frozen=True)
 class Positives:

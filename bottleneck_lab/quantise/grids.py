@@ -21,16 +21,6 @@ class Grid:
     least: int
     most: int
 
-    @property
-    def low(self) -> float:
-        """Its smallest value."""
-        return self.step * (self.least - self.zero)
-
-    @property
-    def high(self) -> float:
-        """Its largest value."""
-        return self.step * (self.most - self.zero)
-
     def rounded(self, values: Tensor) -> Tensor:
         """Each value on the nearest of the grid; gradients pass unless it is clipped (straight through)."""
         if values.dtype != torch.float32:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from bottleneck_lab.config import load
-from bottleneck_lab.manifold.arms import covariates_of, rest_of
+from bottleneck_lab.manifold.arms import covariates_of
 from bottleneck_lab.manifold.covariates import covariates
 from bottleneck_lab.models import cost_of
 
@@ -28,6 +28,12 @@ def images():
 @pytest.fixture(scope="module")
 def variants():
     return {v.name: v for v in load("why_linear").variants("laptop", ["cifar10"])}
+
+
+def rest_of(run):
+    """The settings that covariates do not speak of: runs in which they are equal can be compared by them."""
+    content = run.model_dump(mode="json", exclude={"variant", "seed"})
+    return {**content, "model": content["model"] | {"projection_activation": None, "initial": None}}
 
 
 @pytest.mark.parametrize("hypothesis", SHARES)

@@ -250,12 +250,13 @@ def _geometry_table(result: CollapseResult) -> tuple[Table, str]:
 
 def _bounds_table(_: CollapseResult) -> tuple[Table, str]:
     from bottleneck_lab.manifold.invertibility import bounds_of_mobilenet_blocks
+    from bottleneck_lab.report.sentences import numbers
 
     table = _table("n", "m", "collapsed", "<= m^(n+1)/(2^m n!)", "<= 2^((n+1)log m-m)", "<= 2^(-m/2)")
     for bound in bounds_of_mobilenet_blocks():
         shares = (bound.collapsed, bound.factorial, bound.power, bound.half)
         verdict = "" if bound.last_bound_holds else " false"
-        cells = [_power_of_two(share) for share in shares]
+        cells = [numbers.power_of_two(share) for share in shares]
         table.add_row(str(bound.data_dim), str(bound.channels), *cells[:3], cells[3] + verdict)
     return table, ("Theorem 1 and the paper's three bounds on it for the bottlenecks of MobileNetV2, m = 6n.")
 
@@ -287,8 +288,3 @@ def _with_band(band: Band) -> str:
     if band.median is None:
         return "-"
     return f"{band.median:.3f} [{band.low:.2f}, {band.high:.2f}]"
-
-
-def _power_of_two(exponent: float) -> str:
-    decimal = exponent * math.log10(2)  # a power this small or large may not be a float
-    return f"{10 ** (decimal - math.floor(decimal)):.1f}e{math.floor(decimal):+03d}"

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from bottleneck_lab.instruments.trained import State, TrainedRun
+    from bottleneck_lab.instruments.trained import TrainedRun
     from bottleneck_lab.manifold.patterns import PixelCounts
-    from bottleneck_lab.manifold.positives import Positives
+    from bottleneck_lab.manifold.positives import Positives, State
 
     Counts = dict[State, dict[str, PixelCounts]]  # by state and layer
 

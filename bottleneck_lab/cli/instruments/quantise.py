@@ -51,6 +51,7 @@ def quantise(
     on 500 training images. Whatever the bits, images, first layer, classifier's weights and logits keep 8.
     Nothing is trained again.
     """
+    from bottleneck_lab.instruments.ranges.record import contents_of
     from bottleneck_lab.instruments.trained import open_run
     from bottleneck_lab.quantise.table import Subject, default_schemes, reaches
     from bottleneck_lab.training.device import find_device, settle_process
@@ -66,7 +67,7 @@ def quantise(
     rows = [subject.row(each) for each in _with_progress(schemes or default_schemes())]
     integers = subject.integers()
     layers = list(reaches(subject.network, subject.spreads))
-    contents = _contents(run, subject, rows, integers, layers)
+    contents = contents_of(run, subject, rows, integers, layers)
     if out is not None:
         from bottleneck_lab.instruments.ranges.figure import draw_ranges
         from bottleneck_lab.records.files import write_json
@@ -102,23 +103,6 @@ def _with_progress(schemes: Sequence[Scheme]) -> Any:
 
     stderr = Console(stderr=True)
     return track(schemes, "ways to round", console=stderr, transient=True, disable=not stderr.is_terminal)
-
-
-def _contents(
-    run: TrainedRun, subject: Subject, rows: Sequence[Row], integers: Integers | str, layers: Sequence[Reach]
-) -> dict[str, object]:
-    from dataclasses import asdict
-
-    return {
-        "run": json.loads(run.settings.model_dump_json()),
-        "images": len(subject.logits),
-        "accuracy": subject.accuracy,
-        "rows": [asdict(row) for row in rows],
-        "integers": integers if isinstance(integers, str) else asdict(integers),
-        "layers": [
-            {**asdict(layer), "reach": [float(f"{each:.4g}") for each in layer.reach()]} for layer in layers
-        ],
-    }
 
 
 def _print(

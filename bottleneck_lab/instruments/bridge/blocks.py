@@ -15,7 +15,7 @@ from typing import Any
 from bottleneck_lab.activations import label_of
 from bottleneck_lab.config import MobileNetV2Settings, RunSettings
 from bottleneck_lab.instruments.bridge.record import Comparison, Drawn, Row
-from bottleneck_lab.instruments.trained import State
+from bottleneck_lab.manifold.positives import State
 from bottleneck_lab.stats import mean_interval, paired_contrast
 
 

@@ -15,7 +15,8 @@ from bottleneck_lab import extend
 from bottleneck_lab.config import RunSettings
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.instruments.bridge.blocks import Block, Bridge, Measures, Moment, projection_of
-from bottleneck_lab.instruments.trained import State, TrainedRun, open_run
+from bottleneck_lab.instruments.trained import TrainedRun, open_run
+from bottleneck_lab.manifold.positives import State
 from bottleneck_lab.measures.layers import Bottleneck, measure_bottlenecks, pooled_outputs, probe_accuracy
 from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.report.reading.collect import collect

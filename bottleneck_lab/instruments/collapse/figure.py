@@ -13,19 +13,18 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from bottleneck_lab.instruments.collapse import OF_EVERY_REPORT
-from bottleneck_lab.instruments.collapse.measure import CollapseResult, measure_collapse
+from bottleneck_lab.instruments.collapse.measure import CollapseResult
 from bottleneck_lab.instruments.collapse.record import Left
 from bottleneck_lab.instruments.drawn import Figures
 from bottleneck_lab.manifold.activations import FloatArray
 from bottleneck_lab.manifold.invertibility import collapsed_in_theory
-from bottleneck_lab.manifold.shapes import CURVES, spiral
+from bottleneck_lab.manifold.shapes import CURVES
 from bottleneck_lab.records.files import read_left
 from bottleneck_lab.report.document import Picture
-from bottleneck_lab.report.drawing.style import COLOURS, drawn_bytes, styled
+from bottleneck_lab.report.drawing.style import COLOURS, styled
 
 _ACROSS = 3
-_TRIALS = 4
-PICTURES = Path(__file__).parent / "pictures"
+PICTURES, TRIALS = Path(__file__).parent / "pictures", 4  # a few matrices are enough to see both
 _PIECES = 80
 
 
@@ -128,21 +127,12 @@ def _draw_points(axes: Axes, points: FloatArray, colour: FloatArray, curve: bool
     axes.locator_params(nbins=5)
 
 
-def draw_pictures() -> Iterator[tuple[str, bytes]]:
-    """The files of the two figures of every report, by name: Fig. 1, and the share beside Theorem 1.
-
-    A few matrices for each number of channels are enough to see both. They are the same whatever was trained
-    and take longer than all else of a small report, so they come with the package, in `pictures/`.
-    """
-    result = measure_collapse(spiral(1000), trials=_TRIALS)
-    figures = draw_panels(result, curve=True), draw_collapsed(result)
-    for stem, figure in zip(OF_EVERY_REPORT, figures, strict=True):
-        for suffix, content in drawn_bytes(figure).items():
-            yield f"{stem}{suffix}", content
-
-
 def collapse_pictures() -> Iterator[tuple[Picture, dict[str, bytes]]]:
-    """The two figures of every report and their files, by suffix."""
+    """The two figures of every report and their files, by suffix: Fig. 1, and the share beside Theorem 1.
+
+    They are the same whatever was trained and take longer than all else of a small report, so they come with
+    the package, in `pictures/`; a test draws them and compares.
+    """
     said = (
         (
             "A spiral, and what ReLU leaves of it in 2, 3, 5, 15 and 30 channels",
@@ -151,7 +141,7 @@ def collapse_pictures() -> Iterator[tuple[Picture, dict[str, bytes]]]:
         ),
         (
             "Share of points that ReLU collapses by number of channels, beside Theorem 1",
-            f"The share of points that no longer can be told from others, over {_TRIALS} random matrices, "
+            f"The share of points that no longer can be told from others, over {TRIALS} random matrices, "
             "beside Theorem 1.",
         ),
     )

@@ -74,14 +74,6 @@ def convert(weights: Mapping[str, Tensor], network: Network = "imagenet") -> Con
     )
 
 
-def to_layout(
-    weights: Mapping[str, Tensor], layout: Layout, settings: MobileNetV2Settings
-) -> dict[str, Tensor]:
-    """The parameters and buffers of one of our networks by the names of another library."""
-    theirs = dict(_modules(layout, settings))
-    return {_renamed(name, theirs): tensor for name, tensor in weights.items()}
-
-
 def tensor_names(
     layout: Layout, settings: MobileNetV2Settings, classes: int
 ) -> dict[str, tuple[str, tuple[int, ...]]]:

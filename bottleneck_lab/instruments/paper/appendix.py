@@ -16,6 +16,7 @@ from bottleneck_lab.manifold.invertibility import (
 )
 from bottleneck_lab.manifold.positives import PAPER
 from bottleneck_lab.models import InvertedResidual
+from bottleneck_lab.report.sentences import numbers
 
 APPENDIX = "Appendix A"
 CAPTIONS = {APPENDIX: "the share that ReLU collapses, and Fig. 7"}
@@ -41,7 +42,7 @@ def appendix() -> list[Row]:
     )
     for bound in bounds_of_mobilenet_blocks():
         row = f"n = {bound.data_dim}, m = {bound.channels}: at most 2^(-m/2)"
-        paper, ours = (_power_of_two(exponent) for exponent in (bound.half, bound.collapsed))
+        paper, ours = (numbers.power_of_two(exponent) for exponent in (bound.half, bound.collapsed))
         agrees: Agreement = "agrees" if bound.last_bound_holds else "differs"
         rows.append(Row(APPENDIX, row, paper, ours, agrees, "" if bound.last_bound_holds else f"{reason}."))
     network = build("mobilenet_v2")
@@ -62,8 +63,3 @@ def appendix() -> list[Row]:
         )
     )
     return rows
-
-
-def _power_of_two(exponent: float) -> str:
-    decimal = exponent * math.log10(2)  # may be too small for a float
-    return f"{10 ** (decimal - math.floor(decimal)):.1f}e{math.floor(decimal):+03d}"

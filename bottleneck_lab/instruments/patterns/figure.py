@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bottleneck_lab.instruments.drawn import Figures
-from bottleneck_lab.instruments.patterns.record import Patterns, State
-from bottleneck_lab.manifold.positives import PAPER, Positives
+from bottleneck_lab.instruments.patterns.record import Patterns
+from bottleneck_lab.manifold.positives import PAPER, Positives, State
 from bottleneck_lab.records.files import read_left
 from bottleneck_lab.report.drawing.style import COLOURS, styled
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from bottleneck_lab.manifold.positives import PAPER, Positives
+from bottleneck_lab.manifold.positives import PAPER, Positives, State
 
 if TYPE_CHECKING:
     from bottleneck_lab.instruments.trained import TrainedRun
-
-State = Literal["unnormalised", "initial", "trained"]
 
 
 @dataclass(frozen=True)

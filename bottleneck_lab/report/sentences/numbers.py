@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 DASH = "-"
@@ -95,6 +96,12 @@ def aligned(rows: Sequence[Sequence[str | float]]) -> list[list[str]]:
 
 def _floats(values: Sequence[str | float]) -> list[float]:
     return [value for value in values if not isinstance(value, str)]
+
+
+def power_of_two(exponent: float) -> str:
+    """2 to the exponent, which may be too small or too large for a float: -1000 is `9.3e-302`."""
+    decimal = exponent * math.log10(2)
+    return f"{10 ** (decimal - math.floor(decimal)):.1f}e{math.floor(decimal):+03d}"
 
 
 def seeds(numbers: Sequence[int]) -> str:

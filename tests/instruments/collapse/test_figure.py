@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
-from bottleneck_lab.instruments.collapse.figure import PICTURES, draw_collapsed, draw_panels, draw_pictures
+from bottleneck_lab.instruments.collapse import OF_EVERY_REPORT
+from bottleneck_lab.instruments.collapse.figure import PICTURES, TRIALS, draw_collapsed, draw_panels
 from bottleneck_lab.instruments.collapse.measure import measure_collapse
 from bottleneck_lab.manifold.invertibility import collapsed_in_theory
 from bottleneck_lab.manifold.shapes import make_shape, spiral
 from bottleneck_lab.published.publish import same_drawing
-from bottleneck_lab.report.drawing.style import save
+from bottleneck_lab.report.drawing.style import drawn_bytes, save
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +79,15 @@ def test_the_same_result_gives_the_same_bytes(result, tmp_path):
 
 
 def test_the_figures_that_come_with_the_package_are_what_is_drawn_today():
-    drawn = dict(draw_pictures())
+    result = measure_collapse(spiral(1000), trials=TRIALS)
+    figures = draw_panels(result, curve=True), draw_collapsed(result)
+    drawn = {
+        f"{stem}{suffix}": content
+        for stem, figure in zip(OF_EVERY_REPORT, figures, strict=True)
+        for suffix, content in drawn_bytes(figure).items()
+    }
     assert set(drawn) == {path.name for path in PICTURES.iterdir()}
     for name in (name for name in drawn if name.endswith(".svg")):
         assert same_drawing((PICTURES / name).read_text(), drawn[name].decode()), (
-            f"draw_pictures() gives another {name}"
+            f"{name} would be another: save these bytes in {PICTURES}"
         )
