@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bottleneck_lab.api.results import Results, read_results
     from bottleneck_lab.api.run import run
     from bottleneck_lab.config import Ablation
-    from bottleneck_lab.errors import LabError
+    from bottleneck_lab.errors import LabError, LabWarning
     from bottleneck_lab.models.block import InvertedResidual
 
 __version__ = "0.1.0"
@@ -36,6 +36,7 @@ __all__ = [
     "Frame",
     "InvertedResidual",
     "LabError",
+    "LabWarning",
     "Results",
     "ablations",
     "collapse",
@@ -53,6 +54,7 @@ _HOMES = {
     "Frame": "bottleneck_lab.api.frame",
     "InvertedResidual": "bottleneck_lab.models.block",
     "LabError": "bottleneck_lab.errors",
+    "LabWarning": "bottleneck_lab.errors",
     "Results": "bottleneck_lab.api.results",
     "ablations": "bottleneck_lab.api.ablations",
     "collapse": "bottleneck_lab.api.collapse",

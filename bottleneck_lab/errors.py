@@ -1,4 +1,4 @@
-"""The one exception that users are meant to see, and what the file system refuses, said as one."""
+"""The exception and the warning that users are meant to see, and the file system's refusals as sentences."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ class LabError(Exception):
     Raised for anything a user can cause: a misspelt key, missing data, an impossible shape. The command
     line prints its text without a traceback and exits with code 2.
     """
+
+
+class LabWarning(UserWarning):
+    """What must be known of a run that is made from Python without showing anything."""
 
 
 # What can be done about it, by what the file system says.

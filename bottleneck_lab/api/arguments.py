@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,3 +41,25 @@ def several(name: str, given: One | Iterable[One]) -> list[One]:
     if not all(isinstance(each, str | Path) for each in found):
         raise LabError(f"{name} = {brief(given)}: give one text, or a list of them")
     return found
+
+
+_PLURAL = {"engine_option": "engine_options", "tracker": "trackers", "set": "settings"}
+
+
+def in_arguments(text: str) -> str:
+    """What is said of a command's options, in the words of `run`: `--data-dir` is `data_dir`."""
+
+    def argument(option: re.Match[str]) -> str:
+        name = option[1].replace("-", "_")
+        return _PLURAL.get(name, name)
+
+    return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", argument, text)
+
+
+@contextmanager
+def said_in_arguments() -> Iterator[None]:
+    """Whatever is refused meanwhile is refused in the words of `run`."""
+    try:
+        yield
+    except LabError as error:
+        raise LabError(in_arguments(str(error))) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +36,7 @@ def read_results(folder: str | Path) -> Results:
         LabError: no results there, or several, or a plan or an archive of runs that is damaged.
     """
     folder = Path(folder)
-    if not (folder / PLAN).exists():
+    if not os.path.exists(folder / PLAN):
         found = result_folders(folder)
         if len(found) > 1:
             names = ", ".join(str(each.relative_to(folder)) for each in found)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from bottleneck_lab import extend
 from bottleneck_lab.api.ablations import load
-from bottleneck_lab.api.arguments import several, whole
+from bottleneck_lab.api.arguments import in_arguments, said_in_arguments, several, whole
 from bottleneck_lab.api.results import Results, read_results
 from bottleneck_lab.api.session.progress import watching
 from bottleneck_lab.api.session.session import Order, Session, refuse_early
 from bottleneck_lab.config import TIERS, Ablation, as_overrides
 from bottleneck_lab.config.problems import brief, nearest
 from bottleneck_lab.data import cifar
-from bottleneck_lab.errors import LabError
+from bottleneck_lab.errors import LabError, LabWarning
 from bottleneck_lab.report.drawing.check import check_drawing
 from bottleneck_lab.runs.engines import read_options
 from bottleneck_lab.runs.trackers.tracking import find_tracker
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bottleneck_lab.runs.jobs import Job
 
 
+@said_in_arguments()
 def run(
     ablation: str | Path | Ablation,
     *,
@@ -150,11 +151,11 @@ class Silent:
 
     def notice(self, text: str) -> None:
         """As a warning."""
-        warnings.warn(text, LabWarning, stacklevel=3)
+        warnings.warn(in_arguments(text), LabWarning, stacklevel=3)
 
     def warn(self, text: str) -> None:
         """As a warning."""
-        warnings.warn(text, LabWarning, stacklevel=3)
+        warnings.warn(in_arguments(text), LabWarning, stacklevel=3)
 
     def watching(self, jobs: Sequence[Job]) -> AbstractContextManager[Listener]:
         """Nothing."""
@@ -174,12 +175,8 @@ class Shown(Silent):
 
     def notice(self, text: str) -> None:
         """As a line."""
-        print(f"note: {text}")
+        print(f"note: {in_arguments(text)}")
 
     def watching(self, jobs: Sequence[Job]) -> AbstractContextManager[Listener]:
         """A bar, in a notebook or terminal; else lines."""
         return watching(jobs)
-
-
-class LabWarning(UserWarning):
-    """What must be known of a run that was made without showing anything."""

@@ -112,6 +112,9 @@ def activation(name: str) -> Callable[[F], F]:
     Arguments of the function are numbers that settings give: `{ kind = "my_name", slope = 0.25 }`. A module
     that draws random numbers is told by its method `draw_from(seeds)` which streams of the run to draw from,
     one for each network that passes through it at once.
+
+    Raises:
+        LabError: a name that is taken, or that settings could not write. So do all that add.
     """
     return _adding(ACTIVATIONS, name, lambda make: make)
 
@@ -150,8 +153,11 @@ def images(
     Raises:
         LabError: numbers that no data set has.
     """
+    if not isinstance(shape, tuple | list) or len(shape) != 3:
+        raise LabError(f"the data set {name!r} has shape = {shape!r}; give channels, height and width")
+    channels, height, width = shape
     _check_numbers(
-        name, classes, height=shape[1], width=shape[2], channels=shape[0], train=train, held_out=held_out
+        name, classes, height=height, width=width, channels=channels, train=train, held_out=held_out
     )
     return _adding(DATASETS, name, lambda load: ImageSet(shape, classes, train, held_out, load))
 
@@ -172,6 +178,9 @@ def points(name: str, *, dimensions: int, classes: int) -> Callable[[F], F]:
 
 
 def _check_numbers(name: str, classes: int, **counts: int) -> None:
+    for what, count in {"classes": classes, **counts}.items():
+        if not isinstance(count, int):
+            raise LabError(f"the data set {name!r} has {what} = {count!r}; give a whole number")
     if not 2 <= classes <= MOST_CLASSES:
         raise LabError(f"the data set {name!r} has {classes} classes; 2 to {MOST_CLASSES} are possible")
     for what, count in counts.items():

@@ -21,8 +21,9 @@ def result_folders(above: Path, refused: list[str] | None = None) -> list[Path]:
     """
     try:
         found = list(_below(above, _DEEPEST, set(), refused if refused is not None else []))
-    except OSError as error:
-        raise LabError(f"{above}: cannot be looked into ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a null in it
+        why = getattr(error, "strerror", None) or error
+        raise LabError(f"{above}: cannot be looked into ({why})") from error
     return sorted(found)
 
 

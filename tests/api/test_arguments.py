@@ -40,6 +40,42 @@ def test_what_cannot_be_run_is_refused_before_anything_is_forgotten_or_trained(a
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"engine": "warp"}, "engine warp: no such engine"),
+        ({"engine_options": {"nodes": 3}}, "engine_options nodes: unknown key"),
+        ({"dataset": "cifar10", "data_dir": "nowhere"}, "data_dir nowhere: "),
+    ],
+)
+def test_what_a_command_would_refuse_is_refused_in_the_words_of_python(arguments, sentence, tmp_path):
+    with pytest.raises(lab.LabError) as caught:
+        lab.run("depthwise_separable", tier="smoke", out=tmp_path, **arguments)
+    assert sentence in str(caught.value)
+    assert "--" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5000])
+def test_results_of_a_name_that_nothing_can_have_get_a_sentence(name):
+    with pytest.raises(lab.LabError, match="cannot be looked into"):
+        lab.read_results(name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"shape": (1, 2)}, "has shape = \\(1, 2\\); give channels, height and width"),
+        ({"shape": 8}, "has shape = 8; give"),
+        ({"classes": "2"}, "has classes = '2'; give a whole number"),
+        ({"train": 1.5}, "has train = 1.5; give a whole number"),
+    ],
+)
+def test_numbers_that_no_data_set_has_get_a_sentence(arguments, sentence):
+    numbers = {"shape": (1, 8, 8), "classes": 2, "train": 4, "held_out": 4, **arguments}
+    with pytest.raises(lab.LabError, match=sentence):
+        lab.extend.images("mine", **numbers)
+
+
 def test_seeds_may_be_numpys():
     assert _seeds(np.arange(3)) == _seeds(np.int64(3)) == _seeds([0, 1, 2, 1]) == [0, 1, 2]
 
