@@ -20,6 +20,7 @@ from bottleneck_lab.records.lenient import (
     json_lines,
     json_object,
     number,
+    number_lists,
     numbers,
     refused,
     share,
@@ -91,11 +92,13 @@ class Environment:
 
 
 class Epoch(NamedTuple):
-    """What a run has recorded after an epoch."""
+    """What a run has recorded after an epoch; with the first, what its blocks were before training."""
 
     number: int
     accuracy: float | None
     measures: dict[str, float]
+    blocks: dict[str, list[float]]  # measures of each block, first to last
+    blocks_at_start: dict[str, list[float]]
 
 
 class RunFiles:
@@ -111,6 +114,7 @@ class RunFiles:
         self._place = place
         self.strays: set[Stray] = set()
         self._altered: set[str] = set()  # files that are not as their run has left them
+        self._epochs: dict[str, list[Epoch]] = {}
         self._distinct: dict[str, Mapping[str, object]] = {}  # of which a thousand runs have one or two
 
     def is_there(self, run_id: str) -> bool:
@@ -151,6 +155,11 @@ class RunFiles:
 
     def epochs(self, run_id: str) -> list[Epoch]:
         """What a run has recorded."""
+        if run_id not in self._epochs:
+            self._epochs[run_id] = self._read_epochs(run_id)
+        return self._epochs[run_id]
+
+    def _read_epochs(self, run_id: str) -> list[Epoch]:
         if f"{run_id}/{METRICS}" in self._altered:
             return []
         records, why = json_lines(self._place / run_id / METRICS)
@@ -236,7 +245,8 @@ def _epochs(records: Iterable[object]) -> tuple[list[Epoch], int]:
         told = record.get("accuracy")
         accuracy = share(told)
         others += told is not None and accuracy is None
-        found.append(Epoch(epoch, accuracy, numbers(record.get("measures"))))
+        blocks = (number_lists(record.get(key)) for key in ("blocks", "blocks_at_start"))
+        found.append(Epoch(epoch, accuracy, numbers(record.get("measures")), *blocks))
     return found, others
 
 

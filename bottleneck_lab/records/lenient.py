@@ -111,6 +111,15 @@ def numbers(values: object) -> dict[str, float]:
     return {name: found for name, value in values.items() if (found := number(value)) is not None}
 
 
+def number_lists(values: object) -> dict[str, list[float]]:
+    """Those of named values that are lists of finite numbers."""
+    if not isinstance(values, dict):
+        return {}
+    lists = {name: value for name, value in values.items() if isinstance(value, list)}
+    found = {name: [n for one in value if (n := number(one)) is not None] for name, value in lists.items()}
+    return {name: whole for name, whole in found.items() if 0 < len(whole) == len(lists[name])}
+
+
 def share(value: object) -> float | None:
     """A number from 0 to 1, else None."""
     found = number(value)

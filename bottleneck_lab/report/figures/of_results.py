@@ -16,6 +16,7 @@ from bottleneck_lab.report.figures.curves.measures import measure_curves
 from bottleneck_lab.report.figures.curves.paper import curves_beside_paper
 from bottleneck_lab.report.figures.heat_map import accuracy_map
 from bottleneck_lab.report.figures.predictions import predictions_figure
+from bottleneck_lab.report.figures.profiles import profiles_figure
 from bottleneck_lab.report.figures.tuning import tuning_figure
 from bottleneck_lab.report.reading.results import Results
 
@@ -67,6 +68,7 @@ FIGURES = {
         lambda results, _, dataset: curves_beside_paper(results, dataset),
     ),
     "measures": Kind("Measures on {dataset} by epoch", measure_curves),
+    "profiles": Kind("Measures on {dataset} block by block", profiles_figure),
     "tuning": Kind(
         "What was chosen on {dataset}, and by which trials",
         lambda results, _, dataset: tuning_figure(results, dataset),

@@ -53,6 +53,9 @@ class Run:
 Curves = dict[str, dict[int, np.ndarray[Any, np.dtype[np.float64]]]]
 """Values by name (`accuracy`, or a measure) and epoch, one for each run that has it."""
 
+Profile = np.ndarray[Any, np.dtype[np.float64]]
+"""A measure of every block, first to last: `[runs, blocks]`."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -123,6 +126,19 @@ class Results:
     def _curves(self) -> dict[tuple[str, str], Curves]:
         return {}
 
+    def profiles(self, variant: str, dataset: str, *, at_start: bool = False) -> dict[str, Profile]:
+        """What was measured of every block, by name: after training, or before.
+
+        Of the finished runs of a variant that have it, unless they are of different depths.
+        """
+        found: dict[str, list[list[float]]] = {}
+        for run in self.of(variant, dataset):
+            epochs = self._left.epochs(run.run)
+            taken = [epoch.blocks_at_start if at_start else epoch.blocks for epoch in epochs]
+            for name, values in next((blocks for blocks in reversed(taken) if blocks), {}).items():
+                found.setdefault(name, []).append(values)
+        return {name: np.array(rows) for name, rows in found.items() if len(set(map(len, rows))) == 1}
+
     def measured(self, run: Run) -> dict[int, dict[str, float]]:
         """The measures of a run, as far as they are numbers, by the epoch that they were taken after."""
         return {epoch.number: epoch.measures for epoch in self._left.epochs(run.run) if epoch.measures}
@@ -143,11 +159,11 @@ def _by_epoch(histories: Iterable[list[Epoch]]) -> Curves:
     found: dict[str, dict[int, list[float]]] = {}
     accuracies = found.setdefault("accuracy", {})
     for history in histories:
-        for epoch, accuracy, measures in history:
-            if accuracy is not None:
-                accuracies.setdefault(epoch, []).append(accuracy)
-            for name, value in measures.items():
-                found.setdefault(name, {}).setdefault(epoch, []).append(value)
+        for epoch in history:
+            if epoch.accuracy is not None:
+                accuracies.setdefault(epoch.number, []).append(epoch.accuracy)
+            for name, value in epoch.measures.items():
+                found.setdefault(name, {}).setdefault(epoch.number, []).append(value)
     return {
         name: {epoch: np.array(values, dtype=np.float64) for epoch, values in by_epoch.items()}
         for name, by_epoch in found.items()
