@@ -6,12 +6,10 @@ Everything is a pure function of numbers; nothing here knows of networks, runs o
 from bottleneck_lab.stats.bootstrap import bootstrap_examples
 from bottleneck_lab.stats.contrasts import paired_contrast
 from bottleneck_lab.stats.families.betting import betting_interval, betting_p
+from bottleneck_lab.stats.families.evidence import Claimed, Look, far_from_normal
 from bottleneck_lab.stats.families.judgement import Judgement, Kind, Question, Verdict, judge, seeds_to_decide
 from bottleneck_lab.stats.families.looks import (
-    Claimed,
-    Look,
     decide_family,
-    far_from_normal,
     judge_family,
     planned_looks,
     seeds_for_verdict,
