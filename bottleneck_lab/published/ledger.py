@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from bottleneck_lab.errors import LabError
-from bottleneck_lab.published.blame import unless_a_bug
 from bottleneck_lab.published.repeat import repeat_command
-from bottleneck_lab.records import files
-from bottleneck_lab.records.names import PLAN, SUMMARY, TABLE
+from bottleneck_lab.records.names import PLAN
 from bottleneck_lab.records.plan import PlanRecord, read_plan
 from bottleneck_lab.records.summary import Summary, read_summary
+from bottleneck_lab.records.table import cpu_seconds_in
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
-from bottleneck_lab.report.findings.summary import summarise
-from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sentences import numbers, plain, verdicts
-from bottleneck_lab.report.write import runs_table
 
 LEDGER = "CLAIMS.md"
 
@@ -63,33 +55,13 @@ def ledger(folders: Sequence[Path]) -> str:
     sections = []
     for folder in folders:
         if (folder / PLAN).exists():
-            with unless_a_bug(folder / SUMMARY, partial(_summary_again, folder), "publish it again"):
-                entry = _entry(folder)
-                sections.append("\n".join(_section(entry)))
+            entry = _Entry(folder.name, read_plan(folder), read_summary(folder), cpu_seconds_in(folder))
+            sections.append("\n".join(_section(entry)))
             counts.update(claim.verdict for claim in entry.summary.claims)
             seconds += entry.cpu_seconds
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
     total = f"**{counts.total()} verdicts: {verdicts}.** {seconds / 3600:.1f} core-hours in all."
     return "\n\n".join([_HEAD, total, *sections]) + "\n"
-
-
-def _entry(folder: Path) -> _Entry:
-    """Raises whatever a damaged file leads to."""
-    table = csv.DictReader(io.StringIO(files.read_text(folder / TABLE) or ""))
-    return _Entry(
-        folder.name,
-        read_plan(folder),
-        read_summary(folder),
-        sum(float(row["cpu_seconds"] or 0) for row in table),
-    )
-
-
-def _summary_again(folder: Path) -> dict[str, object]:
-    """What the summary of a folder should hold; raises LabError where its table is not that of its runs."""
-    results = collect(folder)
-    if files.read_text(folder / TABLE) != runs_table(results.runs):
-        raise LabError(f"{folder / 'results.csv'}: is not what its records say; publish it again")
-    return summarise(results).to_json()
 
 
 def _section(entry: _Entry) -> Iterator[str]:

@@ -20,13 +20,14 @@ from bottleneck_lab.records import files
 from bottleneck_lab.records.names import PACKED, PLAN, SUMMARY, TABLE
 from bottleneck_lab.records.packed import pack
 from bottleneck_lab.records.summary import read_summary, write_summary
+from bottleneck_lab.records.table import table_of, write_table
 from bottleneck_lab.report.document import Picture
 from bottleneck_lab.report.drawing.style import drawn_svg, is_drawn_with, save
 from bottleneck_lab.report.figures.of_results import figures_of
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sections.content import content_of
-from bottleneck_lab.report.write import documents, runs_table
+from bottleneck_lab.report.write import documents
 
 
 def publish(source: Path, target: Path, *, unfinished: bool = False) -> None:
@@ -58,7 +59,7 @@ def publish(source: Path, target: Path, *, unfinished: bool = False) -> None:
     files.write_bytes(target / PLAN, (source / PLAN).read_bytes())
     results = collect(target)
     write_summary(target, summarise(results))
-    files.write_text(target / TABLE, runs_table(results.runs))
+    write_table(target, results.runs)
     draw(target)
 
 
@@ -148,7 +149,7 @@ def false_numbers(folder: Path) -> list[str]:
     path = folder / SUMMARY
     problems += _false(path, files.read_json(path), summarise(results).to_json())
     table = folder / TABLE
-    if files.read_text(table) != runs_table(results.runs):
+    if files.read_text(table) != table_of(results.runs):
         problems.append(f"{table}: is not what its records say")
     return problems
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
-import re
 from pathlib import Path
 
 import jinja2
@@ -13,15 +9,14 @@ import jinja2
 from bottleneck_lab.instruments.collapse.explorer import explorer_page
 from bottleneck_lab.instruments.collapse.figure import collapse_pictures
 from bottleneck_lab.records import files
-from bottleneck_lab.records.names import TABLE
 from bottleneck_lab.records.summary import Summary, write_summary
+from bottleneck_lab.records.table import write_table
 from bottleneck_lab.report.document import Cell, Code, Content, Link, Picture, Span, Strong
 from bottleneck_lab.report.drawing.shown import points_of
 from bottleneck_lab.report.drawing.style import PHONE, drawn_svg, for_phone, save
 from bottleneck_lab.report.figures.of_results import figures_of
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
-from bottleneck_lab.report.reading.results import Run
 from bottleneck_lab.report.sections.content import content_of, with_sections
 from bottleneck_lab.report.sections.examples import examples
 from bottleneck_lab.report.sentences import plain
@@ -44,7 +39,7 @@ def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, Summ
     results = collect(folder)
     summary = summarise(results)
     write_summary(folder, summary)
-    files.write_text(folder / TABLE, runs_table(results.runs))
+    write_table(folder, results.runs)
     files.write_text(folder / "collapse.html", explorer_page())
     pictures: dict[str, list[Picture]] = {}
     drawings: dict[str, Drawing] = {}
@@ -134,24 +129,3 @@ def _md_span(part: Span) -> str:
     if isinstance(part, Link):
         return f"[{plain.markdown(part.text)}]({part.href})"
     return plain.markdown(part)
-
-
-def runs_table(runs: tuple[Run, ...]) -> str:
-    """`results.csv`: a row a run."""
-    stream = io.StringIO()
-    columns = [field.name for field in dataclasses.fields(Run) if field.name != "measures"]
-    taken = dict.fromkeys(f"measures.{name}" for run in runs for name in run.measures)
-    writer = csv.DictWriter(stream, [*columns, *taken], lineterminator="\n")
-    writer.writeheader()
-    for run in runs:
-        row = {column: _in_a_sheet(getattr(run, column)) for column in columns}
-        writer.writerow(row | {f"measures.{name}": value for name, value in run.measures.items()})
-    return stream.getvalue()
-
-
-def _in_a_sheet(value: object) -> object:
-    """A value that spreadsheets show as it is: text that they would compute has an apostrophe before it."""
-    if not isinstance(value, str):
-        return value
-    text = value.replace("\r", " ")  # which ends a row, and is not quoted where rows end in a line feed
-    return f"'{text}" if re.match(r"\s*[=+\-@]", text) else text

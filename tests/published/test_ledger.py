@@ -80,3 +80,9 @@ def test_a_folder_that_lacks_its_summary_is_named(folder):
     (folder / "summary.json").unlink()
     with pytest.raises(LabError, match="publish it again"):
         ledger([folder])
+
+
+def test_a_table_that_does_not_say_what_runs_took_is_named(folder):
+    (folder / "results.csv").write_text("variant,cpu_seconds\nlinear,long\n")
+    with pytest.raises(LabError, match=r"results\.csv: does not say how long its runs took"):
+        ledger([folder])

@@ -15,7 +15,7 @@ from bottleneck_lab.cli.options import Include, Out
 if TYPE_CHECKING:
     from bottleneck_lab.config import Ablation, Variant
     from bottleneck_lab.config.ablations.parts import Part
-    from bottleneck_lab.report.reading.results import Run
+    from bottleneck_lab.records.table import Run
     from bottleneck_lab.runs.under_way import UnderWay
 
 LOG_LINES = 3  # of what a run that failed has left

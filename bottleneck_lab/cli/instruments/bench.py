@@ -16,13 +16,8 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.drawing.check import check_drawing
 
 if TYPE_CHECKING:
+    from bottleneck_lab.instruments.bench import record
     from bottleneck_lab.instruments.bench.costs import NetworkCost, SplitCost, Spread, TrainingCost
-    from bottleneck_lab.instruments.bench.record import (
-        AnySettings,
-        NetworksSettings,
-        SplitSettings,
-        TrainingSettings,
-    )
     from bottleneck_lab.models import ImageNetworkSettings
 
 Number = TypeVar("Number", int, float)
@@ -211,8 +206,8 @@ def _write(
     out: Path,
     stem: str,
     figure: Any,
-    costs: Sequence[NetworkCost | SplitCost | TrainingCost],
-    how: AnySettings,
+    costs: Sequence[record.AnyCost],
+    how: record.AnySettings,
 ) -> None:
     from bottleneck_lab.instruments.bench.record import contents_of
     from bottleneck_lab.records.files import write_json
@@ -222,7 +217,7 @@ def _write(
     write_json(out / f"{stem}.json", contents_of(costs, how))
 
 
-def _print_networks(costs: Sequence[NetworkCost], how: NetworksSettings) -> None:
+def _print_networks(costs: Sequence[NetworkCost], how: record.NetworksSettings) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -252,7 +247,7 @@ def _print_networks(costs: Sequence[NetworkCost], how: NetworksSettings) -> None
     )
 
 
-def _print_split(costs: Sequence[SplitCost], how: SplitSettings) -> None:
+def _print_split(costs: Sequence[SplitCost], how: record.SplitSettings) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -292,7 +287,7 @@ def _print_split(costs: Sequence[SplitCost], how: SplitSettings) -> None:
     )
 
 
-def _print_training(costs: Sequence[TrainingCost], how: TrainingSettings, why_not: str | None) -> None:
+def _print_training(costs: Sequence[TrainingCost], how: record.TrainingSettings, why_not: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -333,7 +328,7 @@ def _milliseconds(seconds: Spread) -> tuple[str, str]:
     return f"{1e3 * seconds.median:.1f}", f"{1e3 * seconds.low:.1f}-{1e3 * seconds.high:.1f}"
 
 
-def _busy(how: AnySettings) -> str:
+def _busy(how: record.AnySettings) -> str:
     return f"Load of the machine before: {how.load:.1f} on {os.cpu_count()} cores."
 
 

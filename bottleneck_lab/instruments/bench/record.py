@@ -86,11 +86,10 @@ class SplitSettings:
 
 
 AnySettings = NetworksSettings | TrainingSettings | SplitSettings
+AnyCost = NetworkCost | SplitCost | TrainingCost
 
 
-def contents_of(
-    costs: Iterable[NetworkCost | SplitCost | TrainingCost], how: AnySettings
-) -> dict[str, object]:
+def contents_of(costs: Iterable[AnyCost], how: AnySettings) -> dict[str, object]:
     """The settings of a measurement, where it was made, and its rows."""
     here = environment("cpu")
     return {

@@ -13,10 +13,12 @@ from bottleneck_lab.config import Unchecked
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records.plan import PlannedSettings, PlannedVariant
 from bottleneck_lab.records.result_folders import result_folders
+from bottleneck_lab.records.table import Run
+from bottleneck_lab.report.findings.claims import measure_known_as
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
-from bottleneck_lab.report.findings.summary import measure_known_as, summarise
+from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
-from bottleneck_lab.report.reading.results import Results, Run
+from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import holm, mean_interval, t_test, welch
 from bottleneck_lab.stats.families.judgement import SEEDS_FOR_A_VERDICT
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bottleneck_lab.report.reading.results import Results, Run
+from bottleneck_lab.records.table import Run
+from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import bootstrap_examples
 
 Shares = np.ndarray[Any, np.dtype[np.float64]]

@@ -13,8 +13,9 @@ from bottleneck_lab.records.names import ENVIRONMENT, RESULT, RUNS
 from bottleneck_lab.records.packed import Place, runs_of
 from bottleneck_lab.records.plan import PlannedVariant, PlanRecord, parsed_plan, read_plan
 from bottleneck_lab.records.provenance import data_difference
+from bottleneck_lab.records.table import Condition, Run
 from bottleneck_lab.report.reading.course import Course, course_of
-from bottleneck_lab.report.reading.results import Condition, Results, Run
+from bottleneck_lab.report.reading.results import Results
 
 
 def collect(folder: Path) -> Results:

@@ -16,7 +16,7 @@ from bottleneck_lab.records.folder import FINAL
 from bottleneck_lab.stats import Claimed, Judgement, Look, judge_family, paired_contrast, planned_looks
 
 if TYPE_CHECKING:
-    from bottleneck_lab.report.reading.results import Run
+    from bottleneck_lab.records.table import Run
 
 Runs = Mapping[str, Sequence["Run"]]
 """The planned runs of each variant, in the order of the plan's seeds."""

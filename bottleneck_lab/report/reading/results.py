@@ -6,49 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from bottleneck_lab.config import Design
-from bottleneck_lab.config.ablations.parts import terms_of
-from bottleneck_lab.records.folder import Status
 from bottleneck_lab.records.left import Epoch, RunFiles
 from bottleneck_lab.records.lenient import Stray
 from bottleneck_lab.records.plan import PlanRecord
+from bottleneck_lab.records.table import Run
 from bottleneck_lab.report.reading.course import Course
-
-# A run is damaged if its result cannot be what a training has left: nothing of it is counted.
-Condition = Literal[Status, "damaged"]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One row of `results.csv`; accuracies are 0 to 1, absent ones None. Measures are of the end."""
-
-    variant: str
-    dataset: str
-    seed: int
-    run: str
-    status: Condition
-    accuracy: float | None
-    loss: float | None
-    test_accuracy: float | None
-    epochs: int | None
-    wall_seconds: float | None
-    cpu_seconds: float | None
-    reason: str | None
-    measures: dict[str, float]
-
-    def value_of(self, measure: str) -> float | None:
-        """Its accuracy, or its value of a measure, or of the difference of two, if it has them."""
-        terms = terms_of(measure)
-        values = [self.accuracy if term == "accuracy" else self.measures.get(term) for term in terms]
-        known = [value for value in values if value is not None]
-        if len(known) < len(terms):
-            return None
-        return known[0] if len(terms) == 1 else known[0] - known[1]
-
 
 Curves = dict[str, dict[int, np.ndarray[Any, np.dtype[np.float64]]]]
 """Values by name (`accuracy`, or a measure) and epoch, one for each run that has it."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bottleneck_lab.records.summary import ClaimFinding, Summary
 from bottleneck_lab.report.document import Bar, Forest
-from bottleneck_lab.report.findings.summary import values_of
+from bottleneck_lab.report.findings.claims import values_of
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.report.sections.cells import oneline
 from bottleneck_lab.report.sentences import numbers, verdicts

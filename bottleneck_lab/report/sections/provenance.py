@@ -8,6 +8,7 @@ from bottleneck_lab import __version__
 from bottleneck_lab.config import Unchecked
 from bottleneck_lab.records.plan import PlannedPart
 from bottleneck_lab.records.summary import ORIGIN, Missing, Summary
+from bottleneck_lab.records.table import Run
 from bottleneck_lab.report.document import (
     Block,
     Bullets,
@@ -20,7 +21,7 @@ from bottleneck_lab.report.document import (
     Table,
     Text,
 )
-from bottleneck_lab.report.reading.results import Results, Run
+from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.report.sentences import assignments, numbers
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
+from bottleneck_lab.records.table import table_of, write_report
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sentences import plain
-from bottleneck_lab.report.write import runs_table, write_report
 
 HOSTILE = [
     "\\input{/etc/passwd}",
@@ -55,7 +55,7 @@ def test_a_hostile_name_or_text_of_a_plan_is_only_text_in_a_report(leave_runs, t
 @pytest.mark.parametrize("name", ["=1", "+1", "-1+1", "@SUM(1)", "\t=1", "\r=1"])
 def test_text_that_a_spreadsheet_would_compute_has_an_apostrophe_before_it(leave_runs, name):
     (run, *_) = collect(leave_runs()).runs
-    (_, row) = csv.reader(io.StringIO(runs_table((replace(run, variant=name, loss=-0.5),)), newline=""))
+    (_, row) = csv.reader(io.StringIO(table_of((replace(run, variant=name, loss=-0.5),)), newline=""))
     assert row[0] == "'" + name.replace("\r", " ")
     assert "-0.5" in row  # a number stays one
 
