@@ -27,6 +27,7 @@ from bottleneck_lab.manifold.distances import (
     trustworthiness,
     two_nn_dimension,
 )
+from bottleneck_lab.manifold.rows import rows
 from bottleneck_lab.manifold.shapes import as_points, make_shape
 from bottleneck_lab.seeds import stream
 
@@ -154,8 +155,8 @@ def lost(points: ArrayLike, codes: ArrayLike | Mapping, *, seed: int = 0) -> Los
     Raises:
         LabError: arrays that nothing can be measured on, or that do not go together.
     """
-    x = as_points(_pixels(_array(points)), "points")
-    h = _pixels(_array(_applied(codes, points) if callable(codes) else codes))
+    x = as_points(rows(_array(points)), "points")
+    h = rows(_array(_applied(codes, points) if callable(codes) else codes))
     if h.ndim != 2 or len(h) != len(x) or not h.shape[1]:
         raise LabError(f"codes of shape {h.shape} for {len(x)} points: give one code a row, (N, m)")
     if not np.abs(h).max() < LARGEST_CODE:
@@ -208,13 +209,6 @@ def _array(values: Any) -> FloatArray:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise LabError("not an array of real numbers") from None
-
-
-def _pixels(values: FloatArray) -> FloatArray:
-    """`[N, C, ...]` as rows of C channels."""
-    if values.ndim <= 2:
-        return values
-    return np.moveaxis(values, 1, -1).reshape(-1, values.shape[1])
 
 
 def _applied(map_points: Mapping, points: Any) -> Any:

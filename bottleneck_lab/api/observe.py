@@ -10,12 +10,14 @@ import numpy as np
 from torch import Tensor, nn
 
 from bottleneck_lab.activations import KINDS, kind_of, schedules_of, values_of
+from bottleneck_lab.api.arguments import whole
 from bottleneck_lab.api.evaluation import in_evaluation
 from bottleneck_lab.api.frame import Frame
 from bottleneck_lab.config.problems import brief
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.manifold.decoders import Moments, affine_error, moments
 from bottleneck_lab.manifold.distances import effective_rank, principal_variances
+from bottleneck_lab.manifold.rows import rows
 from bottleneck_lab.models.activations import made_of
 
 # Those of torch, as the table of activations calls them.
@@ -28,7 +30,11 @@ _ELEMENTWISE = (
 
 
 def observe(
-    network: nn.Module, inputs: Tensor | Iterable[Tensor], *, modules: Sequence[str] | None = None
+    network: nn.Module,
+    inputs: Tensor | Iterable[Tensor],
+    *,
+    modules: Sequence[str] | None = None,
+    channel_axis: int = 1,
 ) -> Frame:
     """Run inputs through a network and say, for each of its activations, what it does to what passes.
 
@@ -42,9 +48,8 @@ def observe(
     >>> bool(0 < seen[0]["below_zero"] < 1)
     True
 
-    The network is in evaluation mode meanwhile, and no gradients are kept. Axis 1 is taken for channels, as
-    images `[N, C, H, W]` have it, and every other place for a sample; a network of tokens `[N, L, C]` is read
-    wrongly. The columns:
+    The network is in evaluation mode meanwhile, and no gradients are kept. One axis is taken for channels,
+    `channel_axis`, and every other place for a sample. The columns:
 
     - `module`: its name in the network; with ` #2` for the second call of a module that is called twice.
     - `activation`: what it is. `channels`: of what passes it.
@@ -58,6 +63,8 @@ def observe(
         network: any module.
         inputs: a batch, or batches, as it takes them.
         modules: names of the modules to look at instead of all activations, as `named_modules` has them.
+        channel_axis: 1, as images `[N, C, H, W]` have it, or -1, as tokens `[N, L, C]` have it; for a network
+            of both name `modules` of one kind.
 
     Raises:
         LabError: a name that is not there; no activation, or none that anything has passed; what passes
@@ -65,7 +72,7 @@ def observe(
     """
     if not isinstance(network, nn.Module):
         raise LabError(f"network: {brief(network)} is no torch.nn.Module")
-    watched = _chosen(network, modules)
+    watched, axis = _chosen(network, modules), whole("channel_axis", channel_axis)
     found: dict[tuple[str, int], _Seen] = {}
     calls: dict[str, int] = {}
     before: dict[str, list[Any]] = {}
@@ -80,7 +87,7 @@ def observe(
     def leave(name: str) -> Any:
         def see(module: nn.Module, given: Any, output: Tensor) -> None:
             calls[name] = calls.get(name, 0) + 1
-            seen = _seen(name, module, before[name].pop(), output)
+            seen = _seen(name, module, before[name].pop(), output, axis)
             which = (name, calls[name])
             if which in found and len(found[which].spread.point_mean) != len(seen.spread.point_mean):
                 raise LabError(f"{name}: batches of different numbers of channels have passed it")
@@ -163,13 +170,15 @@ class _Seen:
         }
 
 
-def _seen(name: str, module: nn.Module, before: Any, after: Any) -> _Seen:
+def _seen(name: str, module: nn.Module, before: Any, after: Any, axis: int) -> _Seen:
     for tensor in (before, after):
         if not isinstance(tensor, Tensor) or tensor.dim() < 2 or tensor.is_complex():
             raise LabError(f"{name}: what passes it is no tensor [N, C] or [N, C, ...] of real numbers")
         if not tensor.numel() or not tensor.isfinite().all():
             raise LabError(f"{name}: what passes it is empty, or has NaN or infinity in it")
-    z, h = _rows(before), _rows(after)
+        if not -tensor.dim() <= axis < tensor.dim():
+            raise LabError(f"channel_axis = {axis}: {name} is passed by {tuple(tensor.shape)}")
+    z, h = (np.asarray(rows(tensor, axis).detach().cpu().double()) for tensor in (before, after))
     if len(z) != len(h):
         raise LabError(f"{name}: {tuple(before.shape)} becomes {tuple(after.shape)}: not of as many places")
     low, high = _flat(module)
@@ -183,9 +192,3 @@ def _flat(module: nn.Module) -> tuple[float, float]:
     if setting is None or kind_of(setting) not in KINDS or schedules_of(setting):
         return np.nan, np.nan
     return KINDS[kind_of(setting)].flat(**values_of(setting))
-
-
-def _rows(tensor: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """`[N, C, ...]` to float64 rows of C channels."""
-    channels_last = tensor.movedim(1, -1) if tensor.dim() > 2 else tensor
-    return np.asarray(channels_last.flatten(0, -2).detach().cpu().double())

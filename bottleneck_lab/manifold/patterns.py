@@ -17,6 +17,7 @@ from bottleneck_lab.activations import Activation, flat_stretches
 from bottleneck_lab.manifold.activations import FloatArray
 from bottleneck_lab.manifold.invertibility import active_rank
 from bottleneck_lab.manifold.positives import Positives
+from bottleneck_lab.manifold.rows import rows
 
 _NEAR = 8  # how far above the threshold the rank of the active rows is computed
 _DEAD = 2.0**-23  # a row this small beside the largest is below the resolution of float32
@@ -114,7 +115,7 @@ def count_pixels(z: Tensor, activation: Activation, matrix: FloatArray | None = 
     flat = flat_stretches(activation)
     assert flat is not None, "nobody knows where it is flat"
     low, high = flat
-    pixels = z.movedim(1, -1).flatten(0, -2)
+    pixels = rows(z)
     positive = torch.bincount((pixels > 0).sum(1).cpu(), minlength=z.shape[1] + 1)
     above, below = pixels > low, pixels < high
     between = above & below
@@ -142,7 +143,7 @@ def _lost(readable: Tensor, matrix: FloatArray | None) -> int:
         return len(readable)
     if not alive.all():
         readable = readable & torch.from_numpy(alive[:, 0]).to(readable.device)
-    rows = readable.sum(1)
-    near = readable[(rows >= dimensions) & (rows < dimensions + _NEAR)].cpu().numpy()
+    left = readable.sum(1)
+    near = readable[(left >= dimensions) & (left < dimensions + _NEAR)].cpu().numpy()
     dependent = int((active_rank(directions, near) < dimensions).sum()) if len(near) else 0
-    return int((rows < dimensions).sum()) + dependent
+    return int((left < dimensions).sum()) + dependent

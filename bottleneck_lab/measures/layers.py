@@ -17,6 +17,7 @@ from bottleneck_lab.manifold.activations import FloatArray
 from bottleneck_lab.manifold.decoders import Moments, affine_error, moments
 from bottleneck_lab.manifold.distances import effective_rank, principal_variances
 from bottleneck_lab.manifold.patterns import PixelCounts, count_pixels
+from bottleneck_lab.manifold.rows import rows
 from bottleneck_lab.models import InvertedResidual, MobileNetV2, Sandglass
 from bottleneck_lab.models.activations import made_of
 from bottleneck_lab.models.block import ConvNorm
@@ -247,7 +248,7 @@ class _Pooled:
 
 def _pixels(tensor: Tensor) -> FloatArray:
     """`[N, C, H, W]` to float64 (N H W, C)."""
-    return np.asarray(tensor.movedim(1, -1).flatten(0, -2).cpu().double())
+    return np.asarray(rows(tensor).cpu().double())
 
 
 def probe_accuracy(

@@ -26,6 +26,7 @@ from bottleneck_lab.manifold.distances import (
     principal_variances,
     two_nn_dimension,
 )
+from bottleneck_lab.manifold.rows import rows
 from bottleneck_lab.measures.layers import observe
 from bottleneck_lab.models import ToyNetworks
 from bottleneck_lab.models.activations import made_of
@@ -173,9 +174,9 @@ def _gradients(
 
 def _pixels(tensor: Tensor) -> Tensor:
     """`[N, C, H, W]` to float64 `[pixels, C]`, evenly thinned where there are many."""
-    rows = tensor.movedim(1, -1).flatten(0, -2)
-    step = max(1, -(-len(rows) // PIXELS))
-    return rows[::step].double()
+    pixels = rows(tensor)
+    step = max(1, -(-len(pixels) // PIXELS))
+    return pixels[::step].double()
 
 
 def _reader(block: nn.Module, following: object) -> Tensor | None:

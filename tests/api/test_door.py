@@ -163,6 +163,16 @@ def test_a_module_of_ones_own_loses_what_it_loses():
         lab.lost(points, points[:5])
 
 
+def test_observe_takes_the_axis_it_is_told_for_channels():
+    tokens = torch.randn(3, 7, 4, generator=torch.Generator().manual_seed(0))
+    as_rows = lab.observe(nn.ReLU(), tokens.reshape(21, 4))
+    network = nn.Sequential(nn.ReLU())
+    assert lab.observe(network, tokens, channel_axis=-1)[0] == {**as_rows[0], "module": "0"}
+    assert lab.observe(network, tokens.movedim(-1, 1))[0] == {**as_rows[0], "module": "0"}
+    with pytest.raises(lab.LabError, match="channel_axis = 3"):
+        lab.observe(network, tokens, channel_axis=3)
+
+
 def test_observe_sees_every_call_before_anything_in_place():
     class Twice(nn.Module):
         def __init__(self):
