@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -16,8 +16,8 @@ from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.drawing.check import check_drawing
 
 if TYPE_CHECKING:
-    from bottleneck_lab.instruments.bench import record
-    from bottleneck_lab.instruments.bench.costs import NetworkCost, SplitCost, Spread, TrainingCost
+    from bottleneck_lab.config import MobileNetV2Settings
+    from bottleneck_lab.instruments.bench.record import AnyCost, AnySettings
     from bottleneck_lab.models import ImageNetworkSettings
 
 Number = TypeVar("Number", int, float)
@@ -49,24 +49,16 @@ def networks(
     chosen_resolutions = _numbers("--resolutions", resolutions, int, 8, 1024)
     chosen_batches = _numbers("--batches", batches, int, 1, 1024)
     settings = [_settings(name, width) for name in names.split(",") for width in chosen_widths]
-    if out is not None:
-        make_folder(out)
-        check_drawing()
-    _settle()
+    _begin(out)
 
+    from bottleneck_lab.cli.instruments.bench_tables import print_networks
     from bottleneck_lab.instruments.bench.measure import measure_networks
-    from bottleneck_lab.instruments.bench.record import NetworksSettings, contents_of
+    from bottleneck_lab.instruments.bench.record import NetworksSettings
 
     how = NetworksSettings(rounds, _load())
     costs = measure_networks(settings, chosen_resolutions, chosen_batches, rounds)
-    if out is not None:
-        from bottleneck_lab.instruments.bench.figure import draw_networks
-
-        _write(out, "networks", draw_networks(costs), costs, how)
-    if json_:
-        print(json.dumps(contents_of(costs, how), allow_nan=False))
-        return
-    _print_networks(costs, how)
+    if not _left("networks", costs, how, json_, out):
+        print_networks(costs, how)
 
 
 def split(
@@ -87,27 +79,17 @@ def split(
     operation with batch norms folded and activations in place (plain), float32, initial weights.
     """
     chosen_parts = _numbers("--parts", parts, int, 1, 100_000)
-    settings = _settings(network, width)
-    if settings.family != "mobilenet_v2":
-        raise LabError(f"--network {network}: only networks of inverted residual blocks can be split")
-    if out is not None:
-        make_folder(out)
-        check_drawing()
-    _settle()
+    settings = _inverted(network, width, "can be split")
+    _begin(out)
 
+    from bottleneck_lab.cli.instruments.bench_tables import print_split
     from bottleneck_lab.instruments.bench.measure import measure_split
-    from bottleneck_lab.instruments.bench.record import SplitSettings, contents_of
+    from bottleneck_lab.instruments.bench.record import SplitSettings
 
     how = SplitSettings(network, width, resolution, batch, rows, fused, rounds, _load())
     costs = measure_split(settings, resolution, batch, chosen_parts, rows, fused, rounds)
-    if out is not None:
-        from bottleneck_lab.instruments.bench.figure import draw_split
-
-        _write(out, "split", draw_split(costs), costs, how)
-    if json_:
-        print(json.dumps(contents_of(costs, how), allow_nan=False))
-        return
-    _print_split(costs, how)
+    if not _left("split", costs, how, json_, out):
+        print_split(costs, how)
 
 
 def training(
@@ -127,29 +109,18 @@ def training(
     keeping them: what Section 5 saves in training. Beside what is measured stands what a plain count of
     tensors says.
     """
-    settings = _settings(network, width)
-    if settings.family != "mobilenet_v2":
-        raise LabError(
-            f"--network {network}: only networks of inverted residual blocks have the fused kernel"
-        )
-    if out is not None:
-        make_folder(out)
-    _settle()
+    settings = _inverted(network, width, "have the fused kernel")
+    _begin(out)
 
+    from bottleneck_lab.cli.instruments.bench_tables import print_training
     from bottleneck_lab.instruments.bench.measure import measure_training
-    from bottleneck_lab.instruments.bench.record import TrainingSettings, contents_of
+    from bottleneck_lab.instruments.bench.record import TrainingSettings
     from bottleneck_lab.models import fused
 
     how = TrainingSettings(network, width, resolution, batch, rounds, _load())
     costs = measure_training(settings, resolution, batch, rounds)
-    if out is not None:
-        from bottleneck_lab.instruments.bench.figure import draw_training
-
-        _write(out, "training", draw_training(costs), costs, how)
-    if json_:
-        print(json.dumps(contents_of(costs, how), allow_nan=False))
-        return
-    _print_training(costs, how, fused.why_not())
+    if not _left("training", costs, how, json_, out):
+        print_training(costs, how, fused.why_not())
 
 
 def _numbers(
@@ -194,142 +165,48 @@ def _settings(name: str, width: float) -> ImageNetworkSettings:
     return settings
 
 
-def _settle() -> None:
-    """One thread, and a profiler that is silent about its own work (it looks when torch is loaded)."""
+def _inverted(name: str, width: float, what: str) -> MobileNetV2Settings:
+    """The same for what networks of inverted residuals alone have or can."""
+    settings = _settings(name, width)
+    if settings.family != "mobilenet_v2":
+        raise LabError(f"--network {name}: only networks of inverted residual blocks {what}")
+    return settings
+
+
+def _begin(out: Path | None) -> None:
+    """See that all can be written; one thread, and a profiler silent about its own work.
+
+    The profiler looks whether it is to be when torch is loaded.
+    """
+    if out is not None:
+        make_folder(out)
+        check_drawing()
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")
     from bottleneck_lab.training.device import settle_process
 
     settle_process()
 
 
-def _write(
-    out: Path,
+def _left(
     stem: str,
-    figure: Any,
-    costs: Sequence[record.AnyCost],
-    how: record.AnySettings,
-) -> None:
+    costs: Sequence[AnyCost],
+    how: AnySettings,
+    json_: bool,
+    out: Path | None,
+) -> bool:
+    """Leave figure and numbers in `out`, if there is one; print the numbers as JSON if asked; whether so."""
+    from bottleneck_lab.instruments.bench import figure
     from bottleneck_lab.instruments.bench.record import contents_of
     from bottleneck_lab.records.files import write_json
     from bottleneck_lab.report.drawing.style import save
 
-    save(figure, out / stem)
-    write_json(out / f"{stem}.json", contents_of(costs, how))
-
-
-def _print_networks(costs: Sequence[NetworkCost], how: record.NetworksSettings) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from bottleneck_lab.cli.text import say
-
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("network", no_wrap=True)
-    for name in ("width", "pixels", "batch", "parameters", "M MAdds", "MB", "ms", "quartiles"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for cost in costs:
-        table.add_row(
-            cost.name,
-            f"{cost.width:g}",
-            str(cost.resolution),
-            str(cost.batch),
-            f"{cost.parameters:,}",
-            f"{cost.madds / 1e6:.1f}",
-            f"{cost.allocator_bytes / 1e6:.1f}",
-            *_milliseconds(cost.seconds),
-        )
-    Console(highlight=False).print(table)
-    say(
-        "MAdds: for one image. MB: peak of the activations of the whole batch, from the allocator, in 10^6 "
-        f"bytes. ms: median and quartiles of {how.rounds} rounds, for the whole batch, on one thread. "
-        + _busy(how),
-        style="dim",
-    )
-
-
-def _print_split(costs: Sequence[SplitCost], how: record.SplitSettings) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from bottleneck_lab.cli.text import say
-    from bottleneck_lab.instruments.bench.costs import PLAIN
-
-    size = f"{how.resolution} x {how.resolution}"
-    say(f"{how.network} x{how.width:g} at {size}, batch {how.batch}, float32")
-    plain = next(cost for cost in costs if cost.way == PLAIN)
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("way", no_wrap=True)
-    for name in ("s", "MB", "of plain", "tensors", "eq. (2)", "ms", "quartiles", "x plain"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for cost in costs:
-        table.add_row(
-            cost.way,
-            "" if cost.parts is None else str(cost.parts),
-            f"{cost.allocator_bytes / 1e6:.2f}",
-            f"{100 * cost.allocator_bytes / plain.allocator_bytes:.0f} %",
-            f"{cost.live_bytes / 1e6:.2f}",
-            "" if cost.equation_bytes is None else f"{cost.equation_bytes / 1e6:.2f}",
-            *_milliseconds(cost.seconds),
-            f"{cost.times_plain.median:.2f}",
-        )
-    Console(highlight=False).print()
-    Console(highlight=False).print(table)
-    error = max(cost.error for cost in costs)
-    say(
-        "plain: operation by operation, batch norms folded, activations in place. channels: each block in s "
-        f"parts. rows: stem and first {how.fused} blocks fused in tiles of {how.rows} rows. MB: peak "
-        "from the allocator, images and weights excepted, in 10^6 bytes; tensors: the same without what "
-        "kernels take for themselves; eq. (2) counts the images where they are read, but not what waits for "
-        f"a shortcut. ms: median and quartiles of {how.rounds} rounds on one thread; x plain: median of "
-        f"the ratios within rounds. Logits differ from those as built by {error:.0e} of the largest at most. "
-        + _busy(how),
-        style="dim",
-    )
-
-
-def _print_training(costs: Sequence[TrainingCost], how: record.TrainingSettings, why_not: str | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from bottleneck_lab.cli.text import say
-
-    size = f"{how.resolution} x {how.resolution}"
-    say(f"{how.network} x{how.width:g}, batches of {how.batch} images of {size}, float32")
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("kernel", no_wrap=True)
-    for name in ("images/s", "ms", "quartiles", "x eager", "kept, MB", "counted", "of eager"):
-        table.add_column(name, justify="right", no_wrap=True)
-    eager = sum(costs[0].kept_bytes.values())
-    for cost in costs:
-        kept = sum(cost.kept_bytes.values())
-        table.add_row(
-            cost.kernel,
-            f"{how.batch / cost.seconds.median:,.0f}",
-            *_milliseconds(cost.seconds),
-            f"{cost.times_eager.median:.2f}",
-            f"{kept / 1e6:.1f}",
-            f"{sum(cost.counted_bytes.values()) / 1e6:.1f}",
-            f"{100 * kept / eager:.0f} %",
-        )
-    Console(highlight=False).print()
-    Console(highlight=False).print(table)
-    say(
-        f"ms: of a step (forward, backward, SGD), median and quartiles of {how.rounds} rounds on one "
-        "thread; x eager: median of the ratios within rounds. kept: what the forward pass keeps for the "
-        "backward pass, in 10^6 bytes, from autograd's own record; counted: by a plain count of tensors. "
-        + _busy(how),
-        style="dim",
-    )
-    if why_not is not None:
-        say(f"No fused kernel here: {why_not}.")
-
-
-def _milliseconds(seconds: Spread) -> tuple[str, str]:
-    return f"{1e3 * seconds.median:.1f}", f"{1e3 * seconds.low:.1f}-{1e3 * seconds.high:.1f}"
-
-
-def _busy(how: record.AnySettings) -> str:
-    return f"Load of the machine before: {how.load:.1f} on {os.cpu_count()} cores."
+    contents = contents_of(costs, how)
+    if out is not None:
+        save(getattr(figure, f"draw_{stem}")(costs), out / stem)
+        write_json(out / f"{stem}.json", contents)
+    if json_:
+        print(json.dumps(contents, allow_nan=False))
+    return json_
 
 
 def _load() -> float:
