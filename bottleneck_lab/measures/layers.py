@@ -50,8 +50,8 @@ def observe(network: nn.Module, batches: Iterable[Tensor], watchers: Iterable[Wa
 
 
 @dataclass(frozen=True)
-class Place:
-    """A block of a network, and where in it to look.
+class Projecting:
+    """A block that has a projection, and where in it to look.
 
     `index`: its number, so that `blocks.3` is 3. `expansion`: None if there is none (t = 1). `bottleneck`:
     the activation that may follow the projection, or the addition; the identity in a linear block.
@@ -64,7 +64,7 @@ class Place:
     bottleneck: nn.Module
 
 
-def places(network: MobileNetV2) -> list[Place]:
+def projecting(network: MobileNetV2) -> list[Projecting]:
     """The blocks that have a projection, in the order in which images pass them."""
     before_add = network.settings.projection_place == "before_add"
     found = []
@@ -75,7 +75,7 @@ def places(network: MobileNetV2) -> list[Place]:
         if isinstance(projection, ConvNorm):
             expansion = block.expansion if isinstance(block.expansion, ConvNorm) else None
             bottleneck = _activation(projection) if before_add else block.output
-            found.append(Place(index, block, expansion, projection, bottleneck))
+            found.append(Projecting(index, block, expansion, projection, bottleneck))
     return found
 
 
@@ -132,9 +132,9 @@ def count_expansions(network: MobileNetV2, batches: Iterable[Tensor]) -> dict[st
     One pass over `batches` of images `[N, channels, H, W]`. Blocks without an expansion are left out.
     """
     totals = {
-        f"blocks.{place.index}.expansion": _counts_of(place.expansion)
-        for place in places(network)
-        if place.expansion
+        f"blocks.{one.index}.expansion": _counts_of(one.expansion)
+        for one in projecting(network)
+        if one.expansion
     }
     observe(network, batches, totals.values())
     return {name: total.sum for name, total in totals.items()}
@@ -201,7 +201,7 @@ class Bottleneck:
 
 def measure_bottlenecks(network: MobileNetV2, batches: Iterable[Tensor]) -> list[Bottleneck]:
     """Everything the bridge asks of every block that has a projection, in one pass over `batches`."""
-    found = places(network)
+    found = projecting(network)
     expansions = {p.index: _counts_of(p.expansion) for p in found if p.expansion}
     projections = [_counts(p.bottleneck) for p in found]
     spreads = [_Total(p.bottleneck, lambda z, h: moments(_pixels(z), _pixels(h))) for p in found]
@@ -210,23 +210,23 @@ def measure_bottlenecks(network: MobileNetV2, batches: Iterable[Tensor]) -> list
     observe(network, batches, watchers)
     return [
         Bottleneck(
-            block=place.index,
+            block=one.index,
             width=projection.sum.channels,
-            shortcut=place.block.has_shortcut,
-            expansion=expansions[place.index].sum if place.index in expansions else None,
+            shortcut=one.block.has_shortcut,
+            expansion=expansions[one.index].sum if one.index in expansions else None,
             projection=projection.sum,
             spread=spread.sum,
             pooled=features.all,
-            norm_bias=float(_norm(place.projection).bias.detach().mean()),
-            norm_scale=float(_norm(place.projection).weight.detach().abs().mean()),
+            norm_bias=float(_norm(one.projection).bias.detach().mean()),
+            norm_scale=float(_norm(one.projection).weight.detach().abs().mean()),
         )
-        for place, projection, spread, features in zip(found, projections, spreads, pooled, strict=True)
+        for one, projection, spread, features in zip(found, projections, spreads, pooled, strict=True)
     ]
 
 
 def pooled_outputs(network: MobileNetV2, batches: Iterable[Tensor]) -> list[FloatArray]:
     """The outputs of the same blocks, averaged over each image: float64 `[images, outputs]` for each."""
-    pooled = [_Pooled(place.block.output) for place in places(network)]
+    pooled = [_Pooled(one.block.output) for one in projecting(network)]
     observe(network, batches, pooled)
     return [features.all for features in pooled]
 

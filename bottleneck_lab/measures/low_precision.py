@@ -16,22 +16,20 @@ import copy
 import torch
 from torch import nn
 
-from bottleneck_lab.data.images import ImageData, Images
-from bottleneck_lab.quantise.rounded import observed, rounded
+from bottleneck_lab.data.images import ImageData
+from bottleneck_lab.quantise.rounded import CALIBRATION, accuracy, observed, rounded
 from bottleneck_lab.quantise.scheme import Activations, Scheme, Weights
-
-CALIBRATION, BATCH = 500, 250  # the first training images, and how many at a time
 
 
 def lost_bfloat16(network: nn.Module, data: ImageData) -> float:
     """Held-out accuracy (0 to 1) minus that with weights and activations in bfloat16."""
-    rounded = copy.deepcopy(network).to(torch.bfloat16)
-    return _accuracy(network, data) - _accuracy(rounded, data, torch.bfloat16)
+    short = copy.deepcopy(network).to(torch.bfloat16)
+    return accuracy(network, data) - accuracy(lambda images: short(images.to(torch.bfloat16)), data)
 
 
 def lost_bits(network: nn.Module, data: ImageData, bits: int) -> float:
     """Held-out accuracy (0 to 1) minus that with weights and activations on grids of 2^`bits` values."""
-    return _accuracy(network, data) - _accuracy(quantised(network, data, bits), data)
+    return accuracy(network, data) - accuracy(quantised(network, data, bits), data)
 
 
 def quantised(network: nn.Module, data: ImageData, bits: int) -> nn.Module:
@@ -41,12 +39,3 @@ def quantised(network: nn.Module, data: ImageData, bits: int) -> nn.Module:
     """
     scheme = Scheme(Weights(bits, "channel"), Activations(bits, "asymmetric", "minmax"))
     return rounded(network, observed(network, data, CALIBRATION), scheme, ends=False)
-
-
-@torch.no_grad()
-def _accuracy(network: nn.Module, data: ImageData, dtype: torch.dtype = torch.float32) -> float:
-    images: Images = data.held_out
-    right = 0
-    for pixels, labels in zip(images.pixels.split(BATCH), images.labels.split(BATCH), strict=True):
-        right += int((network(data.normalised(pixels).to(dtype)).argmax(1) == labels).sum())
-    return right / len(images)

@@ -147,7 +147,7 @@ def accuracy_lost(network: nn.Module, data: ImageData, schemes: Iterable[Scheme]
     }
 
 
-def accuracy(network: nn.Module, data: ImageData) -> float:
+def accuracy(network: Callable[[Tensor], Tensor], data: ImageData) -> float:
     """Share of the held-out images that a network in evaluation mode classifies right, 0 to 1."""
     right = int((outputs(network, data).argmax(1) == data.held_out.labels).sum())
     return right / len(data.held_out)

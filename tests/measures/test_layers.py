@@ -18,9 +18,9 @@ from bottleneck_lab.measures.layers import (
     count_expansions,
     effective_matrix,
     measure_bottlenecks,
-    places,
     pooled_outputs,
     probe_accuracy,
+    projecting,
 )
 from bottleneck_lab.models import MobileNetV2, initialise
 
@@ -125,7 +125,7 @@ def test_every_residual_has_its_expansions_found(residual):
     found = count_expansions(net, [images()])
     expected = {
         f"blocks.{place.index}.expansion": place.expansion.conv.weight.shape[:2]
-        for place in places(net)
+        for place in projecting(net)
         if place.expansion
     }
     assert {name: (of.channels, of.threshold) for name, of in found.items()} == expected
@@ -136,7 +136,7 @@ def test_mobilenet_v2_has_the_expansions_of_figure_7():
     settings = {"family": "mobilenet_v2", "network": "mobilenet_v2", **NETWORKS["mobilenet_v2"]}
     with torch.device("meta"):
         net = MobileNetV2(MobileNetV2Settings.model_validate_json(json.dumps(settings)))
-    sizes = [place.expansion.conv.weight.shape[:2] for place in places(net) if place.expansion]
+    sizes = [place.expansion.conv.weight.shape[:2] for place in projecting(net) if place.expansion]
     assert sizes == [(layer.channels, layer.threshold) for layer in PAPER["trained"]]
 
 
@@ -188,7 +188,7 @@ def test_the_rows_say_what_block_they_are_of():
 
 def test_a_block_that_is_the_identity_has_nothing_to_measure():
     net = network(stages=[{"c": 8, "n": 2, "s": 1}], expansion=0)
-    assert places(net) == []
+    assert projecting(net) == []
     assert measure_bottlenecks(net, [images()]) == []
 
 
