@@ -50,7 +50,7 @@ ARTEFACTS = (
     Artefact(
         "bridge.json",
         "bottleneck_lab.instruments.bridge.figure:bridge_figures",
-        {"bridge": "Collapse beside accuracy on {data}, block by block, and what width does to both."},
+        {"bridge": "How far behind linear other bottlenecks are on {data}: block by block, and by width."},
         not_again=_OF_WEIGHTS,
     ),
     Artefact(
@@ -69,7 +69,7 @@ ARTEFACTS = (
     Artefact(
         "networks.json",
         "bottleneck_lab.instruments.bench.figure:networks_figures",
-        {"networks": "Time and memory of inference against MAdds."},
+        {"networks": "Time of inference against MAdds: how far one is from proportion to the other."},
         not_again=_OF_A_MACHINE,
     ),
     Artefact(

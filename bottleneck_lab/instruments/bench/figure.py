@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bottleneck_lab.instruments.bench.costs import (
@@ -151,77 +151,43 @@ def training_figures(path: Path) -> Figures:
 
 
 def draw_networks(costs: Sequence[NetworkCost]) -> Figure:
-    """Time for one image and peak memory against MAdds, a column for each batch size.
+    """Time for one image against MAdds, a panel for each batch size: MAdds are not time.
 
-    A line joins the resolutions of one network at one width; its colour says which network, its marker
-    which width. Dashed: time in proportion to MAdds, through the network that needs most of them; what lies
-    above it is paid for something else.
+    A point is a network at one width and resolution. Dashed: time in proportion to MAdds, through the network
+    that needs most of them; what lies above it is paid for something else.
     """
     batches = sorted({cost.batch for cost in costs})
     with styled():
-        figure = Figure(figsize=(3.3 * max(len(batches), 1.4), 5.2))
-        grid = figure.subplots(2, len(batches), sharex=True, sharey="row", squeeze=False)
-        for column, batch in enumerate(batches):
-            of_batch = [cost for cost in costs if cost.batch == batch]
-            upper, lower = grid[0][column], grid[1][column]
-            _lines(upper, of_batch, _milliseconds)
-            _lines(lower, of_batch, lambda cost: cost.allocator_bytes / 1e6 / cost.batch)
-            most, least = (choose(of_batch, key=lambda cost: cost.madds) for choose in (max, min))
-            per_madd = _milliseconds(most) / most.madds
-            upper.plot(
-                [least.madds / 1e6, most.madds / 1e6],
-                [per_madd * least.madds, per_madd * most.madds],
-                "--",
-                color="grey",
-                linewidth=1,
-            )
-            upper.set_title(f"batch {batch}", fontsize=9)
-            lower.set_xlabel("million MAdds an image")
-            for axes in (upper, lower):
-                _plain_logarithms(axes)
-        grid[0][0].set_ylabel("ms an image")
-        grid[1][0].set_ylabel("peak memory (MB an image)")
-        networks, widths = _names_and_widths(costs)
-        handles = [
-            *(Line2D([], [], color=_colour(networks, name), label=name) for name in networks),
-            Line2D([], [], color="grey", linestyle="--", linewidth=1, label="in proportion to MAdds"),
-            *(
-                Line2D([], [], color="black", marker=_marker(widths, width), ls="none", label=f"x{width:g}")
-                for width in widths
-            ),
-        ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=5, fontsize=7)
+        figure = Figure(figsize=(3.3 * max(len(batches), 1.4), 3.4))
+        panels = figure.subplots(1, len(batches), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, batch in zip(panels, batches, strict=True):
+            of_batch = sorted((cost for cost in costs if cost.batch == batch), key=lambda cost: cost.madds)
+            names = dict.fromkeys(cost.name for cost in costs)
+            for name, colour, marker in zip(names, cycle(COLOURS), cycle(MARKERS), strict=False):
+                drawn = [cost for cost in of_batch if cost.name == name]
+                axes.plot(
+                    [cost.madds / 1e6 for cost in drawn],
+                    [_milliseconds(cost) for cost in drawn],
+                    marker,
+                    color=colour,
+                    label=name,
+                )
+            least, most = of_batch[0].madds, of_batch[-1].madds
+            slowest = _milliseconds(of_batch[-1])
+            label = "in proportion to MAdds"
+            ends = [least / 1e6, most / 1e6], [slowest * least / most, slowest]
+            axes.plot(*ends, "--", color="grey", linewidth=1, label=label)
+            axes.set_title(f"batch {batch}", fontsize=9)
+            axes.set_xlabel("million MAdds an image")
+            _plain_logarithms(axes)
+        panels[0].set_ylabel("ms an image")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=7)
     return figure
-
-
-def _names_and_widths(costs: Sequence[NetworkCost]) -> tuple[list[str], list[float]]:
-    return list(dict.fromkeys(cost.name for cost in costs)), sorted({cost.width for cost in costs})
-
-
-def _colour(networks: Sequence[str], name: str) -> str:
-    return COLOURS[networks.index(name) % len(COLOURS)]
-
-
-def _marker(widths: Sequence[float], width: float) -> str:
-    return MARKERS[widths.index(width) % len(MARKERS)]
 
 
 def _milliseconds(cost: NetworkCost) -> float:
     return 1000 * cost.seconds.median / cost.batch
-
-
-def _lines(axes: Axes, costs: Sequence[NetworkCost], height: Callable[[NetworkCost], float]) -> None:
-    networks, widths = _names_and_widths(costs)
-    for name, width in dict.fromkeys((cost.name, cost.width) for cost in costs):
-        of_kind = sorted(
-            (cost for cost in costs if (cost.name, cost.width) == (name, width)), key=lambda cost: cost.madds
-        )
-        axes.plot(
-            [cost.madds / 1e6 for cost in of_kind],
-            [height(cost) for cost in of_kind],
-            marker=_marker(widths, width),
-            color=_colour(networks, name),
-        )
 
 
 def _plain_logarithms(axes: Axes) -> None:
