@@ -22,68 +22,39 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.extend.catalogue import (
-    ACTIVATIONS,
-    BLOCKS,
-    DATASETS,
-    IMAGE_SETS,
-    MEASURE_NAMES,
-    MEASURES,
-    REGISTRIES,
-    RESIDUALS,
-    TOY_MEASURES,
-    Addition,
-    ImageSet,
-    Measure,
-    PointSet,
-    Registry,
-    files_behind,
-    image_set,
-    is_of_points,
-    measure_named,
-    point_set,
-)
-from bottleneck_lab.extend.including import (
-    GROUP,
-    VARIABLE,
-    files_of,
-    include,
-    include_all,
-    included,
-    only_here,
-)
+from bottleneck_lab.extend.catalogue import ACTIVATIONS as ACTIVATIONS
+from bottleneck_lab.extend.catalogue import BLOCKS as BLOCKS
+from bottleneck_lab.extend.catalogue import DATASETS as DATASETS
+from bottleneck_lab.extend.catalogue import MEASURE_NAMES as MEASURE_NAMES
+from bottleneck_lab.extend.catalogue import MEASURES as MEASURES
+from bottleneck_lab.extend.catalogue import REGISTRIES as REGISTRIES
+from bottleneck_lab.extend.catalogue import RESIDUALS as RESIDUALS
+from bottleneck_lab.extend.catalogue import TOY_MEASURES as TOY_MEASURES
+from bottleneck_lab.extend.catalogue import Addition as Addition
+from bottleneck_lab.extend.catalogue import ImageSet, Measure, PointSet
+from bottleneck_lab.extend.catalogue import Registry as Registry
+from bottleneck_lab.extend.catalogue import files_behind as files_behind
+from bottleneck_lab.extend.catalogue import image_set as image_set
+from bottleneck_lab.extend.catalogue import is_of_points as is_of_points
+from bottleneck_lab.extend.catalogue import measure_named as measure_named
+from bottleneck_lab.extend.catalogue import point_set as point_set
+from bottleneck_lab.extend.including import VARIABLE as VARIABLE
+from bottleneck_lab.extend.including import files_of as files_of
+from bottleneck_lab.extend.including import include, include_all
+from bottleneck_lab.extend.including import included as included
+from bottleneck_lab.extend.including import only_here as only_here
 
+# What is public; the rest of what is imported above is for the other rooms of the lab.
 __all__ = [
-    "ACTIVATIONS",
-    "BLOCKS",
-    "DATASETS",
-    "GROUP",
-    "IMAGE_SETS",
-    "MEASURES",
-    "MEASURE_NAMES",
-    "REGISTRIES",
-    "RESIDUALS",
-    "TOY_MEASURES",
-    "VARIABLE",
-    "Addition",
     "ImageSet",
     "Measure",
     "PointSet",
-    "Registry",
     "activation",
     "block",
-    "files_behind",
-    "files_of",
-    "image_set",
     "images",
     "include",
     "include_all",
-    "included",
-    "is_of_points",
     "measure",
-    "measure_named",
-    "only_here",
-    "point_set",
     "points",
     "residual",
 ]
