@@ -5,10 +5,11 @@ or less was lost than predicted. (With an anchor a prediction is a proportion of
 `config.ablations`.) It has a Student t interval of level 1 - 5 % / K, where K is how many predictions of
 that hypothesis are tested. The prediction is `excluded` if that interval lies beyond the tolerance on one
 side, `met` if it lies within the tolerance, else `open`; and open with fewer than three seeds, or where a
-planned pair is missing. A hypothesis is excluded if one of its predictions is, met if all are, else open. So
-a hypothesis all of whose predictions are right within the tolerance is excluded with a chance of at most 5 %.
-There is no correction over hypotheses: they contradict each other, and at most one of them can be wrongly
-excluded.
+planned pair is missing. With planned looks it is tested at each look that all its variants have come to, at
+that look's share of the 5 %, and stays excluded once it is. A hypothesis is excluded if one of its
+predictions is, met if all are, else open. So a hypothesis all of whose predictions are right within the
+tolerance is excluded with a chance of at most 5 %. There is no correction over hypotheses: they contradict
+each other, and at most one of them can be wrongly excluded.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from bottleneck_lab.records.summary import (
     Rank,
 )
 from bottleneck_lab.report.reading.results import Results
-from bottleneck_lab.stats import Interval, mean_interval, paired_contrast
+from bottleneck_lab.stats import Interval, Look, mean_interval, paired_contrast, planned_looks
 from bottleneck_lab.stats.families.judgement import SEEDS_FOR_A_VERDICT
 from bottleneck_lab.stats.rank_correlation import rank_correlation
 
@@ -61,7 +62,9 @@ def _of_dataset(results: Results, dataset: str) -> PredictionsFinding | None:
         name: {run.seed: 100 * run.accuracy for run in results.of(name, dataset) if run.accuracy is not None}
         for name in variants
     }
-    planned = {name: len(results.planned(name, dataset)) for name in variants}
+    planned = {name: [run.seed for run in results.planned(name, dataset)] for name in variants}
+    known = dataset in results.courses
+    looks = planned_looks(results.design(dataset).looks if known else [max(map(len, planned.values()))])
     compared = [
         name for name in variants if name != rule.reference_of(name) and name not in _references(rule)
     ]
@@ -70,7 +73,9 @@ def _of_dataset(results: Results, dataset: str) -> PredictionsFinding | None:
     for hypothesis, predicted in part.predictions.items():
         tested = [name for name in predicted if name != rule.anchor]
         for name in tested:
-            of_arms[name][hypothesis] = _prediction(name, predicted, rule, values, planned, len(tested))
+            of_arms[name][hypothesis] = _prediction(
+                name, predicted, rule, values, planned, looks, len(tested)
+            )
         if rule.anchor is not None:
             of_arms[rule.anchor][hypothesis] = Prediction(points=predicted[rule.anchor], verdict=None)
         verdicts = {name: of_arms[name][hypothesis].verdict for name in tested}
@@ -133,23 +138,32 @@ def _prediction(
     predicted: Mapping[str, float],
     rule: PredictionRule,
     values: Values,
-    planned: Mapping[str, int],
+    planned: Mapping[str, Sequence[int]],
+    looks: Sequence[Look],
     tested: int,
 ) -> Prediction:
     """A prediction, by how much more was lost, the interval of that, and its verdict."""
     contrast = rule.contrast(name, predicted)
     pairs = paired_contrast(values, contrast)
-    beyond = [value - (0.0 if rule.anchor else predicted[name]) for value in pairs.values()]
-    complete = all(len(pairs) == planned[variant] for variant in contrast)
-    interval = mean_interval(beyond, 1 - ALPHA / tested) if beyond else Interval(math.nan, None, None)
-    judged = complete and len(beyond) >= SEEDS_FOR_A_VERDICT
-    return Prediction(
-        points=predicted[name],
-        beyond=interval.estimate if beyond else None,
-        low=interval.low,
-        high=interval.high,
-        verdict=_of_interval(interval, rule.tolerance) if judged else "open",
-    )
+    seeds = min((planned[variant] for variant in contrast), key=len)
+    found = Prediction(points=predicted[name], verdict="open")
+    for look in looks:
+        if look.seeds > len(seeds) or found.verdict == "excluded":
+            break
+        known = [pairs[seed] for seed in seeds[: look.seeds] if seed in pairs]
+        beyond = [value - (0.0 if rule.anchor else predicted[name]) for value in known]
+        if not beyond:
+            continue
+        interval = mean_interval(beyond, 1 - ALPHA * look.share / tested)
+        judged = look.seeds == len(beyond) >= SEEDS_FOR_A_VERDICT
+        found = Prediction(
+            points=predicted[name],
+            beyond=interval.estimate,
+            low=interval.low,
+            high=interval.high,
+            verdict=_of_interval(interval, rule.tolerance) if judged else "open",
+        )
+    return found
 
 
 def _of_interval(interval: Interval, tolerance: float) -> str:

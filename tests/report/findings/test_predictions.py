@@ -1,6 +1,8 @@
 """Predictions beside results, of runs made by hand: what is excluded, met and open, and by which rule."""
 
+import numpy as np
 import pytest
+from scipy.stats import t
 
 from bottleneck_lab.report.figures.predictions import predictions_figure
 from bottleneck_lab.report.findings.summary import summarise
@@ -108,6 +110,49 @@ def test_a_prediction_that_misses_a_pair_is_open(leave_runs):
     assert arms["slope 0.1"].predicted["information"].verdict == "open"
     # As much as the anchor loses is the anchor's accuracy, whatever the reference has.
     assert arms["noise"].predicted["information"].verdict == "excluded"
+
+
+LOOKS = (
+    TEXT.replace("{ seeds = 5,", "{ looks = [4, 8],")
+    + """
+[[parts.images.claims]]
+id = "noise"
+statement = "Noise costs accuracy."
+source = "nowhere"
+contrast = { linear = 1, noise = -1 }
+margin = 0.001
+"""
+)
+
+
+def test_with_planned_looks_an_arm_that_no_open_claim_needs_is_judged_by_the_first(leave_runs):
+    found = found_in(collect(leave_runs(result, text=LOOKS)))
+    arms = {arm.variant: arm for arm in found.arms}
+    assert (arms["noise"].n_seeds, arms["slope 0.1"].n_seeds) == (8, 4)
+    information, _ = found.hypotheses
+    assert information.excluded_by == ["slope 0.1", "noise"]
+
+
+def test_a_look_may_exclude_at_its_share_and_what_it_has_excluded_stays_so(leave_runs):
+    def lucky_at_first(run):
+        """Noise loses nothing over the first four seeds, and over all eight what information predicts."""
+        lost = LOST[run.variant] if run.variant != "noise" else 0 if run.seed < 4 else 8
+        return {**result(run), "accuracy": result(run)["accuracy"] + (LOST[run.variant] - lost) / 100}
+
+    found = found_in(collect(leave_runs(lucky_at_first, text=LOOKS)))
+    noise = next(arm for arm in found.arms if arm.variant == "noise")
+    assert noise.lost == pytest.approx(4, abs=0.1)
+    of = noise.predicted["information"]
+    assert (of.verdict, of.beyond) == ("excluded", pytest.approx(-4, abs=0.1))  # as the first look saw it
+    # A third of 5 % is the share of 4 seeds of 4 + 8; four predictions of this hypothesis are tested.
+    spread = [100 * (result_of("noise", seed) - result_of("relu6", seed)) for seed in range(4)]
+    half = t(3).isf(0.05 / 3 / 4 / 2) * np.std(spread, ddof=1) / 2
+    assert of.high - of.low == pytest.approx(2 * half, rel=1e-6)
+
+
+def result_of(variant, seed):
+    """Its accuracy but for what it loses."""
+    return 0.0002 * ((7 * seed + len(variant)) % 5)
 
 
 def test_without_an_anchor_points_are_points(leave_runs):
