@@ -168,7 +168,7 @@ def read_left(kind: type[T], path: Path, advice: str = "make it again") -> T:
         ) from error
 
 
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
+def read_json_lines(path: Path) -> list[Any]:
     """The lines of a JSON lines file; none where there is no file, or it cannot be read."""
     try:
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]

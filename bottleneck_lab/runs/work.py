@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import filelock
 import torch
@@ -187,7 +186,7 @@ def _check_data(settings: DataSettings, folder: Path | None, place: Workplace) -
 
 def _environment(
     run: RunSettings, outcome: Outcome, together: int, device: torch.device, data: Path | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     own = outcome.records[outcome.continued :]  # those before took the time of another run
     return {
         **environment(str(device)),

@@ -104,7 +104,8 @@ def train_on_images(
             _ready(result, run, "measures", epoch + 1)
             blocks = measures.take_by_block(run.measures, result, data)
             record["measures"] = measures.take(run.measures, result, data, blocks)
-            record |= {"blocks": blocks} if blocks else {}
+            if blocks:
+                record["blocks"] = blocks
             record["measures"] |= measures.take_of_training(run.measures, [*records, record])
         seconds, cpu = watch.read()
         record["train_seconds"] = round(train_seconds, 3)

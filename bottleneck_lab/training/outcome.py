@@ -10,11 +10,34 @@ from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
+from typing_extensions import NotRequired, TypedDict
 
-Record = dict[str, Any]
-"""One epoch: `epoch`, `learning_rate`, `train_loss`, and where evaluated `loss` and `accuracy` (0 to 1);
-`measures` by name where they were taken; `seconds` and `cpu_seconds` since the record before, and of
-these `train_seconds` without evaluation."""
+from bottleneck_lab.measures import Blocks
+
+
+class Evaluated(TypedDict):
+    """What a network of held-out examples came to: its loss in nats and its accuracy, 0 to 1."""
+
+    loss: float
+    accuracy: float
+
+
+class Record(TypedDict):
+    """One epoch, a line of `metrics.jsonl`. What need not be there: what was evaluated or measured then."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    loss: NotRequired[float]
+    accuracy: NotRequired[float]
+    unaveraged: NotRequired[Evaluated]
+    measures: NotRequired[dict[str, float]]
+    blocks: NotRequired[Blocks]
+    blocks_at_start: NotRequired[Blocks]  # before training, with the first record
+    train_seconds: NotRequired[float]  # of those since the record before, without evaluation
+    seconds: NotRequired[float]
+    cpu_seconds: NotRequired[float]
+
 
 Progress = Callable[[int, list[Record]], None]
 """Called after every record with the index of the run in its batch and all records of that run so far."""
@@ -66,5 +89,5 @@ class Stopwatch:
 
 def finite(record: Record) -> bool:
     """Whether a record's losses are numbers one can go on with: finite, and not above `DIVERGED_ABOVE`."""
-    losses = [record.get(name, 0.0) for name in ("train_loss", "loss")]
+    losses = record["train_loss"], record.get("loss", 0.0)
     return all(math.isfinite(loss) and loss <= DIVERGED_ABOVE for loss in losses)

@@ -97,7 +97,7 @@ def train_toys(
         for index, (train_loss, loss, share) in enumerate(columns):
             if records[index] and not finite(records[index][-1]):
                 continue
-            record = {
+            record: Record = {
                 "epoch": epoch + 1,
                 "learning_rate": rate,
                 "train_loss": train_loss,
@@ -107,7 +107,7 @@ def train_toys(
                 "cpu_seconds": round(cpu_seconds, 4),
             }
             if measured:
-                record |= dict(zip(("measures", "blocks"), taken[index], strict=True))
+                record["measures"], record["blocks"] = taken[index]
             if at_start and not records[index]:
                 record["blocks_at_start"] = at_start[index][1]
             records[index].append(record)

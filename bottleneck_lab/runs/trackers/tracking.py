@@ -7,7 +7,7 @@ import json
 import pkgutil
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, TypeVar
@@ -172,7 +172,7 @@ def finished_run(results: Path, run: RunSettings) -> FinishedRun:
     )
 
 
-def _settings(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, str | int | float | bool]]:
+def _settings(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str | int | float | bool]]:
     for key, value in tree.items():
         if isinstance(value, dict):
             yield from _settings(value, f"{above}{key}.")
@@ -180,7 +180,7 @@ def _settings(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, str 
             yield above + key, value if isinstance(value, str | int | float) else json.dumps(value)
 
 
-def _numbers(tree: dict[str, Any], above: str = "") -> Iterator[tuple[str, float]]:
+def _numbers(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, float]]:
     for key, value in tree.items():
         if isinstance(value, dict):
             yield from _numbers(value, f"{above}{key}/")
