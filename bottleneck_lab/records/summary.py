@@ -1,4 +1,7 @@
-"""`summary.json`: what came out for every variant and claim. `report.findings.summary` says how."""
+"""`summary.json`: what came out for every variant and claim. `report.findings.summary` says how.
+
+What has a default is what summaries of former versions do not have.
+"""
 
 from __future__ import annotations
 
@@ -35,18 +38,18 @@ class VariantFinding:
     levels: dict[str, str]
     params: int
     madds: int
-    shortcuts: int | None
-    depthwise: int | None
+    shortcuts: int | None = None
+    depthwise: int | None = None
     n_seeds: int
-    n_planned: int
-    complete: bool
+    n_planned: int = 0
+    complete: bool = True
     mean: float | None
     ci_low: float | None
     ci_high: float | None
     test_mean: float | None
-    paper_top1: float | None
-    paper_data: str | None
-    measures: dict[str, MeasureFinding]
+    paper_top1: float | None = None
+    paper_data: str | None = None
+    measures: dict[str, MeasureFinding] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,24 +60,24 @@ class ClaimFinding:
     statement: str
     source: str
     dataset: str
-    measure: str
-    label: str
-    share: bool
+    measure: str = "accuracy"
+    label: str = "accuracy"
+    share: bool = True
     kind: Kind
     margin: float
     contrast: dict[str, float]
     estimate: float | None
     ci_low: float | None
     ci_high: float | None
-    examples_low: float | None
-    examples_high: float | None
-    paper: float | None
-    paper_data: str | None
+    examples_low: float | None = None
+    examples_high: float | None = None
+    paper: float | None = None
+    paper_data: str | None = None
     p_value: float | None
     p_holm: float | None
     n_seeds: int
-    n_planned: int
-    complete: bool = True  # as all were before this was told
+    n_planned: int = 0
+    complete: bool = True
     estimate_complete: bool = True
     detectable: float | None
     seeds_for_half_interval: int | None
@@ -266,9 +269,9 @@ class Summary:
     notices: list[str]
     overrides: Unchecked
     runs: dict[str, int]
-    missing: list[Missing]
-    strays: list[Stray]
-    other_plans: int
+    missing: list[Missing] = field(default_factory=list)
+    strays: list[Stray] = field(default_factory=list)
+    other_plans: int = 0
     origins: list[Origin]
     variants: list[VariantFinding]
     claims: list[ClaimFinding]

@@ -29,3 +29,17 @@ def test_what_is_no_summary_is_refused_with_the_place_where_it_is_not(tmp_path, 
     files.write_json(tmp_path / SUMMARY, content)
     with pytest.raises(LabError, match=r"summary\.json: is not what `bottleneck-lab` leaves \("):
         read_summary(tmp_path)
+
+
+def test_a_summary_of_a_former_version_is_read(leave_runs):
+    folder = leave_runs()
+    write_report(folder)
+    content = files.read_json(folder / SUMMARY)
+    for key in ("missing", "strays", "other_plans"):
+        del content[key]
+    for variant in content["variants"]:
+        del variant["complete"], variant["n_planned"], variant["measures"], variant["paper_top1"]
+    for claim in content["claims"]:
+        del claim["complete"], claim["examples_low"], claim["family"]
+    files.write_json(folder / SUMMARY, content)
+    assert [claim.verdict for claim in read_summary(folder).claims] == ["inconclusive", "inconclusive"]
