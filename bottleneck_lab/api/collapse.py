@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from bottleneck_lab.api.arguments import whole
 from bottleneck_lab.api.frame import Frame
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.instruments.collapse.measure import CollapseResult, default_dims, measure_collapse
+from bottleneck_lab.instruments.collapse.measure import default_dims, measure_collapse
+from bottleneck_lab.instruments.collapse.result import CollapseResult
 from bottleneck_lab.manifold.activations import activation_named, activation_of
 from bottleneck_lab.manifold.decoders import affine_error, moments
 from bottleneck_lab.manifold.distances import (

@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bottleneck_lab.api.session.session import Order, Session
-    from bottleneck_lab.config import Ablation, Tier
+    from bottleneck_lab.config import Ablation
     from bottleneck_lab.data.cifar import CifarLayout
     from bottleneck_lab.runs.engines.protocol import Listener
-    from bottleneck_lab.runs.estimate import Timed
     from bottleneck_lab.runs.jobs import Job
-    from bottleneck_lab.runs.plan import Data, Plan
+    from bottleneck_lab.runs.plan import Data
 
 
 def run(
@@ -115,6 +114,7 @@ def run(
     if version:
         print(f"bottleneck_lab {__version__}")
         return
+    from bottleneck_lab.cli.beforehand import say_question
     from bottleneck_lab.config import TIERS, catalogue, load, parse_overrides
     from bottleneck_lab.config.problems import nearest
     from bottleneck_lab.runs.engines import read_options
@@ -141,7 +141,7 @@ def run(
     if not chosen:
         raise LabError(f"--dataset {', '.join(dataset or [])}: no ablation of the catalogue can run on it")
     if not all_:
-        _begin(chosen[0], tier)
+        say_question(chosen[0], tier)
     from bottleneck_lab.api.session.session import Order, refuse_early  # with which torch is imported
 
     for ablation in chosen:
@@ -168,7 +168,7 @@ def run(
     ended, refused = {}, []
     for ablation in chosen:
         if all_:
-            _begin(ablation, tier)
+            say_question(ablation, tier)
         try:
             ended[ablation.name] = _run(ablation, asked[ablation.name] or [], order, open_)
         except LabError as error:
@@ -197,19 +197,21 @@ def _asked(ablation: Ablation, datasets: list[str], skip: bool) -> list[str] | N
 def _run(ablation: Ablation, asked: Sequence[str], order: Order, show: bool) -> tuple[bool, str]:
     """Plan, train and report one ablation; whether some runs failed, and the answer in a sentence."""
     from bottleneck_lab.api.session.session import Session
+    from bottleneck_lab.cli.beforehand import say_estimate, say_plan
+    from bottleneck_lab.cli.text import cost_table
 
     session = Session(ablation, asked, order, _Terminal(order.dry_run))
     with _interruptible(session):
         session.plan_runs()
-    _announce(session)
+    say_plan(session)
     session.choose_kernels()
     if order.dry_run:
-        _print_costs(session.plan)
-        _print_estimate(session)
+        cost_table(session.plan)
+        say_estimate(session)
         return False, "not run"
     session.begin()
     if order.tier != "smoke":
-        _print_estimate(session)
+        say_estimate(session)
     with _interruptible(session, _report_if_any):
         session.train()
     return _report(session, show)
@@ -262,90 +264,6 @@ def _no_fetch(layout: CifarLayout, deadline_s: float | None) -> Path:
         f"{layout.title} is not at hand, and --dry-run downloads nothing: give its folder as --data-dir, or "
         f"get it by: bottleneck-lab data fetch {layout.name}"
     )
-
-
-def _begin(ablation: Ablation, tier: Tier) -> None:
-    """The first sign of life: what is asked, before anything is counted that takes a while."""
-    from bottleneck_lab.cli.text import say
-    from bottleneck_lab.config import TIERS
-
-    say(f"{ablation.name}: {ablation.question}", style="bold")
-    say(f"tier {tier}: {TIERS[tier]}")
-    say("building every network once, to count its parameters and MAdds ...")
-
-
-def _announce(session: Session) -> None:
-    from bottleneck_lab.cli.text import notice, say
-
-    plan, data = session.plan, session.data
-    for name in data.names:
-        variants = sum(variant.dataset == name for variant in plan.variants)
-        where = f" from {data.folders[name]}" if name in data.folders else ""
-        seeds, design = f"{len(plan.seeds[name])} seeds", plan.designs[name]
-        if design is not None and design.sequential:
-            first, *more = map(str, design.looks)
-            seeds = f"{first} seeds{f', then {_listed(more)} where a claim is open' if more else ''}"
-        say(f"  {name}: {variants} variants x {seeds}{where}")
-    pace = "as many at a time as there is room for"
-    if session.workers is not None:
-        pace = f"{session.workers} at a time"
-    where = f"{session.order.engine}, device {session.device}" if session.away else session.device
-    say(f"{_counted(session)} runs, {pace} on {where}, results in {session.results}")
-    for text in plan.data.notices:
-        notice(text)
-
-
-def _listed(numbers: Sequence[str]) -> str:
-    return " and ".join([", ".join(numbers[:-1]), numbers[-1]] if len(numbers) > 1 else numbers)
-
-
-def _counted(session: Session) -> str:
-    """How many runs a plan has: `405`, or `96 to 400` where that depends on the verdicts."""
-    plan = session.plan
-    most = sum(len(job.runs) for job in session.steps.most())
-    designs = (plan.designs[variant.dataset] for variant in plan.variants)
-    least = sum(
-        design.looks[0] if design else len(plan.seeds[variant.dataset])
-        for variant, design in zip(plan.variants, designs, strict=True)
-    )
-    return str(most) if least == most else f"{least} to {most}"
-
-
-def _print_costs(plan: Plan) -> None:
-    from bottleneck_lab.cli.text import cost_table
-
-    cost_table(plan)
-
-
-def _print_estimate(session: Session) -> None:
-    from bottleneck_lab.cli.text import say
-    from bottleneck_lab.runs.estimate import estimate_bytes
-
-    megabytes = estimate_bytes(session.plan) / 1e6
-    timed: Timed = {}
-    say("timing a few steps of each kind of network, to estimate how long this takes ...")
-    now = _time_for(session.jobs, session, timed)
-    if not session.steps.are_planned_looks:
-        say(f"{now}; about {megabytes:.0f} MB of disk in all")
-        return
-    most = _time_for(session.steps.most(), session, timed)
-    say(
-        f"{now}, for the first look; if no claim is decided early, {most}; at most {megabytes:.0f} MB of disk"
-    )
-
-
-def _time_for(jobs: Sequence[Job], session: Session, timed: Timed) -> str:
-    from bottleneck_lab.report.sentences.numbers import duration
-    from bottleneck_lab.runs.estimate import estimate_seconds
-
-    # What a cluster will take is not known here; what one worker of this machine would, is.
-    workers = None if session.away else session.workers
-    jobs = session.unfinished(jobs)
-    seconds = estimate_seconds(jobs, session.results, session.device, workers or 1, timed)
-    left = sum(len(job.unfinished(session.results)) for job in jobs)
-    took = "for a time that cannot be estimated" if seconds is None else f"about {duration(seconds)}"
-    took += "" if workers else " if this machine did one at a time"
-    return f"{left} runs to train, {took}"
 
 
 def _refuse_trackers(names: Sequence[str]) -> None:

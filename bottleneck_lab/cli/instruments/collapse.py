@@ -19,7 +19,7 @@ from bottleneck_lab.report.drawing.check import check_drawing
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bottleneck_lab.instruments.collapse.measure import Band, CollapseResult
+    from bottleneck_lab.instruments.collapse.result import Band, CollapseResult
 
 
 def collapse(

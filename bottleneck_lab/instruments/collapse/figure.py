@@ -13,8 +13,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from bottleneck_lab.instruments.collapse import OF_EVERY_REPORT
-from bottleneck_lab.instruments.collapse.measure import CollapseResult
 from bottleneck_lab.instruments.collapse.record import Left
+from bottleneck_lab.instruments.collapse.result import CollapseResult
 from bottleneck_lab.instruments.drawn import Figures
 from bottleneck_lab.manifold.activations import FloatArray
 from bottleneck_lab.manifold.invertibility import collapsed_in_theory

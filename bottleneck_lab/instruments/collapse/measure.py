@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn, without types
 
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.instruments.collapse.result import MEASURES, Band, Collapse, CollapseResult
 from bottleneck_lab.manifold.activations import Activation, FloatArray, activation_named
 from bottleneck_lab.manifold.decoders import (
     affine_error,
@@ -59,96 +60,6 @@ _SAMPLE = 400  # points are compared with each other on a random half of them, a
 _DRAWN = 1000
 _NEIGHBOURHOOD_TRIALS = 40
 _CHUNK = 2**18  # numbers per array: bounds the memory, and fits a cache
-
-# Measured for every matrix and reported as medians with quantiles: one ill-conditioned T ruins a mean.
-MEASURES = (
-    "pinv_error",
-    "pinv_scaled_error",
-    "affine_error",
-    "neighbour_error",
-    "effective_rank",
-    "participation_ratio",
-    "two_nn_dimension",
-    "trustworthiness",
-    "continuity",
-)
-
-
-@dataclass(frozen=True)
-class Band:
-    """The median over matrices, and the 5 % and 95 % quantiles; None where no matrix has the measure."""
-
-    median: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class Collapse:
-    """What is lost on the way into `dim` channels and through the activation, over all matrices.
-
-    `collapsed`: the share of points that fail Lemma 2, averaged over matrices as in Theorem 1, with the
-    standard error of that mean (None for one matrix; too small when only a few matrices collapse anything).
-    Theorem 1 is about volumes and leaves out single points, such as the origin, which stands on every kink.
-    `collapsed_theory`: Theorem 1; exact for ReLU, a lower bound for what is flat above some value too, 0 for
-    what is flat nowhere. None where the lower kink is not at 0, of which the theorem says nothing.
-    `collapsed_theory_se`: the standard error that the mean should have, for ReLU and random matrices;
-    exact for Gaussian ones up to their common scale, close for the others.
-    `lossy_matrices`: the share of matrices that collapse at least one point.
-    `jacobian_rank`: mean over points and matrices.
-    `merged_pairs`: mean over matrices of `distances.merged_pairs`.
-    `bands`: the `MEASURES`.
-    `output`: (drawn points, n), where pinv(T)(h - b) puts them for the matrix whose scaled pseudo-inverse
-    error is the median one; a typical panel of Fig. 1, not a picked one.
-    """
-
-    dim: int
-    trials: int
-    collapsed: float
-    collapsed_se: float | None
-    collapsed_theory: float | None
-    collapsed_theory_se: float | None
-    lossy_matrices: float
-    jacobian_rank: float
-    merged_pairs: float
-    bands: dict[str, Band]
-    output: FloatArray
-
-    def row(self) -> dict[str, float | int | None]:
-        """One flat row for a table or JSON; the quantiles of a measure are `NAME_low` and `NAME_high`."""
-        row: dict[str, float | int | None] = {
-            "dim": self.dim,
-            "trials": self.trials,
-            "collapsed": self.collapsed,
-            "collapsed_se": self.collapsed_se,
-            "collapsed_theory": self.collapsed_theory,
-            "collapsed_theory_se": self.collapsed_theory_se,
-            "lossy_matrices": self.lossy_matrices,
-            "jacobian_rank": self.jacobian_rank,
-            "merged_pairs": self.merged_pairs,
-        }
-        for name, band in self.bands.items():
-            row |= {name: band.median, f"{name}_low": band.low, f"{name}_high": band.high}
-        return row
-
-
-@dataclass(frozen=True)
-class CollapseResult:
-    """The collapses of one manifold, one per dim, and what to see them beside.
-
-    `points`: how many were measured. `drawn`: at most 1,000 of them, (drawn, n), in their order. `of_input`:
-    those measures that make sense for the points themselves, taken as if they were codes.
-    """
-
-    points: int
-    activation: str
-    drawn: FloatArray
-    of_input: dict[str, float | None]
-    collapses: tuple[Collapse, ...]
-
-    def rows(self) -> list[dict[str, float | int | None]]:
-        """A flat row per dim."""
-        return [collapse.row() for collapse in self.collapses]
 
 
 def measure_collapse(
@@ -219,7 +130,7 @@ def measure_collapse(
             "neighbour_error": float(nearest_neighbour_error(sample, nearest)),
             "effective_rank": float(effective_rank(variances)),
             "participation_ratio": float(participation_ratio(variances)),
-            "two_nn_dimension": _band(np.array([two_nn_dimension(nearest)])).median,
+            "two_nn_dimension": Band.of(np.array([two_nn_dimension(nearest)])).median,
         },
         collapses=tuple(study.collapse(dim, 1 if embedding == "paper" else trials, progress) for dim in dims),
     )
@@ -264,7 +175,7 @@ class _Study:
             lossy_matrices=float((collapsed > 0).mean()),
             jacobian_rank=float(measured["jacobian_rank"].mean()),
             merged_pairs=float(measured["merged_pairs"].mean()),
-            bands={name: _band(measured[name]) for name in MEASURES},
+            bands={name: Band.of(measured[name]) for name in MEASURES},
             output=self._output(dim, int(by_error[(trials - 1) // 2])),
         )
 
@@ -356,11 +267,3 @@ def _angles(points: FloatArray, bias: bool) -> tuple[FloatArray, FloatArray]:
     tenths = (np.arccos((units @ units.T).clip(-1, 1)) * (1800 / np.pi)).astype(np.intp).clip(max=1799)
     pairs = np.bincount(tenths.ravel(), minlength=1800)  # of a degree
     return (np.arange(1800) + 0.5) * np.pi / 1800, pairs.astype(np.float64)
-
-
-def _band(values: FloatArray) -> Band:
-    defined = values[np.isfinite(values)]
-    if not len(defined):
-        return Band(None, None, None)
-    low, median, high = np.quantile(defined, [0.05, 0.5, 0.95])
-    return Band(float(median), float(low), float(high))

@@ -11,13 +11,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from bottleneck_lab.instruments.collapse.measure import (
-    MEASURES,
-    Band,
-    Collapse,
-    CollapseResult,
-    measure_collapse,
-)
+from bottleneck_lab.instruments.collapse.measure import measure_collapse
+from bottleneck_lab.instruments.collapse.result import MEASURES, Band, Collapse, CollapseResult
 from bottleneck_lab.manifold.activations import FloatArray
 from bottleneck_lab.manifold.invertibility import bounds_of_mobilenet_blocks
 from bottleneck_lab.manifold.shapes import make_shape

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from bottleneck_lab.cli.instruments.collapse import collapse
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.instruments.collapse.measure import MEASURES
+from bottleneck_lab.instruments.collapse.result import MEASURES
 from bottleneck_lab.published.publish import draw, false_numbers, stale_figures
 
 app = typer.Typer()

@@ -9,7 +9,8 @@ from sklearn.manifold import trustworthiness as sklearn_trustworthiness
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.instruments.collapse import measure as module
-from bottleneck_lab.instruments.collapse.measure import MEASURES, measure_collapse
+from bottleneck_lab.instruments.collapse.measure import measure_collapse
+from bottleneck_lab.instruments.collapse.result import MEASURES
 from bottleneck_lab.manifold.activations import ACTIVATIONS
 from bottleneck_lab.manifold.distances import nearest_codes, two_nn_dimension
 from bottleneck_lab.manifold.embedding import draw_embeddings
