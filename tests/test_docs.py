@@ -71,6 +71,29 @@ def test_a_command_that_is_shown_is_one_that_the_program_takes(command):
         assert list(ablation.variants(values["tier"], datasets, parse_overrides(values["set_"] or [])))
 
 
+QUICK = ("describe ", "explore", "paper", "collapse --covariates", "--list")
+
+
+@pytest.mark.parametrize("command", [line for line in SHOWN if line.partition(" ")[2].startswith(QUICK)])
+def test_a_command_that_takes_a_moment_does_what_it_is_shown_for(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = commands.call(*shlex.split(command))
+    assert (ended.code, ended.traceback) == (0, None), ended.said
+    assert ended.said
+
+
+def test_the_question_of_ones_own_in_the_tutorial_is_written_and_can_be_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = [line for line in shown((ROOT / "docs/tutorial.md").read_text("utf-8")) if "smooth" in line]
+    write, dry, run, again = map(shlex.split, own)
+    assert run == dry[:-1]
+    assert again[:4] == run
+    for words in (write, dry):
+        ended = commands.call(*words)
+        assert (ended.code, ended.traceback) == (0, None), ended.said
+    assert "2 variants x 8 seeds, then 48 where a claim is open" in ended.said
+
+
 @pytest.mark.parametrize("command", MENTIONED)
 def test_a_command_that_is_named_in_a_sentence_exists_and_has_its_options(command):
     found, _, words = resolved(command)
