@@ -15,13 +15,12 @@ from bottleneck_lab.records import files
 
 
 @contextmanager
-def unless_a_bug(path: Path, made_again: Callable[[], Any], advice: str = "make it again") -> Iterator[None]:
+def unless_a_bug(path: Path, made_again: Callable[[], Any]) -> Iterator[None]:
     """Blame a JSON file for what goes wrong with its content, if it is not what its records say.
 
     Args:
         path: the file.
         made_again: its content, made from its records.
-        advice: what to do about it.
 
     Raises:
         LabError: something went wrong, and the file is not what its records say. Where it is, the error is
@@ -34,7 +33,7 @@ def unless_a_bug(path: Path, made_again: Callable[[], Any], advice: str = "make 
     except Exception as error:
         if not any(differences(files.read_json(path), json.loads(json.dumps(files.finite(made_again()))))):
             raise
-        raise LabError(f"{path}: is not what its records say ({_said(error)}); {advice}") from error
+        raise LabError(f"{path}: is not what its records say ({_said(error)}); make it again") from error
 
 
 def _said(error: Exception) -> str:

@@ -7,7 +7,15 @@ from bottleneck_lab.stats.bootstrap import bootstrap_examples
 from bottleneck_lab.stats.contrasts import paired_contrast
 from bottleneck_lab.stats.families.betting import betting_interval, betting_p
 from bottleneck_lab.stats.families.evidence import Claimed, Look, far_from_normal
-from bottleneck_lab.stats.families.judgement import Judgement, Kind, Question, Verdict, judge, seeds_to_decide
+from bottleneck_lab.stats.families.judgement import (
+    Judgement,
+    Kind,
+    Question,
+    Verdict,
+    judge,
+    not_judged,
+    seeds_to_decide,
+)
 from bottleneck_lab.stats.families.looks import (
     decide_family,
     judge_family,
@@ -48,6 +56,7 @@ __all__ = [
     "judge_family",
     "mean_band",
     "mean_interval",
+    "not_judged",
     "paired_contrast",
     "planned_looks",
     "seeds_for_verdict",

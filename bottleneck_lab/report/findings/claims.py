@@ -23,6 +23,7 @@ from bottleneck_lab.stats import (
     far_from_normal,
     judge,
     mean_interval,
+    not_judged,
     paired_contrast,
     seeds_for_verdict,
     seeds_needed,
@@ -85,7 +86,7 @@ def _claim_of_design(results: Results, asked: _Asked) -> ClaimFinding:
     name = asked.claim.id
     judged = course.judgements[name]
     settled = course.is_over or judged.verdict != "inconclusive"
-    design = results.design(asked.dataset)
+    design = course.design
     rules = design.claims[name]
     weights = sum(design.claims[other].weight for other in design.families()[rules.family])
     values = asked.question.values[: judged.n_seeds]
@@ -205,18 +206,9 @@ def _judge_complete(questions: Sequence[Question], missing: Sequence[str | None]
     """
     complete = iter(judge([q for q, why in zip(questions, missing, strict=True) if why is None]))
     return [
-        next(complete) if why is None else _estimated(question.values)
+        next(complete) if why is None else not_judged(question.values)
         for question, why in zip(questions, missing, strict=True)
     ]
-
-
-def _estimated(values: tuple[float, ...]) -> Judgement:
-    if not values:
-        return Judgement(None, None, None, None, None, 0, None, "inconclusive")
-    interval = mean_interval(values)
-    return Judgement(
-        interval.estimate, interval.low, interval.high, None, None, len(values), None, "inconclusive"
-    )
 
 
 def _seeds_for_half_interval(values: Sequence[float]) -> int | None:

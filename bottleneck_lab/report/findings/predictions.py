@@ -63,8 +63,8 @@ def _of_dataset(results: Results, dataset: str) -> PredictionsFinding | None:
         for name in variants
     }
     planned = {name: [run.seed for run in results.planned(name, dataset)] for name in variants}
-    known = dataset in results.courses
-    looks = planned_looks(results.design(dataset).looks if known else [max(map(len, planned.values()))])
+    course = results.courses.get(dataset)
+    looks = planned_looks(course.design.looks if course else [max(map(len, planned.values()))])
     compared = [
         name for name in variants if name != rule.reference_of(name) and name not in _references(rule)
     ]

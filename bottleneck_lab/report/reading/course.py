@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bottleneck_lab.config import Design
 from bottleneck_lab.config.ablations.design import JudgedClaim
 from bottleneck_lab.records.folder import FINAL
+from bottleneck_lab.records.table import Run
 from bottleneck_lab.stats import Claimed, Judgement, Look, judge_family, paired_contrast, planned_looks
 
-if TYPE_CHECKING:
-    from bottleneck_lab.records.table import Run
-
-Runs = Mapping[str, Sequence["Run"]]
+Runs = Mapping[str, Sequence[Run]]
 """The planned runs of each variant, in the order of the plan's seeds."""
 
 
@@ -27,6 +24,7 @@ class Course:
     """Where a design stands.
 
     Args:
+        design: how the claims are judged.
         look: the number of the look that the runs are called for, from 1; after the last, that one.
         is_over: whether no run is called for any more.
         seeds: how many of its planned seeds each variant has been called for.
@@ -34,6 +32,7 @@ class Course:
         lost: the claims that have lost a pair for good, and so will have no verdict.
     """
 
+    design: Design
     look: int
     is_over: bool
     seeds: Mapping[str, int]
@@ -62,7 +61,7 @@ def course_of(design: Design, runs: Runs) -> Course:
         )
         wanting = [design.claims[name] for name in open_claims if name not in lost]
         if under_way or number == len(looks) or not wanting:
-            return Course(number, not under_way, seeds, judged, lost)
+            return Course(design, number, not under_way, seeds, judged, lost)
         number += 1
         for claim in wanting:
             for variant in claim.contrast:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from bottleneck_lab.config import Design
 from bottleneck_lab.records.left import Epoch, RunFiles
 from bottleneck_lab.records.lenient import Stray
 from bottleneck_lab.records.plan import PlanRecord
@@ -44,12 +43,6 @@ class Results:
     other_plans: int
     _left: RunFiles = field(repr=False)
     _environments: Mapping[str, Mapping[str, object]] = field(repr=False)
-
-    def design(self, dataset: str) -> Design:
-        """How the claims on a data set of `courses` are judged."""
-        design = self.plan.designs[dataset]
-        assert design is not None
-        return design
 
     def planned(self, variant: str, dataset: str) -> list[Run]:
         """The runs of one variant on one data set, whatever has become of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -165,12 +165,10 @@ def _judgement(
     alpha: float,
     n_claims: int,
 ) -> Judgement:
-    n = len(question.values)
-    if n == 0:
-        return Judgement(None, None, None, None, None, 0, None, "inconclusive")
-    interval, sample = mean_interval(question.values), describe(question.values)
+    sample = describe(question.values)
     if sample is None or p_holm is None or second_p_holm is None:
-        return Judgement(interval.estimate, interval.low, interval.high, None, None, n, None, "inconclusive")
+        return not_judged(question.values)
+    interval = mean_interval(question.values)
     return Judgement(
         estimate=sample.mean,
         ci_low=interval.low,
@@ -181,6 +179,15 @@ def _judgement(
         detectable=detectable_effect(sample.sd, sample.n, alpha=alpha / n_claims),
         verdict=_verdict(question.kind, sample.mean, p_holm < alpha, second_p_holm < alpha),
     )
+
+
+def not_judged(values: Iterable[float | None]) -> Judgement:
+    """What contrasts that carry no verdict come to, as far as they are known: their mean and its interval."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return Judgement(None, None, None, None, None, 0, None, "inconclusive")
+    mean = mean_interval(known)
+    return Judgement(mean.estimate, mean.low, mean.high, None, None, len(known), None, "inconclusive")
 
 
 def _verdict(kind: Kind, estimate: float, main_rejects: bool, second_rejects: bool) -> Verdict:

@@ -27,8 +27,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bottleneck_lab.stats.families.evidence import Claimed, Look, Test
-from bottleneck_lab.stats.families.judgement import Judgement, Verdict, seeds_to_decide
-from bottleneck_lab.stats.intervals import mean_interval
+from bottleneck_lab.stats.families.judgement import Judgement, Verdict, not_judged, seeds_to_decide
 from bottleneck_lab.stats.sample import describe
 from bottleneck_lab.stats.significance import holm
 
@@ -73,7 +72,7 @@ def judge_family(claims: Sequence[Claimed], looks: Sequence[Look], alpha: float 
     """
     found = _found_at_last(claims, looks, alpha)
     return [
-        found[index].judgement() if index in found else _untested(claim.values)
+        found[index].judgement() if index in found else not_judged(claim.values)
         for index, claim in enumerate(claims)
     ]
 
@@ -211,17 +210,6 @@ class _Found:
             level=1 - alpha,
             look=self.number,
         )
-
-
-def _untested(values: Sequence[float | None]) -> Judgement:
-    """What there is to say of a claim before its first look."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return Judgement(None, None, None, None, None, 0, None, "inconclusive")
-    interval = mean_interval(known)
-    return Judgement(
-        interval.estimate, interval.low, interval.high, None, None, len(known), None, "inconclusive"
-    )
 
 
 def seeds_for_verdict(claim: Claimed, of_all: float, alpha: float = ALPHA) -> int | None:
