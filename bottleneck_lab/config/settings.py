@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -14,6 +15,7 @@ from bottleneck_lab.config.data import DataSettings, PointSettings
 from bottleneck_lab.config.networks.inverted import MobileNetV2Settings, ToyNetworkSettings
 from bottleneck_lab.config.networks.others import MobileNetV1Settings, ResNetSettings, ShuffleNetSettings
 from bottleneck_lab.config.training import TrainSettings
+from bottleneck_lab.seeds import LARGEST
 
 ImageNetworkSettings = MobileNetV2Settings | MobileNetV1Settings | ResNetSettings | ShuffleNetSettings
 
@@ -66,6 +68,13 @@ class RunSettings(Settings):
         """
         return fingerprint(self.model_dump_json() + "".join(sorted(self.added_files().values())))
 
+    def ids(self, seeds: Iterable[int]) -> list[str]:
+        """The `id`s that it has with these seeds; all else is written once: a plan may have 100,000 runs."""
+        any_seed = f'"seed":{_NO_SEED}'
+        before, after = self.model_copy(update={"seed": _NO_SEED}).model_dump_json().split(any_seed)
+        after += "".join(sorted(self.added_files().values()))
+        return [fingerprint(f'{before}"seed":{seed}{after}') for seed in seeds]
+
     @property
     def shared_epochs(self) -> int:
         """How many of the first epochs a longer training of the same network has as well.
@@ -90,6 +99,9 @@ class RunSettings(Settings):
         """The files that add something these settings name, each with its SHA-256."""
         measures = ((extend.MEASURE_NAMES, name) for name in self.measures)
         return extend.files_behind([(extend.DATASETS, self.dataset), *self.model.names(), *measures])
+
+
+_NO_SEED = LARGEST + 1
 
 
 def fingerprint(text: str) -> str:

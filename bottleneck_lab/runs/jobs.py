@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,11 +74,19 @@ def plan_jobs(runs: Sequence[RunSettings]) -> list[Job]:
     """Sort runs into jobs, the longest first, so that the last ones to end are short."""
     groups: dict[str, dict[str, RunSettings]] = {}
     written: dict[tuple[int, ...], str] = {}
-    for run in runs:
-        name = run.id
+    for name, run in zip(_ids(runs), runs, strict=True):
         groups.setdefault(_group(run, name, written), {})[name] = run
     jobs = [_job(key, group) for key, group in groups.items()]
     return sorted(jobs, key=lambda job: -job.work)
+
+
+def _ids(runs: Sequence[RunSettings]) -> Iterator[str]:
+    """The id of each run; settings that stand in a row and differ by their seed alone are written once."""
+    for _, alike in itertools.groupby(
+        runs, lambda run: (run.variant, *map(id, (run.model, run.data, run.train, run.measures)))
+    ):
+        first, *others = alike
+        yield from first.ids(run.seed for run in (first, *others))
 
 
 def _group(run: RunSettings, name: str, written: dict[tuple[int, ...], str]) -> str:

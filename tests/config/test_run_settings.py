@@ -273,3 +273,15 @@ def test_a_shortcut_between_expansions_needs_expansions() -> None:
 def test_every_arm_of_a_spiral_has_a_point(part: str) -> None:
     with pytest.raises(pydantic.ValidationError, match="leave some arms empty"):
         RunSettings.model_validate({**TOY, "data": {"dataset": "spiral", "arms": 5, part: 4}})
+
+
+@given(
+    st.sampled_from(list(RUNS.values())),
+    st.sampled_from(["linear", '"seed":9223372036854775808', "9223372036854775808"]),
+    st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=3),
+)
+def test_ids_of_many_seeds_are_those_of_each(
+    case: tuple[RunSettings, Any], name: str, seeds: list[int]
+) -> None:
+    run = changed(case[0], {("variant",): name})
+    assert run.ids(seeds) == [changed(run, {("seed",): seed}).id for seed in seeds]

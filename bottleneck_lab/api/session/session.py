@@ -104,13 +104,12 @@ class Session:
         self.jobs = self.steps.next()
         self.workers = self.order.workers
         if not self.away:
-            most = len(self.steps.most() if self.steps.are_planned_looks else self.jobs)
-            self.workers = max(1, min(self._local_workers(), most))
+            self.workers = max(1, min(self._local_workers(), len(self.steps.most())))
 
     def choose_kernels(self) -> None:
         """Compile and time what may train on this machine, and say which it will be."""
         if not self.away:
-            say_kernels(self.plan.runs(), self.device, self._host)
+            say_kernels([variant.settings for variant in self.plan.variants], self.device, self._host)
 
     def unfinished(self, jobs: Sequence[Job]) -> list[Job]:
         """Those of the jobs that have runs to train."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,10 @@ class Steps:
 
     def next(self) -> list[Job]:
         """All jobs that are called for and were not given before, finished or not; none where all were."""
-        courses = sequential_courses(self._results, self._plan.contents()) if self.are_planned_looks else {}
+        if not self.are_planned_looks:
+            given, self._given = self._given, 1
+            return [] if given else self.most()
+        courses = sequential_courses(self._results, self._plan.contents())
         last = max((course.look for course in courses.values()), default=1)
         jobs = [
             job
@@ -50,6 +54,10 @@ class Steps:
 
     def most(self) -> list[Job]:
         """All jobs that there can be, if no claim is decided before the last look."""
+        return list(self._most)
+
+    @functools.cached_property
+    def _most(self) -> list[Job]:
         needed = {
             (name, variant)
             for name in self._plan.data.names
