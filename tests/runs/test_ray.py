@@ -18,9 +18,9 @@ from looks import LOOKS, results_of, seeds_of, summary_of
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records.folder import RunFolder
-from bottleneck_lab.runs.engines import ray as ray_module
 from bottleneck_lab.runs.engines import read_options
-from bottleneck_lab.runs.engines.ray import RayEngine
+from bottleneck_lab.runs.engines.ray import node
+from bottleneck_lab.runs.engines.ray.engine import RayEngine
 from bottleneck_lab.runs.execute import drive
 from bottleneck_lab.runs.jobs import plan_jobs
 from bottleneck_lab.runs.plan import Data, make_plan
@@ -235,6 +235,6 @@ def test_the_folders_of_killed_tasks_are_swept_away(tmp_path, monkeypatch):
     dead = subprocess.Popen(["true"])
     dead.wait()
     for pid in (dead.pid, os.getpid()):
-        (tmp_path / f"{ray_module.FOLDERS}{pid}-x").mkdir()
-    ray_module._sweep()
-    assert [path.name for path in tmp_path.iterdir()] == [f"{ray_module.FOLDERS}{os.getpid()}-x"]
+        (tmp_path / f"{node.FOLDERS}{pid}-x").mkdir()
+    node.sweep()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{node.FOLDERS}{os.getpid()}-x"]

@@ -134,7 +134,7 @@ def refuse_queued(results: Path, runs: Collection[str]) -> None:
 
 def _queues() -> Iterator[tuple[str, Queue]]:
     for module in pkgutil.iter_modules(__path__):
-        if module.ispkg:
+        if any(Path(folder, module.name, "queue.py").exists() for folder in __path__):
             yield module.name, importlib.import_module(f"{__name__}.{module.name}.queue")
 
 
