@@ -15,16 +15,14 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from bottleneck_lab import extend
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records.folder import RunFolder
 from bottleneck_lab.runs import ctrl_c
 from bottleneck_lab.runs.engines import protocol
-from bottleneck_lab.runs.engines.local import Processes
 from bottleneck_lab.runs.engines.protocol import Engine, Event, Listener, Records, WorkerDiedError
 from bottleneck_lab.runs.engines.slurm import queue as slurm_queue
 from bottleneck_lab.runs.engines.slurm.queue import Queued
-from bottleneck_lab.runs.execute import drive
+from bottleneck_lab.runs.engines.slurm.worker import Work
 from bottleneck_lab.runs.jobs import Job
 from bottleneck_lab.runs.work import Workplace
 
@@ -329,7 +327,7 @@ class SlurmEngine(Engine):
                 raise LabError(f"Slurm job {number}: {said}")
         elif job.unfinished(self.place.results):
             log = _tail(paths.stderr) or _tail(paths.stdout)
-            raise WorkerDiedError(f"Slurm job {number}: {_end(number)}", log)
+            raise WorkerDiedError(f"Slurm job {number}: {slurm_queue.last_state(number)}", log)
         return True
 
     def shutdown(self, now: bool) -> None:
@@ -346,47 +344,6 @@ class SlurmEngine(Engine):
             for folder in (self._executor.folder, self.place.results / "queue"):
                 with contextlib.suppress(OSError):  # not empty
                     folder.rmdir()
-
-
-class Work:
-    """What an element of an array does: some jobs, all at a time. It can be killed and queued again.
-
-    Each job has a process of its own, also one alone: submitit queues them again in this process, between any
-    two of its lines, and what goes wrong with that must not be taken for an error of the training.
-    """
-
-    def __init__(self, jobs: tuple[Job, ...], place: Workplace) -> None:
-        self.jobs, self.place = jobs, place
-
-    def __call__(self) -> str:
-        """Do the jobs; returns what no other job would survive either, if there was such a thing."""
-        try:
-            extend.include_all(self.place.include)
-            for job in self.jobs:
-                job.check_as_planned()
-        except LabError as error:
-            return str(error)
-        with Processes(self.place, len(self.jobs)) as engine:  # what it raises may be of this node alone
-            drive(self.jobs, engine, lambda event: None)
-        return ""
-
-    def checkpoint(self) -> Any:
-        """How to go on after a preemption: alike, since each job goes on from its own checkpoint."""
-        import submitit
-
-        return submitit.helpers.DelayedSubmission(self)
-
-
-def _end(number: str) -> str:
-    """The last state of a job, as far as Slurm still knows it."""
-    done = subprocess.run(
-        ["scontrol", "--oneliner", "show", "job", number],
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-    )
-    found = re.search(r"JobState=(\S+)", done.stdout)
-    return found.group(1) if found else "it is gone"
 
 
 def _tail(path: Path) -> str:

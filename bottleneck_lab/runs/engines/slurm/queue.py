@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import subprocess
 from collections.abc import Collection, Iterator
@@ -159,6 +160,18 @@ def states() -> dict[str, str]:
         raise LabError(f"Slurm does not answer: {error}") from error
     rows = (line.split("|") for line in done.stdout.splitlines() if "|" in line)
     return {number.strip(): state for number, state in rows if state not in _GONE}
+
+
+def last_state(number: str) -> str:
+    """The last state of a job, as far as Slurm still knows it."""
+    done = subprocess.run(
+        ["scontrol", "--oneliner", "show", "job", number],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    found = re.search(r"JobState=(\S+)", done.stdout)
+    return found.group(1) if found else "it is gone"
 
 
 def cancel(numbers: Collection[str]) -> bool:
