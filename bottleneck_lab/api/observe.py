@@ -63,8 +63,8 @@ def observe(
         network: any module.
         inputs: a batch, or batches, as it takes them.
         modules: names of the modules to look at instead of all activations, as `named_modules` has them.
-        channel_axis: 1, as images `[N, C, H, W]` have it, or -1, as tokens `[N, L, C]` have it; for a network
-            of both name `modules` of one kind.
+        channel_axis: 1, as images `[N, C, H, W]` have it, or -1, as tokens `[N, L, C]` have it; never that
+            of the batch. Where a network has both, look at the `modules` of one kind at a time.
 
     Raises:
         LabError: a name that is not there; no activation, or none that anything has passed; what passes
@@ -176,7 +176,7 @@ def _seen(name: str, module: nn.Module, before: Any, after: Any, axis: int) -> _
             raise LabError(f"{name}: what passes it is no tensor [N, C] or [N, C, ...] of real numbers")
         if not tensor.numel() or not tensor.isfinite().all():
             raise LabError(f"{name}: what passes it is empty, or has NaN or infinity in it")
-        if not -tensor.dim() <= axis < tensor.dim():
+        if not -tensor.dim() < axis < tensor.dim() or axis == 0:
             raise LabError(f"channel_axis = {axis}: {name} is passed by {tuple(tensor.shape)}")
     z, h = (np.asarray(rows(tensor, axis).detach().cpu().double()) for tensor in (before, after))
     if len(z) != len(h):

@@ -52,25 +52,29 @@ def pack(folder: Path, run_ids: Iterable[str]) -> bytes:
     return stream.getvalue()
 
 
-def _anonymous(content: bytes) -> bytes:
+def _object(content: bytes) -> dict[str, Any] | None:
+    """The JSON object that a file holds; None for a damaged one, which is packed as it is."""
     try:
-        environment: Any = json.loads(content)
-    except ValueError:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _anonymous(content: bytes) -> bytes:
+    environment = _object(content)
+    if environment is None:
         return content
-    if isinstance(environment, dict):
-        environment.pop("host", None)
-        if isinstance(included := environment.get("included"), dict):
-            environment["included"] = {Path(name).name: digest for name, digest in included.items()}
+    environment.pop("host", None)
+    if isinstance(included := environment.get("included"), dict):
+        environment["included"] = {Path(name).name: digest for name, digest in included.items()}
     return (json.dumps(environment, indent=2) + "\n").encode()
 
 
 def _without_checksums(content: bytes) -> bytes:
     """Of files some of which are not packed, or not as they were; the zip file has sums of its own."""
-    try:
-        result: Any = json.loads(content)
-    except ValueError:
-        return content
-    if not isinstance(result, dict) or KEY not in result:
+    result = _object(content)
+    if result is None or KEY not in result:
         return content
     return (json.dumps(without_checksums(result), indent=2) + "\n").encode()
 

@@ -297,7 +297,9 @@ class Summary:
                 for prediction in arm["predicted"].values():
                     if prediction["verdict"] is None:
                         del prediction["beyond"], prediction["low"], prediction["high"]
-        return {k: v for k, v in content.items() if v or k not in ("budgets", "predictions")}
+        told = {k: v for k, v in content.items() if v or k not in ("budgets", "predictions")}
+        as_json: dict[str, Any] = files.finite(told)
+        return as_json
 
 
 def write_summary(folder: Path, summary: Summary) -> None:

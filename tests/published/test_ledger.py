@@ -82,7 +82,10 @@ def test_a_folder_that_lacks_its_summary_is_named(folder):
         ledger([folder])
 
 
-def test_a_table_that_does_not_say_what_runs_took_is_named(folder):
-    (folder / "results.csv").write_text("variant,cpu_seconds\nlinear,long\n")
+@pytest.mark.parametrize("content", ["variant,cpu_seconds\nlinear,long\n", "variant\nlinear\n", "", None])
+def test_a_table_that_does_not_say_what_runs_took_is_named(folder, content):
+    (folder / "results.csv").unlink()
+    if content is not None:
+        (folder / "results.csv").write_text(content)
     with pytest.raises(LabError, match=r"results\.csv: does not say how long its runs took"):
         ledger([folder])

@@ -1,7 +1,9 @@
 """Published results are made again from their records, and what no longer fits them is named."""
 
+import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -205,6 +207,18 @@ def test_data_that_no_figure_can_be_drawn_from_are_named(tmp_path, name, content
 def test_packed_runs_are_the_same_bytes_whenever_they_are_packed(results):
     names = [path.name for path in (results / "runs").iterdir()]
     assert pack(results, names) == pack(results, reversed(names))
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"[1]", b"{", b"\xff"])
+def test_a_damaged_file_is_packed_as_it_is(results, tmp_path, content):
+    shutil.copytree(results, tmp_path / "again")
+    [run, *_] = sorted((tmp_path / "again" / "runs").iterdir())
+    for name in ("environment.json", "result.json"):
+        (run / name).write_bytes(content)
+    with zipfile.ZipFile(io.BytesIO(pack(tmp_path / "again", [run.name]))) as packed:
+        assert {packed.read(f"runs/{run.name}/{name}") for name in ("environment.json", "result.json")} == {
+            content
+        }
 
 
 def test_neither_weights_nor_names_of_the_computer_and_its_folders_are_published(results, tmp_path):

@@ -35,8 +35,10 @@ class Steps:
     def next(self) -> list[Job]:
         """All jobs that are called for and were not given before, finished or not; none where all were."""
         if not self.are_planned_looks:
-            given, self._given = self._given, 1
-            return [] if given else self.most()
+            if self._given:
+                return []
+            self._given = 1
+            return self.most()
         courses = sequential_courses(self._results, self._plan.contents())
         last = max((course.look for course in courses.values()), default=1)
         jobs = [

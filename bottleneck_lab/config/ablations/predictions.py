@@ -24,9 +24,8 @@ class PredictionRule(Settings):
         reference: the variant that all others are compared with, but for those in `references`.
         references: for some variants another one, as where both were trained by another optimiser.
         anchor: a variant of which every hypothesis predicts a loss. Predictions are then proportions of what
-        it
-            is measured to lose, and so hold for shorter and longer trainings alike. Without one they hold as
-            they stand.
+            it is measured to lose, and so hold for shorter and longer trainings alike. Without one they hold
+            as they stand.
         tolerance: in points; a prediction that is missed by less is not wrong.
     """
 

@@ -72,10 +72,11 @@ def _shown(results: Results, dataset: str) -> list[PlannedVariant]:
     variants, claims = results.plan.on(dataset), results.plan.part_on(dataset).claims
     if len(variants) <= MOST_LINES:
         return list(variants)
-    asked = {name for claim in claims if claim.headline for name in claim.contrast}
+    headlines = [claim for claim in claims if claim.headline] or claims[:1]
+    asked = {name for claim in headlines for name in claim.contrast}
     contrasts = [claim.contrast for claim in claims if claim.measure == "accuracy"]
     asked |= {reference_of(v, variants, contrasts).name for v in variants if v.name in asked}
-    return [v for v in variants if v.name in asked][:MOST_LINES]
+    return [v for v in variants if v.name in asked or not asked][:MOST_LINES]
 
 
 def _values(profile: Profile | None, share: bool, relative: bool) -> Profile | None:

@@ -23,7 +23,7 @@ from bottleneck_lab.stats import holm, mean_interval, t_test, welch
 from bottleneck_lab.stats.families.judgement import SEEDS_FOR_A_VERDICT
 
 ALPHA = 0.05
-PER_RUN = ("wall_seconds", "cpu_seconds", "trained_together", "host")  # no reason for other numbers
+PER_RUN = ("trained_together", "host")  # no reason for other numbers
 
 Values = tuple[object, object]  # of A and of B; None where there is none
 

@@ -63,10 +63,10 @@ def with_intervals_as_judged(claims: Sequence[ClaimFinding]) -> list[ClaimFindin
 
 def _sample(claim: ClaimFinding) -> _Sample | None:
     """What is behind a claim; None where its interval stays as it is."""
-    if claim.level is not None or claim.p_value is None or claim.ci_low is None:
+    if claim.level is not None or claim.p_value is None:
         return None
-    assert claim.estimate is not None  # as it is where there is a p
-    assert claim.ci_high is not None
+    if claim.estimate is None or claim.ci_low is None or claim.ci_high is None:
+        return None
     n = claim.n_seeds
     error = (claim.ci_high - claim.ci_low) / 2 / t_quantile(0.975, n - 1)
     return _Sample(claim.estimate, error, n, claim.p_value)

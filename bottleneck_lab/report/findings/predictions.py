@@ -4,9 +4,9 @@ The rule, which no result can change: with each prediction goes the mean over se
 or less was lost than predicted. (With an anchor a prediction is a proportion of what the anchor loses; see
 `config.ablations`.) It has a Student t interval of level 1 - 5 % / K, where K is how many predictions of
 that hypothesis are tested. The prediction is `excluded` if that interval lies beyond the tolerance on one
-side, `met` if it lies within the tolerance, else `open`; and open with fewer than three seeds, or where a
-planned pair is missing. With planned looks it is tested at each look that all its variants have come to, at
-that look's share of the 5 %, and stays excluded once it is. A hypothesis is excluded if one of its
+side, `met` if it lies within the tolerance, else `open`; and open with fewer than four seeds, or where a
+planned pair is missing. With planned looks it is tested at each look of which all its variants have every
+run, at that look's share of the 5 %, and stays excluded once it is. A hypothesis is excluded if one of its
 predictions is, met if all are, else open. So a hypothesis all of whose predictions are right within the
 tolerance is excluded with a chance of at most 5 %. There is no correction over hypotheses: they contradict
 each other, and at most one of them can be wrongly excluded.
@@ -29,7 +29,7 @@ from bottleneck_lab.records.summary import (
 )
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import Interval, Look, mean_interval, paired_contrast, planned_looks
-from bottleneck_lab.stats.families.judgement import SEEDS_FOR_A_VERDICT
+from bottleneck_lab.stats.families.looks import SEEDS_FOR_A_LOOK
 from bottleneck_lab.stats.rank_correlation import rank_correlation
 
 ALPHA = 0.05
@@ -147,15 +147,14 @@ def _prediction(
     pairs = paired_contrast(values, contrast)
     seeds = min((planned[variant] for variant in contrast), key=len)
     found = Prediction(points=predicted[name], verdict="open")
-    for look in looks:
-        if look.seeds > len(seeds) or found.verdict == "excluded":
-            break
+    for number, look in enumerate(looks):
         known = [pairs[seed] for seed in seeds[: look.seeds] if seed in pairs]
+        complete = len(known) == look.seeds
+        if not known or found.verdict == "excluded" or (number and not complete):
+            break
         beyond = [value - (0.0 if rule.anchor else predicted[name]) for value in known]
-        if not beyond:
-            continue
         interval = mean_interval(beyond, 1 - ALPHA * look.share / tested)
-        judged = look.seeds == len(beyond) >= SEEDS_FOR_A_VERDICT
+        judged = complete and len(beyond) >= SEEDS_FOR_A_LOOK
         found = Prediction(
             points=predicted[name],
             beyond=interval.estimate,

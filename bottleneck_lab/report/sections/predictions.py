@@ -21,6 +21,9 @@ def predictions(found: PredictionsFinding, table_id: str) -> Section:
         )
         for arm in found.arms
     )
+    beyond = tuple(
+        (Cell(arm.variant), *(_beyond(arm.predicted.get(name)) for name in names)) for arm in found.arms
+    )
     columns = (Column("arm"), Column("lost", True), Column("95 % interval", True))
     covariates = tuple(
         (
@@ -60,10 +63,18 @@ def predictions(found: PredictionsFinding, table_id: str) -> Section:
             (
                 f"Predictions were written before the runs{scaled}. One is excluded where the interval of "
                 f"what was lost beyond it lies more than {found.tolerance:g} points off, met where it "
-                "lies within; the interval has a level of 1 - 5 % over the number of the hypothesis's "
-                "predictions. A hypothesis is excluded if one of its predictions is. Rank correlations "
-                "have 95 % bootstrap intervals over arms and seeds.",
+                "lies within; the interval, in the next table, has a level of 1 - 5 % over the number of the "
+                "hypothesis's predictions (with planned looks, 1 - a look's share of these 5 %), and is that "
+                "of the look which excluded it, or else of the last that is complete. A hypothesis is "
+                "excluded if one of its predictions is. Rank correlations have 95 % bootstrap intervals over "
+                "arms and seeds.",
             )
+        ),
+        Table(
+            f"{table_id}-beyond",
+            "What was lost beyond the predictions, in points",
+            (Column("arm"), *(Column(name.replace("_", " "), True) for name in names)),
+            beyond,
         ),
         Table(
             f"{table_id}-covariates",
@@ -90,6 +101,13 @@ def _predicted(found: Prediction | None) -> Cell:
     if found is None:
         return Cell(numbers.DASH)
     return Cell(f"{found.points:.1f}{_VERDICT_MARKS[found.verdict]}", found.points)
+
+
+def _beyond(found: Prediction | None) -> Cell:
+    if found is None or found.beyond is None:
+        return Cell(numbers.DASH)
+    ends = numbers.ends(found.low, found.high, 1)
+    return Cell(f"{numbers.short(found.beyond, 1)} {ends}{_VERDICT_MARKS[found.verdict]}", found.beyond)
 
 
 def _rank(found: Rank | None) -> Cell:

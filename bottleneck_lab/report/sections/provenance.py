@@ -62,7 +62,7 @@ def cost(runs: Sequence[Run]) -> str:
     return f"{count} took {numbers.duration(wall)} in all ({numbers.duration(cpu)} of CPU time)."
 
 
-_PER_RUN = ("checksums", "wall_seconds", "cpu_seconds", "trained_together", "trunk", "trunk_epochs")
+_PER_RUN = ("checksums", "trained_together", "trunk", "trunk_epochs")
 
 
 def method(results: Results, summary: Summary) -> Iterator[Block]:

@@ -150,6 +150,17 @@ def test_a_look_may_exclude_at_its_share_and_what_it_has_excluded_stays_so(leave
     assert of.high - of.low == pytest.approx(2 * half, rel=1e-6)
 
 
+def test_a_look_that_is_under_way_changes_nothing(leave_runs):
+    def at_second(run):
+        under_way = run.variant == "noise" and run.seed == 7
+        return {"status": "failed", "accuracy": None} if under_way else result(run)
+
+    whole = found_in(collect(leave_runs(result, text=LOOKS.replace("[4, 8]", "[4]"))))
+    found = found_in(collect(leave_runs(at_second, text=LOOKS)))
+    of = [next(arm for arm in each.arms if arm.variant == "noise").predicted for each in (whole, found)]
+    assert of[0]["gradients"].beyond == of[1]["gradients"].beyond  # over the first four seeds
+
+
 def result_of(variant, seed):
     """Its accuracy but for what it loses."""
     return 0.0002 * ((7 * seed + len(variant)) % 5)
