@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from bottleneck_lab.config import Activation
 from bottleneck_lab.config.networks.others import MobileNetV1Settings
 from bottleneck_lab.models.block import ConvNorm
-from bottleneck_lab.models.widths import make_divisible
+from bottleneck_lab.models.networks.in_a_row import InARow, scaled
 
 
 class SeparableConvolution(nn.Module):
@@ -82,11 +82,8 @@ class FullConvolution(nn.Module):
         return self.convolution(x)  # type: ignore[no-any-return]
 
 
-class MobileNetV1(nn.Module):
-    """Stem, separable convolutions, average pooling, classifier: images to logits.
-
-    Takes `[N, channels, H, W]`, returns `[N, classes]`. The blocks are `blocks.0`, `blocks.1`, ...; each has
-    its inner tensors by name (see `SeparableConvolution`).
+class MobileNetV1(InARow[MobileNetV1Settings]):
+    """Stem, separable convolutions, average pooling, classifier; blocks as `SeparableConvolution`.
 
     Args:
         settings: stages and knobs.
@@ -95,48 +92,32 @@ class MobileNetV1(nn.Module):
     """
 
     def __init__(self, settings: MobileNetV1Settings, channels: int = 3, classes: int = 1000) -> None:
-        super().__init__()
-        self.settings = settings
-        width = self._width(settings.stem_width)
-        self.stem = ConvNorm(channels, width, 3, settings.stem_stride, then="relu")
+        width = scaled(settings, settings.stem_width)
+        stem = ConvNorm(channels, width, 3, settings.stem_stride, then="relu")
         blocks: list[SeparableConvolution | FullConvolution] = []
         for row in settings.stages:
             for repeat in range(row.n):
-                blocks.append(self._block(width, self._width(row.c), row.s if repeat == 0 else 1))
+                blocks.append(_block(settings, width, scaled(settings, row.c), row.s if repeat == 0 else 1))
                 width = blocks[-1].outputs
-        self.blocks = nn.ModuleList(blocks)
-        self.dropout = nn.Dropout(settings.dropout)
-        self.classifier = nn.Linear(width, classes)
+        super().__init__(settings, stem, blocks, classes)
 
-    def _width(self, channels: int) -> int:
-        return make_divisible(channels * self.settings.width_multiplier, self.settings.channel_multiple)
 
-    def _block(self, inputs: int, outputs: int, stride: int) -> SeparableConvolution | FullConvolution:
-        settings = self.settings
-        if settings.convolution == "full":
-            return FullConvolution(
-                inputs,
-                outputs,
-                stride,
-                kernel=settings.kernel,
-                projection_activation=settings.projection_activation,
-            )
-        return SeparableConvolution(
+def _block(
+    settings: MobileNetV1Settings, inputs: int, outputs: int, stride: int
+) -> SeparableConvolution | FullConvolution:
+    if settings.convolution == "full":
+        return FullConvolution(
             inputs,
             outputs,
             stride,
             kernel=settings.kernel,
             projection_activation=settings.projection_activation,
-            inner_activation=settings.inner_activation,
         )
-
-    @property
-    def shortcuts(self) -> int:
-        """Number of shortcuts: none."""
-        return 0
-
-    def forward(self, images: Tensor) -> Tensor:  # noqa: D102
-        x = self.stem(images)
-        for block in self.blocks:
-            x = block(x)
-        return self.classifier(self.dropout(x.mean((2, 3))))  # type: ignore[no-any-return]
+    return SeparableConvolution(
+        inputs,
+        outputs,
+        stride,
+        kernel=settings.kernel,
+        projection_activation=settings.projection_activation,
+        inner_activation=settings.inner_activation,
+    )

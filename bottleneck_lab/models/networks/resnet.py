@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import cast
-
 from torch import Tensor, nn
 
 from bottleneck_lab.config import Activation
 from bottleneck_lab.config.networks.others import ResNetSettings
 from bottleneck_lab.models.block import ConvNorm
-from bottleneck_lab.models.widths import make_divisible
+from bottleneck_lab.models.networks.in_a_row import InARow, pooled_stem, scaled
 
 
 class Bottleneck(nn.Module):
@@ -63,11 +60,10 @@ class Bottleneck(nn.Module):
         return self.output(self.shortcut(x) + y)  # type: ignore[no-any-return]
 
 
-class ResNet(nn.Module):
-    """Stem, bottleneck blocks, average pooling, classifier: images to logits.
+class ResNet(InARow[ResNetSettings]):
+    """Stem, bottleneck blocks, average pooling, classifier; blocks as `Bottleneck`.
 
-    Takes `[N, channels, H, W]`, returns `[N, classes]`. The blocks are `blocks.0`, `blocks.1`, ...; each has
-    its inner tensors by name (see `Bottleneck`).
+    Its `shortcuts` are one a block, identities and 1x1 convolutions alike.
 
     Args:
         settings: stages and knobs.
@@ -76,19 +72,15 @@ class ResNet(nn.Module):
     """
 
     def __init__(self, settings: ResNetSettings, channels: int = 3, classes: int = 1000) -> None:
-        super().__init__()
-        self.settings = settings
-        width = self._width(settings.stem_width)
-        conv = ConvNorm(channels, width, settings.stem_kernel, settings.stem_stride, then="relu")
-        pool = nn.MaxPool2d(3, 2, 1) if settings.stem_pool else nn.Identity()
-        self.stem = nn.Sequential(OrderedDict(convolution=conv, pool=pool))
+        width = scaled(settings, settings.stem_width)
+        stem = pooled_stem(channels, width, settings.stem_kernel, settings.stem_stride, settings.stem_pool)
         blocks: list[Bottleneck] = []
         for row in settings.stages:
             for repeat in range(row.n):
                 blocks.append(
                     Bottleneck(
                         width,
-                        self._width(row.c),
+                        scaled(settings, row.c),
                         row.s if repeat == 0 else 1,
                         settings.reduction,
                         kernel=settings.kernel,
@@ -97,20 +89,4 @@ class ResNet(nn.Module):
                     )
                 )
                 width = blocks[-1].outputs
-        self.blocks = nn.ModuleList(blocks)
-        self.dropout = nn.Dropout(settings.dropout)
-        self.classifier = nn.Linear(width, classes)
-
-    def _width(self, channels: int) -> int:
-        return make_divisible(channels * self.settings.width_multiplier, self.settings.channel_multiple)
-
-    @property
-    def shortcuts(self) -> int:
-        """Number of shortcuts: one a block, identities and 1x1 convolutions alike."""
-        return sum(cast(Bottleneck, block).has_shortcut for block in self.blocks)
-
-    def forward(self, images: Tensor) -> Tensor:  # noqa: D102
-        x = self.stem(images)
-        for block in self.blocks:
-            x = block(x)
-        return self.classifier(self.dropout(x.mean((2, 3))))  # type: ignore[no-any-return]
+        super().__init__(settings, stem, blocks, classes)

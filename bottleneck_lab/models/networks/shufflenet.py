@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
 from bottleneck_lab.config import Activation
 from bottleneck_lab.config.networks.others import ShuffleNetSettings
 from bottleneck_lab.models.block import ConvNorm
+from bottleneck_lab.models.networks.in_a_row import InARow, pooled_stem
 
 
 class ChannelShuffle(nn.Module):
@@ -87,11 +85,10 @@ class ShuffleUnit(nn.Module):
         return self.output(x + y if self.adds else torch.cat((x, y), dim=1))  # type: ignore[no-any-return]
 
 
-class ShuffleNet(nn.Module):
-    """Stem, shuffle units, average pooling, classifier: images to logits.
+class ShuffleNet(InARow[ShuffleNetSettings]):
+    """Stem, shuffle units, average pooling, classifier; blocks as `ShuffleUnit`.
 
-    Takes `[N, channels, H, W]`, returns `[N, classes]`. The units are `blocks.0`, `blocks.1`, ...; each has
-    its inner tensors by name (see `ShuffleUnit`).
+    Its `shortcuts` are all units: they pass their input on by addition or by concatenation.
 
     Args:
         settings: stages and knobs.
@@ -100,12 +97,8 @@ class ShuffleNet(nn.Module):
     """
 
     def __init__(self, settings: ShuffleNetSettings, channels: int = 3, classes: int = 1000) -> None:
-        super().__init__()
-        self.settings = settings
         inputs = settings.stem_channels
-        conv = ConvNorm(channels, inputs, 3, settings.stem_stride, then="relu")
-        pool = nn.MaxPool2d(3, 2, 1) if settings.stem_pool else nn.Identity()
-        self.stem = nn.Sequential(OrderedDict(convolution=conv, pool=pool))
+        stem = pooled_stem(channels, inputs, 3, settings.stem_stride, settings.stem_pool)
         blocks: list[ShuffleUnit] = []
         for row, width in zip(settings.stages, settings.widths, strict=True):
             for repeat in range(row.n):
@@ -122,17 +115,4 @@ class ShuffleNet(nn.Module):
                     )
                 )
                 inputs = width
-        self.blocks = nn.ModuleList(blocks)
-        self.dropout = nn.Dropout(settings.dropout)
-        self.classifier = nn.Linear(inputs, classes)
-
-    @property
-    def shortcuts(self) -> int:
-        """Number of units that pass their input on, by addition or by concatenation: all of them."""
-        return sum(cast(ShuffleUnit, block).has_shortcut for block in self.blocks)
-
-    def forward(self, images: Tensor) -> Tensor:  # noqa: D102
-        x = self.stem(images)
-        for block in self.blocks:
-            x = block(x)
-        return self.classifier(self.dropout(x.mean((2, 3))))  # type: ignore[no-any-return]
+        super().__init__(settings, stem, blocks, classes)
