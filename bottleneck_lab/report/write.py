@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import jinja2
+from matplotlib.figure import Figure
 
 from bottleneck_lab.instruments.collapse.explorer import explorer_page
 from bottleneck_lab.instruments.collapse.figure import collapse_pictures
@@ -52,8 +54,8 @@ def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, Summ
             pictures[dataset].append(Picture(drawn.stem, drawn.alt, drawn.alt))
         with for_phone():
             for drawn in figures_of(results, summary, dataset):
-                if drawn.figure.get_figwidth() <= PHONE:
-                    on_phones[drawn.stem] = Drawing(drawn_svg(drawn.figure), points_of(drawn.figure))
+                if (small := _on_phone(drawn.figure)) is not None:
+                    on_phones[drawn.stem] = small
     pictures["collapse"] = []
     for picture, content in collapse_pictures():
         for suffix, written in content.items():
@@ -67,6 +69,18 @@ def write_report(folder: Path, refresh: float | None = None) -> tuple[Path, Summ
     for name, text in documents(said).items():
         files.write_text(folder / name, text)
     return folder / "report.md", summary
+
+
+def _on_phone(figure: Figure) -> Drawing | None:
+    """A figure that was drawn for a phone; None where it, or a name in it, is too wide for one."""
+    if figure.get_figwidth() > PHONE:
+        return None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "constrained_layout not applied")
+        try:
+            return Drawing(drawn_svg(figure), points_of(figure))
+        except UserWarning:
+            return None
 
 
 def goes_on(summary: Summary) -> bool:

@@ -55,7 +55,10 @@ def results_of(folder, name="looks/quick"):
 
 
 def summary_of(folder, name="looks/quick"):
-    return json.loads((folder / "results" / name / "summary.json").read_text())
+    """What came out, but for where: whether that is a checkout depends on how a command is started."""
+    summary = json.loads((folder / "results" / name / "summary.json").read_text())
+    del summary["origins"]
+    return summary
 
 
 def seeds_of(folder):

@@ -43,6 +43,12 @@ def _colours(monkeypatch):
     monkeypatch.setitem(extend.DATASETS.added, "colours", extend.Addition(images, __file__, "0"))
 
 
+def named_as_in(layout, network):
+    """Its parameters and buffers by the names of another library."""
+    names = layouts.tensor_names(layout, network.settings, network.classifier.out_features)
+    return {names[name][0]: tensor for name, tensor in network.state_dict().items()}
+
+
 @pytest.fixture
 def network():
     torch.manual_seed(0)
@@ -53,7 +59,7 @@ def network():
 def checkpoint(network, tmp_path):
     """A file in timm's layout, of the narrowest network."""
     path = tmp_path / "net.pth"
-    torch.save(layouts.to_layout(network.state_dict(), "timm", network.settings), path)
+    torch.save(named_as_in("timm", network), path)
     return path
 
 
@@ -94,7 +100,7 @@ def test_the_network_of_the_folder_is_that_of_the_checkpoint(network, checkpoint
 
 def test_a_classifier_with_as_many_classes_stays(tmp_path):
     network = MobileNetV2(layouts.settings_at(0.1), 3, 3)
-    torch.save(layouts.to_layout(network.state_dict(), "torchvision", network.settings), tmp_path / "net.pt")
+    torch.save(named_as_in("torchvision", network), tmp_path / "net.pt")
     assert "Without" not in run("convert", tmp_path / "net.pt", *options(tmp_path / "out")).stdout
     found = open_run(tmp_path / "out", None, torch.device("cpu")).network("trained")
     assert torch.equal(found.classifier.weight, network.classifier.weight)
@@ -139,7 +145,7 @@ def test_what_a_user_gets_wrong_is_said_in_a_sentence(checkpoint, tmp_path):
 @pytest.mark.parametrize("classes", [10, 100])
 def test_of_a_network_that_may_be_cifars_it_has_to_be_said(tmp_path, classes):
     network = MobileNetV2(layouts.settings_at(0.1, "cifar"), 3, classes)
-    weights = layouts.to_layout(network.state_dict(), "torchvision", network.settings)
+    weights = named_as_in("torchvision", network)
     torch.save({"net": weights, "acc": 93.6}, tmp_path / "net.pth")
     error = run("convert", tmp_path / "net.pth", *options(tmp_path / "out")).exception
     assert isinstance(error, LabError)
@@ -160,7 +166,7 @@ def test_of_a_network_that_may_be_cifars_it_has_to_be_said(tmp_path, classes):
 
 def test_without_a_resolution_cifars_network_sees_the_images_as_they_are(tmp_path):
     network = MobileNetV2(layouts.settings_at(0.1, "cifar"), 3, 10)
-    torch.save(layouts.to_layout(network.state_dict(), "timm", network.settings), tmp_path / "net.pth")
+    torch.save(named_as_in("timm", network), tmp_path / "net.pth")
     arguments = ("--out", tmp_path / "out", "--dataset", "colours", "--images", 4, "--network", "cifar")
     done = run("convert", tmp_path / "net.pth", *arguments)
     assert "strides 1 in the stem and 1, 1, 2, 2, 1, 2, 1 in the stages" in " ".join(done.stdout.split())
