@@ -160,12 +160,15 @@ def read_left(kind: type[T], path: Path, advice: str = "make it again") -> T:
     except OSError as error:
         raise LabError(f"{path}: cannot be read ({error.strerror or error}); {advice}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
-        problem = first["msg"].removeprefix("Value error, ")
-        raise LabError(
-            f"{path}: is not what `bottleneck-lab` leaves ({where}: {problem}); {advice}"
-        ) from error
+        why = first_problem(error)
+        raise LabError(f"{path}: is not what `bottleneck-lab` leaves ({why}); {advice}") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """What is wrong first with what a model has refused, and where."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or "the whole"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def read_json_lines(path: Path) -> list[Any]:

@@ -102,8 +102,8 @@ class RunFolder:
             ) from None
         except ValidationError as error:
             raise LabError(
-                f"{path}: damaged, or written by another version ({_first(error)}), or a run with something "
-                "of one's own: then name its file by --include"
+                f"{path}: damaged, or written by another version ({files.first_problem(error)}), or a run "
+                "with something of one's own: then name its file by --include"
             ) from None
 
     def weights(self, device: torch.device) -> Any:
@@ -213,12 +213,6 @@ class RunFolder:
         """Write why the run could not be trained, and `error.txt`; a new start will try it again."""
         files.write_text(self.path / ERROR, details or reason)
         files.write_json(self.path / RESULT, {**_whose(run), "status": "failed", "reason": reason})
-
-
-def _first(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(map(str, problem["loc"]))
-    return f"{where}: {problem['msg']}" if where else str(problem["msg"])
 
 
 def _whose(run: RunSettings) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from bottleneck_lab.config.ablations.parts import SEPARATOR
 from bottleneck_lab.config.ablations.predictions import PredictionRule, Predictions
 from bottleneck_lab.config.ablations.tuning import Tuned
 from bottleneck_lab.errors import LabError
+from bottleneck_lab.records.files import first_problem
 from bottleneck_lab.records.lenient import json_content
 from bottleneck_lab.records.names import PLAN
 
@@ -151,9 +153,40 @@ class PlanRecord(_Record):
                 raise ValueError(f"a variant on {dataset} has no place in the map of {part.heat_map}")
             if any(name not in variants for claim in part.claims for name in claim.contrast):
                 raise ValueError(f"a claim on {dataset} is about a variant that is not there")
+            _check_predictions(dataset, part, variants)
+            if part.budget is not None:
+                _check_budget(dataset, part.budget, list(variants.values()))
             if (design := self.designs.get(dataset)) is not None:
                 _check_design(dataset, design, part, variants)
         return self
+
+
+def _check_predictions(dataset: str, part: PlannedPart, variants: Collection[str]) -> None:
+    """Raises ValueError for predictions that are not of these variants."""
+    if (rule := part.prediction_rule) is None:
+        return
+    anchors = () if rule.anchor is None else (rule.anchor,)
+    named = {rule.reference, *rule.references, *rule.references.values(), *anchors}
+    named |= {name for of in part.predictions.values() for name in of}
+    if not named <= set(variants):
+        raise ValueError(f"a prediction on {dataset} is about a variant that is not there")
+    if any(anchor not in of for of in part.predictions.values() for anchor in anchors):
+        raise ValueError(f"a hypothesis on {dataset} predicts nothing of its anchor")
+
+
+def _check_budget(dataset: str, budget: Budget, variants: Collection[PlannedVariant]) -> None:
+    """Raises ValueError for lengths of training that are not those of these variants."""
+    lengths: dict[str, set[str]] = {budget.fast: set(), budget.slow: set()}
+    for variant in variants:
+        if not {budget.axis, budget.arms} <= variant.levels.keys():
+            raise ValueError(f"a variant on {dataset} has no level of {budget.axis} or {budget.arms}")
+        if type(variant.settings.train.get("epochs")) not in (int, float):
+            raise ValueError(f"a variant on {dataset} is not told how long to train")
+        lengths.setdefault(variant.levels[budget.arms], set()).add(variant.levels[budget.axis])
+    rules = budget.rules
+    asked = {rules.early, rules.before, rules.late} if rules else set()
+    if not asked <= lengths[budget.fast] & lengths[budget.slow]:
+        raise ValueError(f"the rules for lengths on {dataset} name one that an arm does not have")
 
 
 def _check_design(
@@ -193,9 +226,7 @@ def read_plan(folder: Path) -> PlanRecord:
     try:
         return parsed_plan(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
-        problem = first["msg"].removeprefix("Value error, ")
+        why = first_problem(error)
         raise LabError(
-            f"{path}: is not a plan as a run writes it ({where}: {problem}); start the run again to renew it"
+            f"{path}: is not a plan as a run writes it ({why}); start the run again to renew it"
         ) from error

@@ -1,6 +1,9 @@
 """Two arms along training length, of runs made by hand: gaps, time stretches, and what rules make of them."""
 
+import functools
+import json
 import math
+import operator
 
 import pytest
 
@@ -116,3 +119,21 @@ def test_a_budget_that_does_not_fit_its_axes_is_refused_with_the_key(tmp_path, o
     with pytest.raises(LabError) as refused:
         load(str(path))
     assert f"parts.images.{complaint}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "sentence"),
+    [
+        (("budget", "axis"), "length", "has no level of length or projection"),
+        (("budget", "slow"), "relu", "name one that an arm does not have"),
+        (("budget", "rules", "late"), "9 epochs", "name one that an arm does not have"),
+    ],
+)
+def test_a_plan_whose_budget_is_of_other_variants_is_refused(leave_runs, where, value, sentence):
+    folder = leave_runs(slower_by(2, lambda epochs: 0.05), text=TEXT)
+    plan = json.loads((folder / "plan.json").read_text())
+    *path, last = where
+    functools.reduce(operator.getitem, path, plan["ablation"]["parts"]["images"])[last] = value
+    (folder / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(LabError, match=sentence):
+        collect(folder)

@@ -1,9 +1,12 @@
 """Predictions beside results, of runs made by hand: what is excluded, met and open, and by which rule."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy.stats import t
 
+from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.figures.predictions import predictions_figure
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
@@ -198,3 +201,20 @@ def test_a_part_without_predictions_has_none(leave_runs):
     summary = summarise(collect(leave_runs()))
     assert summary.predictions == []
     assert "predictions" not in summary.to_json()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda part: part["prediction_rule"].update(reference="lin"), "about a variant that is not there"),
+        (lambda part: part["predictions"]["information"].update(tanh=1), "about a variant that is not there"),
+        (lambda part: part["predictions"]["information"].pop("relu6"), "predicts nothing of its anchor"),
+    ],
+)
+def test_a_plan_whose_predictions_are_of_other_variants_is_refused(leave_runs, change, sentence):
+    folder = leave_runs(result, text=TEXT)
+    plan = json.loads((folder / "plan.json").read_text())
+    change(plan["ablation"]["parts"]["images"])
+    (folder / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(LabError, match=sentence):
+        collect(folder)
