@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -78,9 +79,10 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _entry(out: Path, folder: Path) -> Entry:
-    """Raises LabError for a summary or a plan that cannot be read."""
-    summary = read_summary(folder)
-    plan = read_plan(folder) if (folder / PLAN).exists() else None
+    """Raises LabError for a summary that cannot be read; without its plan it says less."""
+    summary, plan = read_summary(folder), None
+    with contextlib.suppress(LabError):
+        plan = read_plan(folder)
     first = headline_claims(plan, summary.claims) if plan else summary.claims[:1]
     report = next((name for name in ("report.html", "report.md") if (folder / name).exists()), None)
     return Entry(

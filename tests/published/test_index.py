@@ -35,6 +35,15 @@ def test_a_folder_that_cannot_be_read_is_named_and_nothing_is_lost(leave_runs, c
     assert 'href="results/report.html"' in page
 
 
+def test_without_a_plan_that_can_be_read_it_says_what_the_summary_does(leave_runs):
+    folder = leave_runs()
+    write_report(folder)
+    (folder / "plan.json").write_text("{}")
+    page = write_index(folder.parent).read_text()
+    assert "2 inconclusive" in page
+    assert "<code>results</code>" not in page  # as folders are named that cannot be read
+
+
 def test_an_index_reads_no_runs(leave_runs):
     folder = leave_runs()
     write_report(folder)
