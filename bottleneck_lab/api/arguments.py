@@ -43,17 +43,21 @@ def several(name: str, given: One | Iterable[One]) -> list[One]:
     return found
 
 
-_PLURAL = {"engine_option": "engine_options", "tracker": "trackers", "set": "settings"}
+# What `run` calls the options of `run-ablation`; what another program says of its own stays as it is.
+_ARGUMENTS = {
+    option: option.replace("-", "_")
+    for option in (
+        "tier", "dataset", "seeds", "workers", "engine", "address", "per-gpu", "device", "out", "data-dir",
+        "include", "fresh", "dry-run",
+    )
+} | {"engine-option": "engine_options", "tracker": "trackers", "set": "settings"}  # fmt: skip
 
 
 def in_arguments(text: str) -> str:
     """What is said of a command's options, in the words of `run`: `--data-dir` is `data_dir`."""
 
-    def argument(option: re.Match[str]) -> str:
-        name = option[1].replace("-", "_")
-        return _PLURAL.get(name, name)
-
-    return re.sub(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)", argument, text)
+    names = "|".join(_ARGUMENTS)
+    return re.sub(rf"(?<![\w-])--({names})(?![\w-])", lambda option: _ARGUMENTS[option[1]], text)
 
 
 @contextmanager

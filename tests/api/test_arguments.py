@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import bottleneck_lab as lab
+from bottleneck_lab.api.arguments import in_arguments
 from bottleneck_lab.api.frame import Frame
 from bottleneck_lab.api.run import _seeds
 from bottleneck_lab.training.device import settings_kept, settle_process
@@ -53,6 +54,15 @@ def test_what_a_command_would_refuse_is_refused_in_the_words_of_python(arguments
         lab.run("depthwise_separable", tier="smoke", out=tmp_path, **arguments)
     assert sentence in str(caught.value)
     assert "--" not in str(caught.value)
+
+
+def test_the_options_of_other_programs_stay_as_they_are():
+    said = (
+        "--engine-option x, --data-dir; sbatch: unrecognized option '--gres=gpu:1'; pip install --upgrade x"
+    )
+    assert in_arguments(said) == said.replace("--engine-option", "engine_options").replace(
+        "--data-dir", "data_dir"
+    )
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 5000])
