@@ -18,8 +18,9 @@ them changes.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.extend.catalogue import ACTIVATIONS as ACTIVATIONS
@@ -127,10 +128,13 @@ def images(
     if not isinstance(shape, tuple | list) or len(shape) != 3:
         raise LabError(f"the data set {name!r} has shape = {shape!r}; give channels, height and width")
     channels, height, width = shape
-    _check_numbers(
-        name, classes, height=height, width=width, channels=channels, train=train, held_out=held_out
+    of = _numbers(
+        name, classes=classes, channels=channels, height=height, width=width, train=train, held_out=held_out
     )
-    return _adding(DATASETS, name, lambda load: ImageSet(shape, classes, train, held_out, load))
+    edges = of["channels"], of["height"], of["width"]
+    return _adding(
+        DATASETS, name, lambda load: ImageSet(edges, of["classes"], of["train"], of["held_out"], load)
+    )
 
 
 def points(name: str, *, dimensions: int, classes: int) -> Callable[[F], F]:
@@ -144,19 +148,25 @@ def points(name: str, *, dimensions: int, classes: int) -> Callable[[F], F]:
     Raises:
         LabError: numbers that no data set has.
     """
-    _check_numbers(name, classes, dimensions=dimensions)
-    return _adding(DATASETS, name, lambda draw: PointSet(dimensions, classes, draw))
+    of = _numbers(name, classes=classes, dimensions=dimensions)
+    return _adding(DATASETS, name, lambda draw: PointSet(of["dimensions"], of["classes"], draw))
 
 
-def _check_numbers(name: str, classes: int, **counts: int) -> None:
-    for what, count in {"classes": classes, **counts}.items():
-        if not isinstance(count, int):
+def _numbers(name: str, **given: object) -> dict[str, int]:
+    """The numbers of a data set, NumPy's whole ones too; raises LabError for what none has."""
+    found: dict[str, int] = {}
+    for what, count in given.items():
+        if isinstance(count, bool) or not isinstance(count, SupportsIndex):
             raise LabError(f"the data set {name!r} has {what} = {count!r}; give a whole number")
-    if not 2 <= classes <= MOST_CLASSES:
-        raise LabError(f"the data set {name!r} has {classes} classes; 2 to {MOST_CLASSES} are possible")
-    for what, count in counts.items():
-        if count < 1:
-            raise LabError(f"the data set {name!r} has {what} = {count}; give a number above 0")
+        found[what] = operator.index(count)
+    if not 2 <= found["classes"] <= MOST_CLASSES:
+        raise LabError(
+            f"the data set {name!r} has {found['classes']} classes; 2 to {MOST_CLASSES} are possible"
+        )
+    for what, number in found.items():
+        if number < 1:
+            raise LabError(f"the data set {name!r} has {what} = {number}; give a number above 0")
+    return found
 
 
 def measure(name: str, *, label: str | None = None, share: bool = False) -> Callable[[F], F]:

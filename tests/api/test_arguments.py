@@ -78,12 +78,20 @@ def test_results_of_a_name_that_nothing_can_have_get_a_sentence(name):
         ({"shape": 8}, "has shape = 8; give"),
         ({"classes": "2"}, "has classes = '2'; give a whole number"),
         ({"train": 1.5}, "has train = 1.5; give a whole number"),
+        ({"train": True}, "has train = True; give a whole number"),
+        ({"held_out": np.int64(0)}, "has held_out = 0; give a number above 0"),
     ],
 )
 def test_numbers_that_no_data_set_has_get_a_sentence(arguments, sentence):
     numbers = {"shape": (1, 8, 8), "classes": 2, "train": 4, "held_out": 4, **arguments}
     with pytest.raises(lab.LabError, match=sentence):
         lab.extend.images("mine", **numbers)
+
+
+def test_numbers_of_a_data_set_may_be_numpys(tmp_path):
+    numbers = {"classes": np.int64(2), "train": np.int32(4), "held_out": 4}
+    lab.extend.images("mine", shape=[1, np.int64(8), 8], **numbers)(lambda: None)
+    assert lab.extend.image_set("mine").shape == (1, 8, 8)
 
 
 def test_seeds_may_be_numpys():
