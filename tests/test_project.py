@@ -1,3 +1,4 @@
+import ast
 import re
 from pathlib import Path
 
@@ -43,3 +44,40 @@ def test_whoever_wants_to_join_in_is_sent_to_files_that_are_there():
     )
     assert len(named) > 15
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+# What a room may take from one that stands below it in docs/architecture.md, which names these.
+EXCEPTIONS = {
+    ("config", "quantise.scheme"),
+    ("training", "records.files"),
+    ("report", "instruments.collapse.explorer"),
+    ("report", "instruments.collapse.figure"),
+}
+
+
+def imported(path):
+    """The modules of the package that a file of it imports, `models.block` for instance."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bottleneck_lab":
+            for alias in node.names:
+                *rooms, name = [*node.module.split("."), alias.name]
+                is_module = (
+                    ROOT.joinpath(*rooms, name).is_dir() or ROOT.joinpath(*rooms, f"{name}.py").exists()
+                )
+                yield ".".join([*rooms, name][1:] if is_module else rooms[1:])
+
+
+def test_no_room_imports_what_stands_below_it():
+    listing = re.findall(r"^ {6}([a-z]+(?:, [a-z]+)*)  ", of("docs/architecture.md"), re.MULTILINE)
+    place = {room: number for number, rooms in enumerate(listing) for room in rooms.split(", ")}
+    package = ROOT / "bottleneck_lab"
+    assert len(place) > 10
+    assert all((package / room).is_dir() for room in place)
+    against = {
+        (room, module)
+        for room in place
+        for path in (package / room).rglob("*.py")
+        for module in imported(path)
+        if place.get(module.split(".")[0], -1) > place[room]
+    }
+    assert against == EXCEPTIONS
