@@ -54,7 +54,7 @@ def publish(source: Path, target: Path, *, unfinished: bool = False) -> None:
             f"{source}: {len(left)} of {len(results.runs)} runs are not finished; run it to its end, or add "
             "--unfinished"
         )
-    content = pack(source, {run.run for run in results.runs} - {run.run for run in left})
+    content = pack(source, {run.id for run in results.runs} - {run.id for run in left})
     files.write_bytes(target / PACKED, content)
     files.write_bytes(target / PLAN, (source / PLAN).read_bytes())
     results = collect(target)

@@ -22,12 +22,15 @@ Condition = Literal[Status, "damaged"]
 
 @dataclass(frozen=True)
 class Run:
-    """One row of `results.csv`; accuracies are 0 to 1, absent ones None. Measures are of the end."""
+    """One row of `results.csv`, which calls its id `run`; accuracies are 0 to 1, absent ones None.
+
+    Measures are of the end.
+    """
 
     variant: str
     dataset: str
     seed: int
-    run: str
+    id: str
     status: Condition
     accuracy: float | None
     loss: float | None
@@ -72,12 +75,12 @@ def cpu_seconds_in(folder: Path) -> float:
 def table_of(runs: Sequence[Run]) -> str:
     """What `results.csv` holds: a row a run."""
     stream = io.StringIO()
-    columns = [field.name for field in fields(Run) if field.name != "measures"]
+    columns = {field.name: field.name for field in fields(Run) if field.name != "measures"} | {"id": "run"}
     taken = dict.fromkeys(f"measures.{name}" for run in runs for name in run.measures)
-    writer = csv.DictWriter(stream, [*columns, *taken], lineterminator="\n")
+    writer = csv.DictWriter(stream, [*columns.values(), *taken], lineterminator="\n")
     writer.writeheader()
     for run in runs:
-        row = {column: _in_a_sheet(getattr(run, column)) for column in columns}
+        row = {column: _in_a_sheet(getattr(run, field)) for field, column in columns.items()}
         writer.writerow(row | {f"measures.{name}": value for name, value in run.measures.items()})
     return stream.getvalue()
 

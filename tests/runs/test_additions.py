@@ -190,7 +190,7 @@ def test_a_run_on_other_data_than_planned_is_named_and_judged_nowhere(stripes, t
         (results / "plan.json").write_text(json.dumps(content))
     found = collect(results)
     [damaged] = found.troubled()
-    assert (damaged.run, damaged.status, damaged.accuracy) == (other.id, "damaged", None)
+    assert (damaged.id, damaged.status, damaged.accuracy) == (other.id, "damaged", None)
     [planned] = plan.checksums.values()
     assert damaged.reason.startswith("trained on other data (md5 of stripes is ")
     assert f"not {planned['stripes']}" in damaged.reason

@@ -172,12 +172,12 @@ def status(
         say(f"{_relative(folder, out)}: {counts(said)}")
         for run, state in zip(results.runs, said, strict=True):
             if state == "running":
-                taken = at_work[run.run]
+                taken = at_work[run.id]
                 say(f"  running: {run.variant}, {run.dataset}, seed {run.seed} ({_where(taken)})")
         for run in results.troubled():
             say(f"  {trouble(run)}")
             if run.status == "failed":
-                _last_lines(folder / "runs" / run.run / "error.txt")
+                _last_lines(folder / "runs" / run.id / "error.txt")
         notes = [*under_way.unreadable(folder), *engines.unreadable(folder)]
         no_notes = [Stray(note.relative_to(folder).as_posix(), "says nothing of a job") for note in notes]
         left_out([*results.strays, *no_notes], results.other_plans)
@@ -191,9 +191,9 @@ def _state(run: Run, at_work: Mapping[str, UnderWay], queued: Collection[str]) -
     """What a run is doing: while anything is at work in its folder, what is not yet begun is queued."""
     if run.status in ("done", "diverged", "damaged"):
         return run.status
-    if run.run in at_work:
-        return "running" if at_work[run.run].host else "queued"
-    if run.run in queued:
+    if run.id in at_work:
+        return "running" if at_work[run.id].host else "queued"
+    if run.id in queued:
         return "queued"
     return "queued" if at_work and run.status != "failed" else run.status
 

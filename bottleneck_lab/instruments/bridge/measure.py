@@ -60,7 +60,7 @@ def build_bridge(
     workers = min(len(finished), os.cpu_count() or 1) if device.type == "cpu" else 1
     progress(0, len(finished))
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-        for done, (of, more) in enumerate(pool.map(measure, [run.run for run in finished]), 1):
+        for done, (of, more) in enumerate(pool.map(measure, [run.id for run in finished]), 1):
             if more:
                 settings.setdefault((of.dataset, of.variant), of)
                 blocks += more

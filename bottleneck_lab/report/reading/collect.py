@@ -57,15 +57,15 @@ def _collected(folder: Path, plan: PlanRecord, place: Place) -> Results:
             read.append((run, variant.checksums))
     usual = _usual_checksums(plan, environments)
     runs = [
-        _on_planned_data(run, planned or usual[run.dataset], environments[run.run], left)
+        _on_planned_data(run, planned or usual[run.dataset], environments[run.id], left)
         for run, planned in read
     ]
     names = {dataset: part.names() for part in plan.ablation.parts.values() for dataset in part.datasets}
-    others = left.others({run.run for run in runs}, names)
+    others = left.others({run.id for run in runs}, names)
     courses = _courses(plan, runs)
     plan = _called_for(plan, courses)
     called = {run_id for variant in plan.variants for run_id in variant.runs.values()}
-    of_looks = tuple(run for run in runs if run.run in called)
+    of_looks = tuple(run for run in runs if run.id in called)
     made = {run_id: environment.values for run_id, environment in environments.items()}
     return Results(folder, plan, of_looks, courses, others, left, made)
 
@@ -117,7 +117,7 @@ def _run(
         variant=variant.name,
         dataset=variant.dataset,
         seed=seed,
-        run=run_id,
+        id=run_id,
         status=status,
         accuracy=said.accuracy,
         loss=said.loss,
@@ -161,6 +161,6 @@ def _on_planned_data(run: Run, planned: dict[str, str], environment: Environment
     why = data_difference(planned, environment.checksums)
     if why is None or run.status != "done":
         return run
-    left.note(run.run, ENVIRONMENT, f"is of a run on other data: {why}")
+    left.note(run.id, ENVIRONMENT, f"is of a run on other data: {why}")
     reason = f"trained on other data ({why}); delete the run's folder to train it again"
     return replace(run, status="damaged", accuracy=None, measures={}, reason=reason)

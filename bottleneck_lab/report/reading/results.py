@@ -72,14 +72,14 @@ class Results:
             if run.status == "done":
                 self.correct(run)
             else:
-                self._left.epochs(run.run)
+                self._left.epochs(run.id)
         return tuple(sorted(self._left.strays))
 
     def curves(self, variant: str, dataset: str) -> Curves:
         """What the finished runs of a variant have recorded: values by name and epoch, in their order."""
         which = variant, dataset
         if which not in self._curves:
-            self._curves[which] = _by_epoch(self._left.epochs(run.run) for run in self.of(*which))
+            self._curves[which] = _by_epoch(self._left.epochs(run.id) for run in self.of(*which))
         return self._curves[which]
 
     @cached_property
@@ -93,7 +93,7 @@ class Results:
         """
         found: dict[str, list[list[float]]] = {}
         for run in self.of(variant, dataset):
-            epochs = self._left.epochs(run.run)
+            epochs = self._left.epochs(run.id)
             taken = [epoch.blocks_at_start if at_start else epoch.blocks for epoch in epochs]
             for name, values in next((blocks for blocks in reversed(taken) if blocks), {}).items():
                 found.setdefault(name, []).append(values)
@@ -101,18 +101,18 @@ class Results:
 
     def measured(self, run: Run) -> dict[int, dict[str, float]]:
         """The measures of a run, as far as they are numbers, by the epoch that they were taken after."""
-        return {epoch.number: epoch.measures for epoch in self._left.epochs(run.run) if epoch.measures}
+        return {epoch.number: epoch.measures for epoch in self._left.epochs(run.id) if epoch.measures}
 
     def correct(self, run: Run) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
         """Whether a finished run is right about each held-out example, bool `[n]`.
 
         None where it has not said so, or says what does not agree with its accuracy.
         """
-        return None if run.accuracy is None else self._left.correct(run.run, run.accuracy)
+        return None if run.accuracy is None else self._left.correct(run.id, run.accuracy)
 
     def environment(self, run: Run) -> Mapping[str, object]:
         """Where a run was made, as far as it says; without its times."""
-        return self._environments[run.run]
+        return self._environments[run.id]
 
 
 def _by_epoch(histories: Iterable[list[Epoch]]) -> Curves:

@@ -50,7 +50,7 @@ def _missing(lost: Missing) -> tuple[Span, ...]:
 
 def _trouble(run: Run) -> tuple[Span, ...]:
     which = f"{run.status}: {run.variant}, {run.dataset}, seed {run.seed} ("
-    return (which, Code(f"runs/{run.run}"), f"){f': {run.reason}' if run.reason else ''}")
+    return (which, Code(f"runs/{run.id}"), f"){f': {run.reason}' if run.reason else ''}")
 
 
 def cost(runs: Sequence[Run]) -> str:

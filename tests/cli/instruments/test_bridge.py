@@ -100,7 +100,7 @@ def test_the_probe_is_a_logistic_regression_on_the_averaged_output(out, digits_r
     first = next(
         r for r in runs if (r["variant"], r["seed"], r["state"], r["block"]) == ("relu6", 1, "trained", 2)
     )
-    (run_id,) = [r.run for r in collect(digits_results).runs if (r.variant, r.seed) == ("relu6", 1)]
+    (run_id,) = [r.id for r in collect(digits_results).runs if (r.variant, r.seed) == ("relu6", 1)]
     opened = open_run(digits_results / "runs" / run_id, None, CPU)
     kept, network = {}, opened.network("trained")
     network.blocks[2].register_forward_hook(lambda module, inputs, output: kept.update(output=output))
@@ -183,7 +183,7 @@ def test_without_finished_runs_on_images_there_is_no_bridge(mini, tmp_path):
 def test_unfinished_runs_are_left_out(digits_results, tmp_path):
     copy = shutil.copytree(digits_results, tmp_path / "copy")
     left = next(r for r in collect(copy).runs if (r.variant, r.seed) == ("linear", 1))
-    (copy / "runs" / left.run / "result.json").unlink()
+    (copy / "runs" / left.id / "result.json").unlink()
     found = json.loads(run(copy, "--json", "--images", 20).stdout)
     assert {row["variant"]: row["seeds"] for row in found["rows"]} == {"linear": 1, "relu6": 2}
     (compared,) = found["comparisons"]
@@ -192,7 +192,7 @@ def test_unfinished_runs_are_left_out(digits_results, tmp_path):
 
 def test_a_run_whose_images_are_gone_is_named(digits_results, tmp_path):
     copy = shutil.copytree(digits_results, tmp_path / "copy")
-    config = copy / "runs" / collect(copy).runs[0].run / "config.json"
+    config = copy / "runs" / collect(copy).runs[0].id / "config.json"
     content = json.loads(config.read_text())
     config.write_text(json.dumps({**content, "data": {**content["data"], "dataset": "cifar10"}}))
     assert "CIFAR-10, whose images this run goes with, is not at hand" in refusal(copy, "--images", 20)

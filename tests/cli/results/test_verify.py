@@ -93,7 +93,7 @@ def test_a_bit_that_has_changed_while_the_time_has_not_is_found_by_verify(result
 
 def test_epochs_and_answers_that_were_changed_count_nowhere(results, run):
     whole = collect(results)
-    (of,) = [each for each in whole.runs if each.run == run.name]
+    (of,) = [each for each in whole.runs if each.id == run.name]
     assert whole.correct(of) is not None
     records = files.read_json_lines(run / "metrics.jsonl")
     files.write_json_lines(run / "metrics.jsonl", [{**record, "accuracy": 1.0} for record in records])
@@ -111,7 +111,7 @@ def test_a_result_that_says_something_else_than_its_run_left_counts_nowhere(resu
     result = files.read_json(run / "result.json")
     files.write_json(run / "result.json", {**result, key: value})
     (damaged,) = collect(results).troubled()
-    assert (damaged.run, damaged.status, damaged.accuracy) == (run.name, "damaged", None)
+    assert (damaged.id, damaged.status, damaged.accuracy) == (run.name, "damaged", None)
     code, said = verify(results)
     assert code == 1
     assert squeezed("result.json: has other values than the run has left") in said

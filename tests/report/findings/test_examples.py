@@ -92,7 +92,7 @@ def test_answers_that_are_missing_or_damaged_leave_the_interval_over_seeds(leave
     folder = leave_runs(correct=answers_of)
     whole = claim(folder, "shortcuts")
     run = collect(folder).of(A, "digits")[0]
-    damage(folder / "runs" / run.run / "correct.npy")
+    damage(folder / "runs" / run.id / "correct.npy")
     hurt = claim(folder, "shortcuts")
     assert (hurt.examples_low, hurt.examples_high) == (None, None)
     assert hurt.ci_low == whole.ci_low

@@ -80,7 +80,7 @@ def test_of_many_measures_each_is_a_row(leave_runs, monkeypatch):
 def test_a_finished_run_without_the_measure_makes_its_pair_missing(leave_runs, value):
     folder = leave_runs(with_measures)
     run = collect(folder).of("t=2, nowhere", "digits")[1]
-    path = folder / "runs" / run.run / "result.json"
+    path = folder / "runs" / run.id / "result.json"
     measures = {"below_zero": 0.25, "lost_int8": value}
     path.write_text(json.dumps(json.loads(path.read_text()) | {"measures": measures}))
     bits = claim(folder, "bits")
@@ -184,7 +184,7 @@ def test_measures_of_the_wrong_type_are_absent(leave_runs, name, measures):
     folder = leave_runs(with_measures)
     run = collect(folder).runs[0]
     content = {"epoch": 1, "accuracy": 0.75, "status": "done", "measures": measures}
-    (folder / "runs" / run.run / name).write_text(json.dumps(content) + "\n")
+    (folder / "runs" / run.id / name).write_text(json.dumps(content) + "\n")
     assert collect(folder).measured(run) == {}
     write_report(folder)
 
