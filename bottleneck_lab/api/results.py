@@ -13,8 +13,8 @@ from bottleneck_lab.config.problems import nearest
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records.lenient import Stray
 from bottleneck_lab.records.names import PLAN
-from bottleneck_lab.records.result_folders import result_folders
-from bottleneck_lab.records.summary import Summary, VariantFinding
+from bottleneck_lab.records.results.folders import result_folders
+from bottleneck_lab.records.results.summary import Summary, VariantFinding
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading import results as reading
 from bottleneck_lab.report.reading.collect import collect

@@ -15,7 +15,12 @@ from bottleneck_lab.report.sentences import matching, numbers, verdicts
 
 if TYPE_CHECKING:
     from bottleneck_lab.records.lenient import Stray
-    from bottleneck_lab.records.summary import ClaimFinding, PredictionsFinding, Summary, VariantFinding
+    from bottleneck_lab.records.results.summary import (
+        ClaimFinding,
+        PredictionsFinding,
+        Summary,
+        VariantFinding,
+    )
     from bottleneck_lab.report.document import Block, Forest, Span
     from bottleneck_lab.runs.plan import Plan
 

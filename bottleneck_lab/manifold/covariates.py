@@ -1,5 +1,4 @@
-"""What an activation does to a standard normal variable behind batch norm: what it loses, and how gradients
-grow.
+"""What an activation does to a standard normal variable behind batch norm: what it loses, how gradients grow.
 
 z is standard normal, as batch norm leaves a channel, and the activation f sees `scale` z + `bias`: batch
 norm's own scale and shift. Three numbers tell explanations apart of why an activation costs accuracy:
@@ -7,8 +6,8 @@ norm's own scale and shift. Three numbers tell explanations apart of why an acti
 - `decodable`: R^2 of the best decoder of z from f. What no decoder gets back is lost for good.
 - `linear`: R^2 of the best linear decoder. What the next layer, which is linear, cannot get back.
 - `growth`: E f'^2 / Var f, by which the mean square of a gradient grows on its way back through the next
-batch
-  norm and the activation (Yang et al. 2019, arXiv 1902.08129): 1 for a linear one, pi / (pi - 1) for ReLU.
+  batch norm and the activation (Yang et al. 2019, arXiv 1902.08129): 1 for a linear one, pi / (pi - 1) for
+  ReLU.
 
 With normal and independent channels they are exact; of a network they order activations and prove nothing.
 """
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bottleneck_lab.activations import KINDS, Activation, kind_of, schedules_of, values_of
+from bottleneck_lab.config import RunSettings, ToyNetworkSettings
 from bottleneck_lab.manifold.activations import FloatArray
 
 POINTS, FARTHEST = 600_001, 9.0  # of the quadrature, and where it ends, in standard deviations
@@ -118,3 +118,17 @@ def _joins(activation: Activation) -> bool:
     together, _ = _of_module(activation, x)
     alone = [float(_of_module(activation, x[place : place + 1])[0][0]) for place in range(len(x))]
     return not np.allclose(together, alone)
+
+
+def covariates_of(run: RunSettings) -> Covariates | None:
+    """The covariates of a network's bottlenecks at the start; None where they say nothing.
+
+    Toy networks have no batch norm, and behind an addition a value is not standard normal.
+    """
+    model = run.model
+    if isinstance(model, ToyNetworkSettings):
+        return None
+    if getattr(model, "projection_place", "before_add") == "after_add":
+        return None
+    start = model.initial
+    return covariates(model.projection_activation, start.projection_bias, start.projection_scale)

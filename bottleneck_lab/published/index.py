@@ -13,8 +13,8 @@ from bottleneck_lab.config import catalogue, load
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
 from bottleneck_lab.records.names import PLAN, SUMMARY
-from bottleneck_lab.records.plan import read_plan
-from bottleneck_lab.records.summary import read_summary
+from bottleneck_lab.records.results.plan import read_plan
+from bottleneck_lab.records.results.summary import read_summary
 from bottleneck_lab.report.findings.headline import headline_claims
 from bottleneck_lab.report.sentences import verdicts
 from bottleneck_lab.report.writers.html import page_template

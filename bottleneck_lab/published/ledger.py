@@ -9,9 +9,9 @@ from pathlib import Path
 
 from bottleneck_lab.published.repeat import repeat_command
 from bottleneck_lab.records.names import PLAN
-from bottleneck_lab.records.plan import PlanRecord, read_plan
-from bottleneck_lab.records.summary import Summary, read_summary
-from bottleneck_lab.records.table import cpu_seconds_in
+from bottleneck_lab.records.results.plan import PlanRecord, read_plan
+from bottleneck_lab.records.results.summary import Summary, read_summary
+from bottleneck_lab.records.results.table import cpu_seconds_in
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.sentences import numbers, plain, verdicts
 

@@ -19,14 +19,14 @@ from bottleneck_lab.published.blame import differences, unless_a_bug
 from bottleneck_lab.records import files
 from bottleneck_lab.records.names import PACKED, PLAN, SUMMARY, TABLE
 from bottleneck_lab.records.packed import pack
-from bottleneck_lab.records.summary import read_summary, write_summary
-from bottleneck_lab.records.table import table_of, write_table
+from bottleneck_lab.records.results.summary import read_summary, write_summary
+from bottleneck_lab.records.results.table import table_of, write_table
+from bottleneck_lab.report.content import content_of
 from bottleneck_lab.report.document import Picture
 from bottleneck_lab.report.drawing.style import drawn_svg, is_drawn_with, save
 from bottleneck_lab.report.figures.of_results import figures_of
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
-from bottleneck_lab.report.sections.content import content_of
 from bottleneck_lab.report.write import documents
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from bottleneck_lab.records.plan import PlanRecord
+from bottleneck_lab.records.results.plan import PlanRecord
 from bottleneck_lab.report.sentences import assignments, numbers
 
 

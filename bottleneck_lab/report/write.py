@@ -11,15 +11,15 @@ from matplotlib.figure import Figure
 from bottleneck_lab.instruments.collapse.explorer import explorer_page
 from bottleneck_lab.instruments.collapse.figure import collapse_pictures
 from bottleneck_lab.records import files
-from bottleneck_lab.records.summary import Summary, write_summary
-from bottleneck_lab.records.table import write_table
+from bottleneck_lab.records.results.summary import Summary, write_summary
+from bottleneck_lab.records.results.table import write_table
+from bottleneck_lab.report.content import content_of, with_sections
 from bottleneck_lab.report.document import Cell, Code, Content, Link, Picture, Span, Strong
 from bottleneck_lab.report.drawing.shown import points_of
 from bottleneck_lab.report.drawing.style import PHONE, drawn_svg, for_phone, save
 from bottleneck_lab.report.figures.of_results import figures_of
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
-from bottleneck_lab.report.sections.content import content_of, with_sections
 from bottleneck_lab.report.sections.examples import examples
 from bottleneck_lab.report.sentences import plain
 from bottleneck_lab.report.writers import latex

@@ -28,7 +28,7 @@ from bottleneck_lab.config.data import DataSettings
 from bottleneck_lab.data import cifar
 from bottleneck_lab.data.checksums import check_repeatable, checksums
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.manifold.arms import covariates_of
+from bottleneck_lab.manifold.covariates import covariates_of
 from bottleneck_lab.models import cost_of
 from bottleneck_lab.records import files
 from bottleneck_lab.records.names import PLAN

@@ -5,8 +5,7 @@ import math
 import pytest
 
 from bottleneck_lab.config import load
-from bottleneck_lab.manifold.arms import covariates_of
-from bottleneck_lab.manifold.covariates import covariates
+from bottleneck_lab.manifold.covariates import covariates, covariates_of
 from bottleneck_lab.models import cost_of
 
 LOST = 8.2  # points by ReLU6, in the laptop tier of linear_vs_relu

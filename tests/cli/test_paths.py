@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from bottleneck_lab.api.session.session import default_workers
 from bottleneck_lab.cli import app
 from bottleneck_lab.errors import LabError, writing
-from bottleneck_lab.records.result_folders import result_folders
+from bottleneck_lab.records.results.folders import result_folders
 from bottleneck_lab.report.findings.comparison import compare
 
 LONG = "x" * 300  # no file system has such names

@@ -1,4 +1,4 @@
-from bottleneck_lab.records.summary import ClaimFinding, VariantFinding
+from bottleneck_lab.records.results.summary import ClaimFinding, VariantFinding
 
 
 def a_variant(**known):

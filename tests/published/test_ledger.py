@@ -9,7 +9,7 @@ from bottleneck_lab.config import load, parse_overrides
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.published.ledger import ledger
 from bottleneck_lab.published.repeat import repeat_command
-from bottleneck_lab.records.plan import read_plan
+from bottleneck_lab.records.results.plan import read_plan
 from bottleneck_lab.report.write import write_report
 from bottleneck_lab.runs.plan import Data, make_plan
 

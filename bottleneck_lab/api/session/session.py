@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bottleneck_lab.api.session.host import Host
     from bottleneck_lab.config import Ablation, Tier, Unchecked
     from bottleneck_lab.config.ablations.tuning import Tuned
-    from bottleneck_lab.records.summary import Summary
+    from bottleneck_lab.records.results.summary import Summary
     from bottleneck_lab.runs.engines.protocol import Engine
     from bottleneck_lab.runs.trackers.tracking import Tracking
 

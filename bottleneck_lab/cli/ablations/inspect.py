@@ -15,7 +15,7 @@ from bottleneck_lab.cli.options import Include, Out
 if TYPE_CHECKING:
     from bottleneck_lab.config import Ablation, Variant
     from bottleneck_lab.config.ablations.parts import Part
-    from bottleneck_lab.records.table import Run
+    from bottleneck_lab.records.results.table import Run
     from bottleneck_lab.runs.under_way import UnderWay
 
 LOG_LINES = 3  # of what a run that failed has left
@@ -118,7 +118,7 @@ def _list_settings(ablation: Ablation) -> None:
 
 def _expected(part: Part, variant: Variant) -> str:
     """A variant's covariates, and what each hypothesis predicts of it."""
-    from bottleneck_lab.manifold.arms import covariates_of
+    from bottleneck_lab.manifold.covariates import covariates_of
 
     found = covariates_of(variant.settings)
     words = []
@@ -143,7 +143,7 @@ def status(
     from bottleneck_lab.config.problems import nearest
     from bottleneck_lab.errors import LabError
     from bottleneck_lab.records.lenient import Stray
-    from bottleneck_lab.records.result_folders import result_folders
+    from bottleneck_lab.records.results.folders import result_folders
     from bottleneck_lab.report.reading.collect import collect
     from bottleneck_lab.report.sentences.conditions import counts, trouble
     from bottleneck_lab.runs import engines, under_way

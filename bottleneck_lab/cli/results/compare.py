@@ -22,8 +22,8 @@ def compare(
     with 95 % intervals, and Holm's correction over all comparisons at 5 %. Exit codes: 0 whether or not they
     differ, 2 for folders that cannot be compared.
     """
+    from bottleneck_lab.report.comparison import comparison_of
     from bottleneck_lab.report.findings.comparison import compare as compare_folders
-    from bottleneck_lab.report.sections.comparison import comparison_of
 
     found = compare_folders(a, b)
     content = comparison_of(found, str(a), str(b))

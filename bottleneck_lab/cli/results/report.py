@@ -84,7 +84,7 @@ def show_page(page: Path) -> None:
 
 def _folders(folder: Path) -> list[Path]:
     from bottleneck_lab.cli.text import say
-    from bottleneck_lab.records.result_folders import result_folders
+    from bottleneck_lab.records.results.folders import result_folders
 
     refused: list[str] = []
     found = result_folders(folder, refused)

@@ -27,7 +27,7 @@ def verify(
     from bottleneck_lab.cli.results.figures import differing
     from bottleneck_lab.cli.text import say
     from bottleneck_lab.published.artefacts import is_published
-    from bottleneck_lab.records.result_folders import result_folders
+    from bottleneck_lab.records.results.folders import result_folders
 
     refused: list[str] = []
     below = [found for folder in folders for found in result_folders(folder, refused)]

@@ -19,7 +19,7 @@ from bottleneck_lab.instruments.trained import TrainedRun, open_run
 from bottleneck_lab.manifold.positives import State
 from bottleneck_lab.measures.layers import Bottleneck, measure_bottlenecks, pooled_outputs, probe_accuracy
 from bottleneck_lab.records.folder import RunFolder
-from bottleneck_lab.records.table import Run
+from bottleneck_lab.records.results.table import Run
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.reading.results import Results
 

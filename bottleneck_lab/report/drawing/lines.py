@@ -14,8 +14,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
-from bottleneck_lab.records.plan import PlannedVariant
-from bottleneck_lab.records.summary import VariantFinding
+from bottleneck_lab.records.results.plan import PlannedVariant
+from bottleneck_lab.records.results.summary import VariantFinding
 from bottleneck_lab.report.drawing.lettering import SHOWN, in_legend
 from bottleneck_lab.report.drawing.shown import mark_arm, mark_name
 from bottleneck_lab.report.drawing.style import COLOURS, LINES, MARKERS, is_for_phone, subplots

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bottleneck_lab.records.summary import PaperStretch, Summary
+from bottleneck_lab.records.results.summary import PaperStretch, Summary
 from bottleneck_lab.report.drawing.style import COLOURS, styled, subplots
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats.stretch import Stretch

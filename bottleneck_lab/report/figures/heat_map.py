@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from bottleneck_lab.records.summary import Summary
+from bottleneck_lab.records.results.summary import Summary
 from bottleneck_lab.report.drawing.lettering import plain
 from bottleneck_lab.report.drawing.style import styled, subplots
 from bottleneck_lab.report.reading.results import Results

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from bottleneck_lab.records.summary import Summary
+from bottleneck_lab.records.results.summary import Summary
 from bottleneck_lab.report.figures.budget import budget_figure
 from bottleneck_lab.report.figures.curves.accuracy import accuracy_against_facet, accuracy_curves
 from bottleneck_lab.report.figures.curves.cost import accuracy_against_madds

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from bottleneck_lab.records.summary import HypothesisFinding, PredictionsFinding, Summary
+from bottleneck_lab.records.results.summary import HypothesisFinding, PredictionsFinding, Summary
 from bottleneck_lab.report.drawing.lines import panel_grid
 from bottleneck_lab.report.drawing.style import COLOURS, styled
 

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bottleneck_lab.records.plan import PlannedVariant
-from bottleneck_lab.records.summary import Summary
+from bottleneck_lab.records.results.plan import PlannedVariant
+from bottleneck_lab.records.results.summary import Summary
 from bottleneck_lab.report.drawing.lettering import in_legend
 from bottleneck_lab.report.drawing.lines import BAND, MOST_LINES, drawn_as, legend, others
 from bottleneck_lab.report.drawing.shown import mark_arm

@@ -8,8 +8,14 @@ import numpy as np
 
 from bottleneck_lab.config.ablations.budget import BudgetRules
 from bottleneck_lab.config.ablations.paper import Paper
-from bottleneck_lab.records.summary import BudgetFinding, Ends, LengthFinding, PaperStretch, RulesFinding
-from bottleneck_lab.records.table import Run
+from bottleneck_lab.records.results.summary import (
+    BudgetFinding,
+    Ends,
+    LengthFinding,
+    PaperStretch,
+    RulesFinding,
+)
+from bottleneck_lab.records.results.table import Run
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.report.sentences import numbers
 from bottleneck_lab.stats import Interval, mean_interval

@@ -11,8 +11,8 @@ from bottleneck_lab import extend
 from bottleneck_lab.config import Claim
 from bottleneck_lab.config.ablations.parts import terms_of
 from bottleneck_lab.records.folder import FINAL
-from bottleneck_lab.records.summary import ClaimFinding
-from bottleneck_lab.records.table import Run
+from bottleneck_lab.records.results.summary import ClaimFinding
+from bottleneck_lab.records.results.table import Run
 from bottleneck_lab.report.findings.examples import Answers, interval_over_examples
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.report.sentences import conditions

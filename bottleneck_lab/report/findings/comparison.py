@@ -11,9 +11,9 @@ import numpy as np
 
 from bottleneck_lab.config import Unchecked
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.records.plan import PlannedSettings, PlannedVariant
-from bottleneck_lab.records.result_folders import result_folders
-from bottleneck_lab.records.table import Run
+from bottleneck_lab.records.results.folders import result_folders
+from bottleneck_lab.records.results.plan import PlannedSettings, PlannedVariant
+from bottleneck_lab.records.results.table import Run
 from bottleneck_lab.report.findings.claims import measure_known_as
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.findings.summary import summarise

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bottleneck_lab.records.summary import ClaimFinding
+from bottleneck_lab.records.results.summary import ClaimFinding
 from bottleneck_lab.report.findings.examples import Answers
 from bottleneck_lab.report.reading.results import Results
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bottleneck_lab.records.table import Run
+from bottleneck_lab.records.results.table import Run
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import bootstrap_examples
 

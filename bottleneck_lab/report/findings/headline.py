@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bottleneck_lab.records.plan import PlanRecord
-from bottleneck_lab.records.summary import ClaimFinding
+from bottleneck_lab.records.results.plan import PlanRecord
+from bottleneck_lab.records.results.summary import ClaimFinding
 
 
 def headline_claims(plan: PlanRecord, claims: Sequence[ClaimFinding]) -> list[ClaimFinding]:

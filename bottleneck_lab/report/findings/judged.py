@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from scipy import special
 
-from bottleneck_lab.records.summary import ClaimFinding
+from bottleneck_lab.records.results.summary import ClaimFinding
 from bottleneck_lab.stats.families.judgement import seeds_to_decide
 from bottleneck_lab.stats.intervals import t_quantile
 

@@ -18,8 +18,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from bottleneck_lab.config.ablations.predictions import PredictionRule
-from bottleneck_lab.records.plan import PlannedVariant
-from bottleneck_lab.records.summary import (
+from bottleneck_lab.records.results.plan import PlannedVariant
+from bottleneck_lab.records.results.summary import (
     ArmFinding,
     CovariateFinding,
     HypothesisFinding,

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from bottleneck_lab.records.plan import PlannedVariant
-from bottleneck_lab.records.summary import VariantFinding
+from bottleneck_lab.records.results.plan import PlannedVariant
+from bottleneck_lab.records.results.summary import VariantFinding
 
 V = TypeVar("V", PlannedVariant, VariantFinding)
 

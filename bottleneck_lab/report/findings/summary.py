@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bottleneck_lab.records.plan import PlannedVariant
-from bottleneck_lab.records.summary import (
+from bottleneck_lab.records.results.plan import PlannedVariant
+from bottleneck_lab.records.results.summary import (
     ORIGIN,
     MeasureFinding,
     Missing,
@@ -15,7 +15,7 @@ from bottleneck_lab.records.summary import (
     Summary,
     VariantFinding,
 )
-from bottleneck_lab.records.table import Run
+from bottleneck_lab.records.results.table import Run
 from bottleneck_lab.report.findings.budget import budgets_of
 from bottleneck_lab.report.findings.claims import are_final, claims_of, measure_known_as
 from bottleneck_lab.report.findings.predictions import predictions_of

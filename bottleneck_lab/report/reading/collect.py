@@ -11,9 +11,9 @@ from pathlib import Path
 from bottleneck_lab.records.left import Environment, Result, RunFiles
 from bottleneck_lab.records.names import ENVIRONMENT, RESULT, RUNS
 from bottleneck_lab.records.packed import Place, runs_of
-from bottleneck_lab.records.plan import PlannedVariant, PlanRecord, parsed_plan, read_plan
 from bottleneck_lab.records.provenance import data_difference
-from bottleneck_lab.records.table import Condition, Run
+from bottleneck_lab.records.results.plan import PlannedVariant, PlanRecord, parsed_plan, read_plan
+from bottleneck_lab.records.results.table import Condition, Run
 from bottleneck_lab.report.reading.course import Course, course_of
 from bottleneck_lab.report.reading.results import Results
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bottleneck_lab.config import Design
 from bottleneck_lab.config.ablations.design import JudgedClaim
 from bottleneck_lab.records.folder import FINAL
-from bottleneck_lab.records.table import Run
+from bottleneck_lab.records.results.table import Run
 from bottleneck_lab.stats import Claimed, Judgement, Look, judge_family, paired_contrast, planned_looks
 
 Runs = Mapping[str, Sequence[Run]]

@@ -12,8 +12,8 @@ import numpy as np
 
 from bottleneck_lab.records.left import Epoch, RunFiles
 from bottleneck_lab.records.lenient import Stray
-from bottleneck_lab.records.plan import PlanRecord
-from bottleneck_lab.records.table import Run
+from bottleneck_lab.records.results.plan import PlanRecord
+from bottleneck_lab.records.results.table import Run
 from bottleneck_lab.report.reading.course import Course
 
 Curves = dict[str, dict[int, np.ndarray[Any, np.dtype[np.float64]]]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bottleneck_lab.config import TIERS
-from bottleneck_lab.records.plan import PlannedAblation
-from bottleneck_lab.records.summary import Summary
+from bottleneck_lab.records.results.plan import PlannedAblation
+from bottleneck_lab.records.results.summary import Summary
 from bottleneck_lab.report.document import Block, Code, Note, Strong, Text
 from bottleneck_lab.report.findings.headline import headline_claims
 from bottleneck_lab.report.reading.results import Results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bottleneck_lab.records.summary import ClaimFinding, VariantFinding
+from bottleneck_lab.records.results.summary import ClaimFinding, VariantFinding
 from bottleneck_lab.report.document import Cell
 from bottleneck_lab.report.sentences import numbers
 

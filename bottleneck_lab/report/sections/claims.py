@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bottleneck_lab.records.summary import ClaimFinding, Summary
+from bottleneck_lab.records.results.summary import ClaimFinding, Summary
 from bottleneck_lab.report.document import Block, Bullets, Cell, Code, Column, Forest, Note, Span, Table, Text
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.report.sections.cells import oneline, seeds_of

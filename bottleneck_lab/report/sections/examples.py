@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bottleneck_lab.errors import LabError
-from bottleneck_lab.records.summary import Summary
+from bottleneck_lab.records.results.summary import Summary
 from bottleneck_lab.report.document import Block, Cell, Column, Section, Table, Text, Thumb, Thumbs
 from bottleneck_lab.report.findings.disagreements import CLASSES, Pair, disagreements, images_of, pair_of
 from bottleneck_lab.report.findings.headline import headline_claims

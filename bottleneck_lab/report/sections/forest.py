@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bottleneck_lab.records.summary import ClaimFinding, Summary
+from bottleneck_lab.records.results.summary import ClaimFinding, Summary
 from bottleneck_lab.report.document import Bar, Forest
 from bottleneck_lab.report.findings.claims import values_of
 from bottleneck_lab.report.reading.results import Results

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bottleneck_lab.records.summary import Summary
+from bottleneck_lab.records.results.summary import Summary
 from bottleneck_lab.report.document import Cell, Column, Section, Table, Text
 from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.report.sentences import numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bottleneck_lab.records.summary import ClaimFinding, Summary, VariantFinding
+from bottleneck_lab.records.results.summary import ClaimFinding, Summary, VariantFinding
 from bottleneck_lab.report.document import Block, Cell, Column, Section, Table, Text
 from bottleneck_lab.report.findings.references import reference_of
 from bottleneck_lab.report.reading.results import Results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bottleneck_lab.records.summary import Prediction, PredictionsFinding, Rank
+from bottleneck_lab.records.results.summary import Prediction, PredictionsFinding, Rank
 from bottleneck_lab.report.document import Block, Cell, Column, Section, Table, Text
 from bottleneck_lab.report.sentences import numbers
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bottleneck_lab import __version__
 from bottleneck_lab.config import Unchecked
-from bottleneck_lab.records.plan import PlannedPart
-from bottleneck_lab.records.summary import ORIGIN, Missing, Summary
-from bottleneck_lab.records.table import Run
+from bottleneck_lab.records.results.plan import PlannedPart
+from bottleneck_lab.records.results.summary import ORIGIN, Missing, Summary
+from bottleneck_lab.records.results.table import Run
 from bottleneck_lab.report.document import (
     Block,
     Bullets,

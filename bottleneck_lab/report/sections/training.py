@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bottleneck_lab.config.ablations.tuning import Tuned
-from bottleneck_lab.records.summary import BudgetFinding
+from bottleneck_lab.records.results.summary import BudgetFinding
 from bottleneck_lab.report.document import Block, Bullets, Cell, Code, Column, Section, Strong, Table, Text
 from bottleneck_lab.report.findings.budget import stretch_ends, stretch_text
 from bottleneck_lab.report.sentences import numbers

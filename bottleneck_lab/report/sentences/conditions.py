@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bottleneck_lab.records.table import Run
+    from bottleneck_lab.records.results.table import Run
 
 
 def unfinished(counts: dict[str, int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bottleneck_lab.records.summary import VariantFinding
+from bottleneck_lab.records.results.summary import VariantFinding
 
 # What variants must have in common to be matched, and how it is called.
 MATCHED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from bottleneck_lab.records.summary import ClaimFinding, Summary
+from bottleneck_lab.records.results.summary import ClaimFinding, Summary
 from bottleneck_lab.report.sentences import numbers
 from bottleneck_lab.report.sentences.numbers import DASH, amount, as_reported, p_value, points
 

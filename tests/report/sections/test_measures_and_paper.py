@@ -10,7 +10,7 @@ from findings_by_hand import a_variant
 from bottleneck_lab.cli.text import print_answer, print_details
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
-from bottleneck_lab.records.summary import read_summary
+from bottleneck_lab.records.results.summary import read_summary
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sections import measures

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from bottleneck_lab.cli.text import print_answer, print_details
-from bottleneck_lab.records.summary import Missing
+from bottleneck_lab.records.results.summary import Missing
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report

@@ -9,7 +9,7 @@ import pytest
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
-from bottleneck_lab.records.table import table_of
+from bottleneck_lab.records.results.table import table_of
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.sentences import plain
 from bottleneck_lab.report.write import write_report

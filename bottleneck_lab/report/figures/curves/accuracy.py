@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bottleneck_lab.records.plan import PlannedSettings, PlannedVariant
-from bottleneck_lab.records.summary import Summary, VariantFinding
+from bottleneck_lab.records.results.plan import PlannedSettings, PlannedVariant
+from bottleneck_lab.records.results.summary import Summary, VariantFinding
 from bottleneck_lab.report.drawing.lettering import in_legend
 from bottleneck_lab.report.drawing.lines import (
     MATCHED_WITHIN,

@@ -12,7 +12,7 @@ from matplotlib.ticker import EngFormatter, LogLocator
 
 from bottleneck_lab.config import Unchecked
 from bottleneck_lab.config.ablations.paper import Paper
-from bottleneck_lab.records.summary import Summary, VariantFinding
+from bottleneck_lab.records.results.summary import Summary, VariantFinding
 from bottleneck_lab.report.drawing.lettering import in_legend
 from bottleneck_lab.report.drawing.lines import (
     MATCHED_WITHIN,

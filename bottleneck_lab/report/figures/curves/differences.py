@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bottleneck_lab.records.plan import PlannedVariant
+from bottleneck_lab.records.results.plan import PlannedVariant
 from bottleneck_lab.report.drawing.lettering import in_legend
 from bottleneck_lab.report.drawing.lines import (
     Values,

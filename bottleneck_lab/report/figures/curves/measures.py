@@ -7,7 +7,7 @@ import textwrap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bottleneck_lab.records.summary import Summary
+from bottleneck_lab.records.results.summary import Summary
 from bottleneck_lab.report.drawing.lines import legend, levels_of, look, mean_line, others, panel_axis
 from bottleneck_lab.report.drawing.style import styled, subplots
 from bottleneck_lab.report.reading.results import Results

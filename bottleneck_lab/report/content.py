@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bottleneck_lab.records.summary import Summary
+from bottleneck_lab.records.results.summary import Summary
 from bottleneck_lab.report.document import Block, Content, Link, Picture, Section, Text
 from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 from bottleneck_lab.report.reading.results import Results

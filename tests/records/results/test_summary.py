@@ -5,7 +5,7 @@ import pytest
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.records import files
 from bottleneck_lab.records.names import SUMMARY
-from bottleneck_lab.records.summary import read_summary
+from bottleneck_lab.records.results.summary import read_summary
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 from bottleneck_lab.report.write import write_report
