@@ -19,6 +19,11 @@ _OF_RESULTS = {
     "heatmap": "Final accuracy on {data}, each variant in its cell, with half the 95 % interval.",
     "madds": "Final accuracy on {data} against MAdds, with 95 % intervals.",
     "measures": "What was measured on {data} besides accuracy, over training.",
+    "budget": "What is lost on {data} after trainings of several lengths, and the time stretch.",
+    "predictions": "What controls lost on {data} against what each hypothesis had predicted.",
+    "profiles": "What was measured on {data} block by block, before training and after.",
+    "regions": "What networks of two arms make of {data}, seed by seed: held-out points by class.",
+    "tuning": "How a setting was chosen on {data} for each arm, and by which trials.",
     "paper": "What is lost to the reference on {data} over training, beside what the paper's networks lose.",
 }
 _DATA = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "digits", "spiral": "spirals"}

@@ -107,22 +107,29 @@ def write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
     write_bytes(path, stream.getvalue())
 
 
-_BOOLEANS = re.compile(  # the header that numpy writes, and no other
-    rb"\x93NUMPY\x01\x00..\{'descr': '\|b1', 'fortran_order': False, 'shape': \((\d{1,18}),\), \} *\n",
+_VECTOR = re.compile(  # the header that numpy writes of booleans and of bytes, and no other
+    rb"\x93NUMPY\x01\x00..\{'descr': '\|(b1|u1)', 'fortran_order': False, 'shape': \((\d{1,18}),\), \} *\n",
     re.DOTALL,
 )
 
 
 def booleans(content: bytes) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
-    """The vector of booleans that `write_array` made this of; None for anything else.
+    """The vector of booleans that `write_array` made this of; None for anything else."""
+    values = _vector(content, b"b1")
+    return None if values is None or values.max(initial=0) > 1 else values.view(np.bool_)
 
-    Faster than numpy's own reader, and whatever a damaged header says, nothing is allocated for it.
-    """
-    header = _BOOLEANS.match(content)
-    if header is None or int(header[1]) != len(content) - header.end():
+
+def classes(content: bytes) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+    """The vector of classes, uint8, that `write_array` made this of; None for anything else."""
+    return _vector(content, b"u1")
+
+
+def _vector(content: bytes, kind: bytes) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+    """Faster than numpy's own reader, and whatever a damaged header says, nothing is allocated for it."""
+    header = _VECTOR.match(content)
+    if header is None or header[1] != kind or int(header[2]) != len(content) - header.end():
         return None
-    values = np.frombuffer(content, np.uint8, offset=header.end())
-    return values.view(np.bool_) if values.max(initial=0) <= 1 else None
+    return np.frombuffer(content, np.uint8, offset=header.end())
 
 
 def read_text(path: Path) -> str | None:

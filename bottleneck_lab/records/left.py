@@ -27,7 +27,7 @@ from bottleneck_lab.records.lenient import (
     stray,
     time,
 )
-from bottleneck_lab.records.names import CONFIG, CORRECT, ENVIRONMENT, METRICS, RESULT, RUNS
+from bottleneck_lab.records.names import CONFIG, CORRECT, ENVIRONMENT, METRICS, PREDICTIONS, RESULT, RUNS
 from bottleneck_lab.records.packed import Place
 
 
@@ -184,6 +184,17 @@ class RunFiles:
         if not math.isclose(np.count_nonzero(found) / found.size, accuracy, abs_tol=1e-6):
             self.note(run_id, CORRECT, "does not agree with the accuracy of the run")
             return None
+        return found
+
+    def predicted(self, run_id: str) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+        """The class that a run gives each held-out example, uint8 `[n]`; None where it has not said so."""
+        if (
+            f"{run_id}/{PREDICTIONS}" in self._altered
+            or (content := self._bytes(run_id, PREDICTIONS)) is None
+        ):
+            return None
+        if (found := files.classes(content)) is None:
+            self.note(run_id, PREDICTIONS, "is no vector of classes")
         return found
 
     def _bytes(self, run_id: str, name: str) -> bytes | None:

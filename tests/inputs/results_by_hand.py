@@ -80,9 +80,16 @@ def leave_runs_in():
     `result(run)` is added to a run's result, `records(run)` are its epochs, `correct(run)` what it got right.
     """
 
-    def leave(place, result=lambda run: {}, records=lambda run: [], correct=lambda run: None, text=GRID):
+    def leave(
+        place,
+        result=lambda run: {},
+        records=lambda run: [],
+        correct=lambda run: None,
+        text=GRID,
+        dataset="digits",
+    ):
         (place / "grid.toml").write_text(text)
-        plan = make_plan(load(str(place / "grid.toml")), "smoke", Data(("digits",)), None, {})
+        plan = make_plan(load(str(place / "grid.toml")), "smoke", Data((dataset,)), None, {})
         results = place / "results"
         plan.write(results)
         for run in plan.runs():

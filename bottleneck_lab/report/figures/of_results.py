@@ -17,6 +17,7 @@ from bottleneck_lab.report.figures.curves.paper import curves_beside_paper
 from bottleneck_lab.report.figures.heat_map import accuracy_map
 from bottleneck_lab.report.figures.predictions import predictions_figure
 from bottleneck_lab.report.figures.profiles import profiles_figure
+from bottleneck_lab.report.figures.regions import regions_figure
 from bottleneck_lab.report.figures.tuning import tuning_figure
 from bottleneck_lab.report.reading.results import Results
 
@@ -56,6 +57,7 @@ FIGURES = {
         lambda _, summary, dataset: predictions_figure(summary, dataset),
     ),
     "heatmap": Kind("Map of accuracy on {dataset}", accuracy_map),
+    "regions": Kind("What networks of two arms make of the {dataset}, seed by seed", regions_figure),
     "curves": Kind(
         "Accuracy on {dataset} beside that of the reference, by epoch",
         lambda results, _, dataset: (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,16 +38,24 @@ def pair_of(results: Results, dataset: str, claims: Sequence[ClaimFinding]) -> P
     None where no claim is, or networks have not left what they got right.
     """
     answers = Answers(results, dataset)
+    for first, second, seeds in arms_of(results, dataset, claims):
+        right = answers.right(first, seeds), answers.right(second, seeds)
+        if right[0] is not None and right[1] is not None and right[0].size == right[1].size:
+            return Pair(first, second, right[0], right[1], len(seeds))
+    return None
+
+
+def arms_of(
+    results: Results, dataset: str, claims: Sequence[ClaimFinding]
+) -> Iterator[tuple[str, str, list[int]]]:
+    """The arms of each claim on accuracy that is about two, and the seeds that both have finished."""
     for claim in claims:
         if len(claim.contrast) != 2 or claim.measure != "accuracy":
             continue
         first, second = sorted(claim.contrast, key=lambda name: -claim.contrast[name])
         seeds = {name: {run.seed for run in results.of(name, dataset)} for name in (first, second)}
         if shared := sorted(seeds[first] & seeds[second]):
-            right = answers.right(first, shared), answers.right(second, shared)
-            if right[0] is not None and right[1] is not None and right[0].size == right[1].size:
-                return Pair(first, second, right[0], right[1], len(shared))
-    return None
+            yield first, second, shared
 
 
 def disagreements(pair: Pair) -> tuple[list[int], list[int]]:

@@ -110,6 +110,10 @@ class Results:
         """
         return None if run.accuracy is None else self._left.correct(run.id, run.accuracy)
 
+    def predicted(self, run: Run) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+        """The class a finished run gives each held-out example, uint8 `[n]`; None where it is not said."""
+        return self._left.predicted(run.id)
+
     def environment(self, run: Run) -> Mapping[str, object]:
         """Where a run was made, as far as it says; without its times."""
         return self._environments[run.id]
