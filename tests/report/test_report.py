@@ -213,6 +213,16 @@ def test_the_table_of_runs_has_a_row_for_each(plan, tmp_path):
     assert float(rows[0]["accuracy"]) == pytest.approx(accuracy_of(plan.runs()[0]))
 
 
+def test_from_every_figure_of_the_page_a_link_leads_to_the_table_of_its_runs(plan, tmp_path):
+    write_runs(plan, tmp_path)
+    write_report(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    figures = re.findall("<figcaption>.*?</figcaption>", page, re.DOTALL)
+    assert len(figures) > 3
+    assert all('href="results.csv"' in figure for figure in figures)
+    assert (tmp_path / "results.csv").exists()
+
+
 def test_the_report_shows_the_notice_every_variant_every_verdict_and_its_figures(plan, tmp_path):
     write_runs(plan, tmp_path)
     path, summary = write_report(tmp_path)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bottleneck_lab import __version__
 from bottleneck_lab.config import Unchecked
+from bottleneck_lab.records.names import SUMMARY, TABLE
 from bottleneck_lab.records.results.plan import PlannedPart
 from bottleneck_lab.records.results.summary import ORIGIN, Missing, Summary
 from bottleneck_lab.records.results.table import Run
@@ -15,6 +16,7 @@ from bottleneck_lab.report.document import (
     Cell,
     Code,
     Column,
+    Link,
     Listing,
     Section,
     Span,
@@ -79,9 +81,9 @@ def method(results: Results, summary: Summary) -> Iterator[Block]:
             ", whether they are right in ",
             Code("correct.npy"),
             "; ",
-            Code("results.csv"),
+            Link(TABLE, TABLE),
             " has a row a run, ",
-            Code("summary.json"),
+            Link(SUMMARY, SUMMARY),
             " every number of this page.",
         )
     )

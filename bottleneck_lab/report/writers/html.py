@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import jinja2
 from markupsafe import Markup, escape
 
+from bottleneck_lab.records.names import TABLE
 from bottleneck_lab.report.document import Bar, Code, Content, Forest, Link, Picture, Span, Strong
 from bottleneck_lab.report.drawing.shown import Point
 from bottleneck_lab.report.writers.svg import inline_svg
@@ -52,11 +53,15 @@ def report_page(
     wide = _inline(pictures, drawings, "figure")
     narrow = _inline(pictures, on_phones or {}, "phone")
     template = page_template("report.html.j2")
-    page = template.render(content=content, drawings=wide, on_phones=narrow, refresh=refresh)
+
+    def rendered() -> str:
+        return template.render(content=content, drawings=wide, on_phones=narrow, refresh=refresh, runs=TABLE)
+
+    page = rendered()
     for left in (narrow, wide):
         while len(page.encode()) > largest and left:
             del left[max(left, key=lambda stem: len(left[stem].svg))]
-            page = template.render(content=content, drawings=wide, on_phones=narrow, refresh=refresh)
+            page = rendered()
     return page
 
 
