@@ -89,7 +89,7 @@ def _draw(panel: Axes, points: Points, given: Classes, accuracy: float) -> None:
     votes = np.zeros((CELLS, CELLS, int(given.max()) + 1), dtype=np.int64)
     np.add.at(votes, (cell[:, 1], cell[:, 0], given), 1)
     colours = np.array([to_rgb(COLOURS[kind % len(COLOURS)]) for kind in range(votes.shape[2])])
-    image = np.where(votes.any(2)[..., None], colours[votes.argmax(2)], 1.0)
+    image = np.where(votes.sum(axis=2, keepdims=True) > 0, colours[votes.argmax(2)], 1.0)
     panel.imshow(image, origin="lower", interpolation="nearest", extent=(-edge, edge, -edge, edge))
     panel.set_title(f"{100 * accuracy:.0f} %", fontsize=8)
     panel.set_xticks([])
