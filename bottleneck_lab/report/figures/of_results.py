@@ -57,7 +57,10 @@ FIGURES = {
         lambda _, summary, dataset: predictions_figure(summary, dataset),
     ),
     "heatmap": Kind("Map of accuracy on {dataset}", accuracy_map),
-    "regions": Kind("What networks of two arms make of the {dataset}, seed by seed", regions_figure),
+    "regions": Kind(
+        "What networks of two arms make of the {dataset}, seed by seed",
+        lambda results, _, dataset: regions_figure(results, dataset),
+    ),
     "curves": Kind(
         "Accuracy on {dataset} beside that of the reference, by epoch",
         lambda results, _, dataset: (

@@ -11,13 +11,10 @@ from pydantic import ValidationError
 
 from bottleneck_lab.config import SpiralSettings
 from bottleneck_lab.config.ablations.parts import SEPARATOR
-from bottleneck_lab.records.results.summary import Summary
 from bottleneck_lab.report.drawing.lettering import plain
 from bottleneck_lab.report.drawing.style import COLOURS, is_for_phone, styled, subplots
 from bottleneck_lab.report.findings.disagreements import arms_of
-from bottleneck_lab.report.findings.headline import headline_claims
 from bottleneck_lab.report.reading.results import Results
-from bottleneck_lab.report.sentences import verdicts
 
 SEEDS, ON_A_PHONE = 6, 3  # the first ones
 CELLS = 36  # along each side: of 1,500 points nearly every cell on a spiral then has one
@@ -25,7 +22,7 @@ Points = NDArray[np.float64]
 Classes = NDArray[np.uint8]
 
 
-def regions_figure(results: Results, summary: Summary, dataset: str) -> Figure | None:
+def regions_figure(results: Results, dataset: str) -> Figure | None:
     """A row an arm, a column a seed: the plane in cells, each in the colour that most points in it are given.
 
     Arms are those of the first claim on accuracy that is about two, headline claims before the others; seeds
@@ -33,11 +30,10 @@ def regions_figure(results: Results, summary: Summary, dataset: str) -> Figure |
     points are not those of a spiral in a plane, or networks have not left what they say.
     """
     settings = _spiral(results, dataset)
-    claims = summary.claims_on(dataset)
-    if settings is None or not claims:
+    if settings is None:
         return None
-    marked = {claim.id for claim in headline_claims(results.plan, summary.claims)}
-    pair = next(arms_of(results, dataset, [*verdicts.foremost(claims, marked), *claims]), None)
+    claims = sorted(results.plan.part_on(dataset).claims, key=lambda claim: not claim.headline)
+    pair = next(arms_of(results, dataset, claims), None)
     if pair is None:
         return None
     *arms, seeds = pair

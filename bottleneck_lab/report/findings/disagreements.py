@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bottleneck_lab.config.ablations.parts import Claim
 from bottleneck_lab.records.results.summary import ClaimFinding
 from bottleneck_lab.report.findings.examples import Answers
 from bottleneck_lab.report.reading.results import Results
@@ -46,7 +47,7 @@ def pair_of(results: Results, dataset: str, claims: Sequence[ClaimFinding]) -> P
 
 
 def arms_of(
-    results: Results, dataset: str, claims: Sequence[ClaimFinding]
+    results: Results, dataset: str, claims: Sequence[ClaimFinding | Claim]
 ) -> Iterator[tuple[str, str, list[int]]]:
     """The arms of each claim on accuracy that is about two, and the seeds that both have finished."""
     for claim in claims:

@@ -9,7 +9,6 @@ from bottleneck_lab.data.spiral import spiral
 from bottleneck_lab.records import files
 from bottleneck_lab.report.drawing.style import for_phone
 from bottleneck_lab.report.figures.regions import regions_figure
-from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
 
 SPIRAL = """
@@ -69,8 +68,7 @@ def results(leave_runs):
 
 
 def drawn(folder, dataset="spiral"):
-    found = collect(folder)
-    return regions_figure(found, summarise(found), dataset)
+    return regions_figure(collect(folder), dataset)
 
 
 def colours_of(panel):
