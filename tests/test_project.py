@@ -58,6 +58,11 @@ EXCEPTIONS = {
 def imported(path):
     """The modules of the package that a file of it imports, `models.block` for instance."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (
+                name.name.split(".", 1)[1] for name in node.names if name.name.startswith("bottleneck_lab.")
+            )
+        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path}: a relative import"
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bottleneck_lab":
             for alias in node.names:
                 *rooms, name = [*node.module.split("."), alias.name]

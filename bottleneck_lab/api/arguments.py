@@ -57,7 +57,7 @@ def in_arguments(text: str) -> str:
     """What is said of a command's options, in the words of `run`: `--data-dir` is `data_dir`."""
 
     names = "|".join(_ARGUMENTS)
-    return re.sub(rf"(?<![\w-])--({names})(?![\w-])", lambda option: _ARGUMENTS[option[1]], text)
+    return re.sub(rf"(?<![\w-])--({names})(?![\w=-])", lambda option: _ARGUMENTS[option[1]], text)
 
 
 @contextmanager

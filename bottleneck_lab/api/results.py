@@ -84,12 +84,15 @@ class Results:
 
     @cached_property
     def runs(self) -> Frame:
-        """A row for every run that was planned: variant, data set, seed, status, accuracy, loss, measures."""
+        """A row for every run that was planned: variant, data set, seed, status, accuracy, loss, measures.
+
+        `run` is its id, as in `results.csv`, and names its folder.
+        """
         rows = []
         for run in self._collected.runs:
             row = asdict(run)
             measures = row.pop("measures")
-            rows.append({**row, **measures})
+            rows.append({"run" if name == "id" else name: value for name, value in row.items()} | measures)
         return Frame(rows)
 
     @cached_property

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any, SupportsIndex, TypeVar
+from typing import Any, TypeVar
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.extend.catalogue import ACTIVATIONS as ACTIVATIONS
@@ -152,13 +152,16 @@ def points(name: str, *, dimensions: int, classes: int) -> Callable[[F], F]:
     return _adding(DATASETS, name, lambda draw: PointSet(of["dimensions"], of["classes"], draw))
 
 
-def _numbers(name: str, **given: object) -> dict[str, int]:
+def _numbers(name: str, **given: Any) -> dict[str, int]:
     """The numbers of a data set, NumPy's whole ones too; raises LabError for what none has."""
     found: dict[str, int] = {}
     for what, count in given.items():
-        if isinstance(count, bool) or not isinstance(count, SupportsIndex):
-            raise LabError(f"the data set {name!r} has {what} = {count!r}; give a whole number")
-        found[what] = operator.index(count)
+        try:
+            if isinstance(count, bool):
+                raise TypeError
+            found[what] = operator.index(count)
+        except TypeError:
+            raise LabError(f"the data set {name!r} has {what} = {count!r}; give a whole number") from None
     if not 2 <= found["classes"] <= MOST_CLASSES:
         raise LabError(
             f"the data set {name!r} has {found['classes']} classes; 2 to {MOST_CLASSES} are possible"

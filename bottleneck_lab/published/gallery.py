@@ -22,7 +22,7 @@ _OF_RESULTS = {
     "budget": "What is lost on {data} after trainings of several lengths, and the time stretch.",
     "predictions": "What controls lost on {data} against what each hypothesis had predicted.",
     "profiles": "What was measured on {data} block by block, before training and after.",
-    "regions": "What networks of two arms make of {data}, seed by seed: held-out points by class.",
+    "regions": "Which class networks of two variants give to each part of the plane, seed by seed.",
     "tuning": "How a setting was chosen on {data} for each arm, and by which trials.",
     "paper": "What is lost to the reference on {data} over training, beside what the paper's networks lose.",
 }

@@ -22,13 +22,14 @@ _HEAD = """# Every claim that was tested
 Where each stands in the paper (Sandler et al. 2018; its numbers are one run each, on ImageNet), what
 came out here, and the command that repeats it. Estimates and intervals over seeds are in percentage
 points, or in the unit of the measure that is named; they are positive where the claim says so. p is
-Holm's over all claims of an ablation, an interval of the level at which that came to its claim, so that it
-shows the verdict; a claim of equivalence has that of two one-sided tests. Questions,
-claims, margins and numbers of seeds stood in `experiments/` before the runs (other seeds: in
-[docs](../docs/published.md), which also say what was learnt). A claim of equivalence can be contradicted, by
-a difference that is larger than its margin; the p shown is still that of the equivalence. For an open claim
-the last column says how many seeds would decide it among as many claims, if the estimate and the spread
-that were found were true. This page is made by `make-figures` from the records beside it."""
+Holm's over all claims of an ablation (with planned looks: over those of one kind of data, at the look
+that decided), an interval of the level at which that came to its claim, so that it shows the verdict; a
+claim of equivalence has that of two one-sided tests. Questions, claims, margins and numbers of seeds
+stood in `experiments/` before the runs (other seeds: in [docs](../docs/published.md), which also say
+what was learnt). A claim of equivalence can be contradicted, by a difference that is larger than its
+margin; the p shown is still that of the equivalence. For an open claim the last column says how many
+new seeds would decide it among as many claims, if the estimate and the spread that were found were
+true. This page is made by `make-figures` from the records beside it."""
 
 _HEADINGS = "claim, in the paper, paper, data, ours, interval, p (Holm), seeds, verdict, to decide"
 _RULE = "| --- | --- | --- | --- | ---: | --- | ---: | ---: | --- | ---: |"

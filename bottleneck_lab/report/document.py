@@ -86,11 +86,15 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure that lies beside the report as `stem`.svg and `stem`.png, and what it shows in words."""
+    """A figure that lies beside the report as `stem`.svg and `stem`.png, and what it shows in words.
+
+    It is `of_runs`, unless it is the same whatever was trained.
+    """
 
     stem: str
     alt: str
     caption: str
+    of_runs: bool = True
     kind: str = "picture"
 
 

@@ -58,7 +58,8 @@ def test_what_a_command_would_refuse_is_refused_in_the_words_of_python(arguments
 
 def test_the_options_of_other_programs_stay_as_they_are():
     said = (
-        "--engine-option x, --data-dir; sbatch: unrecognized option '--gres=gpu:1'; pip install --upgrade x"
+        "--engine-option x, --data-dir; sbatch: unrecognized option '--gres=gpu:1'; pip install --upgrade x; "
+        "ray start --address=HOST:6379"
     )
     assert in_arguments(said) == said.replace("--engine-option", "engine_options").replace(
         "--data-dir", "data_dir"
@@ -79,6 +80,8 @@ def test_results_of_a_name_that_nothing_can_have_get_a_sentence(name):
         ({"classes": "2"}, "has classes = '2'; give a whole number"),
         ({"train": 1.5}, "has train = 1.5; give a whole number"),
         ({"train": True}, "has train = True; give a whole number"),
+        ({"train": np.True_}, "has train = np.True_; give a whole number"),
+        ({"train": np.array([2, 3])}, r"has train = array\(\[2, 3\]\); give a whole number"),
         ({"held_out": np.int64(0)}, "has held_out = 0; give a number above 0"),
     ],
 )

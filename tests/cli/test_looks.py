@@ -83,7 +83,7 @@ def command(folder):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_killed_within_any_look_it_ends_the_same(finished, tmp_path):
+def test_killed_within_looks_it_ends_the_same(finished, tmp_path):
     (tmp_path / "looks.toml").write_text(LOOKS)
     ended = []
     for begun in (2, 14, 21):  # of 12 runs at the first look, and 8 at each of the others

@@ -23,7 +23,7 @@ Tier = Literal["smoke", "quick", "laptop", "paper"]
 TIERS: dict[Tier, str] = {
     "smoke": "seconds; shows that everything runs and carries no conclusion",
     "quick": "minutes on 2 cores; carries large effects only",
-    "laptop": "hours on 2 cores; small networks trained on all images, for effects of a few points",
+    "laptop": "an hour or more on 2 cores; small networks, for effects of a few points",
     "paper": "days on a GPU; the paper's network and a full recipe",
 }
 

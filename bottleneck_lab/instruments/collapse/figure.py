@@ -147,4 +147,4 @@ def collapse_pictures() -> Iterator[tuple[Picture, dict[str, bytes]]]:
     )
     for stem, (alt, caption) in zip(OF_EVERY_REPORT, said, strict=True):
         content = {suffix: (PICTURES / f"{stem}{suffix}").read_bytes() for suffix in (".svg", ".png")}
-        yield Picture(stem, alt, caption), content
+        yield Picture(stem, alt, caption, of_runs=False), content

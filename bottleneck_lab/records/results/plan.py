@@ -170,22 +170,23 @@ def _check_predictions(dataset: str, part: PlannedPart, variants: Collection[str
     named |= {name for of in part.predictions.values() for name in of}
     if not named <= set(variants):
         raise ValueError(f"a prediction on {dataset} is about a variant that is not there")
-    if any(anchor not in of for of in part.predictions.values() for anchor in anchors):
+    if any(of.get(anchor, 0) <= 0 for of in part.predictions.values() for anchor in anchors):
         raise ValueError(f"a hypothesis on {dataset} predicts nothing of its anchor")
 
 
 def _check_budget(dataset: str, budget: Budget, variants: Collection[PlannedVariant]) -> None:
     """Raises ValueError for lengths of training that are not those of these variants."""
-    lengths: dict[str, set[str]] = {budget.fast: set(), budget.slow: set()}
+    lengths: dict[str, dict[str, float]] = {budget.fast: {}, budget.slow: {}}
     for variant in variants:
         if not {budget.axis, budget.arms} <= variant.levels.keys():
             raise ValueError(f"a variant on {dataset} has no level of {budget.axis} or {budget.arms}")
-        if type(variant.settings.train.get("epochs")) not in (int, float):
+        epochs = variant.settings.train.get("epochs")
+        if isinstance(epochs, bool) or not isinstance(epochs, int | float):
             raise ValueError(f"a variant on {dataset} is not told how long to train")
-        lengths.setdefault(variant.levels[budget.arms], set()).add(variant.levels[budget.axis])
-    rules = budget.rules
+        lengths.setdefault(variant.levels[budget.arms], {})[variant.levels[budget.axis]] = epochs
+    rules, both = budget.rules, lengths[budget.fast].items() & lengths[budget.slow].items()
     asked = {rules.early, rules.before, rules.late} if rules else set()
-    if not asked <= lengths[budget.fast] & lengths[budget.slow]:
+    if not asked <= {level for level, _ in both}:
         raise ValueError(f"the rules for lengths on {dataset} name one that an arm does not have")
 
 

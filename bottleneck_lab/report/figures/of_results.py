@@ -58,7 +58,7 @@ FIGURES = {
     ),
     "heatmap": Kind("Map of accuracy on {dataset}", accuracy_map),
     "regions": Kind(
-        "What networks of two arms make of the {dataset}, seed by seed",
+        "Classes that networks of two variants give to points of {dataset}, seed by seed",
         lambda results, _, dataset: regions_figure(results, dataset),
     ),
     "curves": Kind(

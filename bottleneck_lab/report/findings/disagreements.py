@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bottleneck_lab.config.ablations.parts import Claim
 from bottleneck_lab.records.results.summary import ClaimFinding
 from bottleneck_lab.report.findings.examples import Answers
+from bottleneck_lab.report.findings.headline import pairs_of
 from bottleneck_lab.report.reading.results import Results
 
 MOST = 12  # images to show of each kind
@@ -39,24 +39,11 @@ def pair_of(results: Results, dataset: str, claims: Sequence[ClaimFinding]) -> P
     None where no claim is, or networks have not left what they got right.
     """
     answers = Answers(results, dataset)
-    for first, second, seeds in arms_of(results, dataset, claims):
+    for first, second, seeds in pairs_of(results, dataset, claims):
         right = answers.right(first, seeds), answers.right(second, seeds)
         if right[0] is not None and right[1] is not None and right[0].size == right[1].size:
             return Pair(first, second, right[0], right[1], len(seeds))
     return None
-
-
-def arms_of(
-    results: Results, dataset: str, claims: Sequence[ClaimFinding | Claim]
-) -> Iterator[tuple[str, str, list[int]]]:
-    """The arms of each claim on accuracy that is about two, and the seeds that both have finished."""
-    for claim in claims:
-        if len(claim.contrast) != 2 or claim.measure != "accuracy":
-            continue
-        first, second = sorted(claim.contrast, key=lambda name: -claim.contrast[name])
-        seeds = {name: {run.seed for run in results.of(name, dataset)} for name in (first, second)}
-        if shared := sorted(seeds[first] & seeds[second]):
-            yield first, second, shared
 
 
 def disagreements(pair: Pair) -> tuple[list[int], list[int]]:

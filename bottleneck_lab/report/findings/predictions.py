@@ -64,7 +64,7 @@ def _of_dataset(results: Results, dataset: str) -> PredictionsFinding | None:
     }
     planned = {name: [run.seed for run in results.planned(name, dataset)] for name in variants}
     course = results.courses.get(dataset)
-    looks = planned_looks(course.design.looks if course else [max(1, *map(len, planned.values()))])
+    looks = planned_looks(course.design.looks if course else [max([1, *map(len, planned.values())])])
     compared = [
         name for name in variants if name != rule.reference_of(name) and name not in _references(rule)
     ]

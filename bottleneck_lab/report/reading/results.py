@@ -71,6 +71,8 @@ class Results:
         for run in self.runs:
             if run.status == "done":
                 self.correct(run)
+                if self.plan.draws_points(run.dataset):  # of images no figure shows them
+                    self.predicted(run)
             else:
                 self._left.epochs(run.id)
         return tuple(sorted(self._left.strays))

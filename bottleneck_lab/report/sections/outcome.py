@@ -61,9 +61,10 @@ def outcome(results: Results, summary: Summary, dataset: str, table_id: str) -> 
         Text((f"{matching.matching(variants, shape.facet)} {_split(results, dataset)}{from_paper}",)),
         Text(
             (
-                "A difference is paired by seed, over the seeds that both variants have. A verdict is that "
-                "of the claim about these two, and the interval the one that it was judged by; without a "
-                "claim there is none, and the interval is the 95 % one, not corrected for being one of many.",
+                "A difference is paired by seed. A verdict is that of the claim about these two, with the "
+                "difference and the interval that it was judged by: of planned looks, those of the look that "
+                "decided it, which may have had fewer seeds than there are now. Without a claim there is no "
+                "verdict, and a 95 % interval over all seeds, not corrected for being one of many.",
             )
         ),
     ]

@@ -3,12 +3,13 @@
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from bottleneck_lab.config import SpiralSettings
 from bottleneck_lab.data.spiral import spiral
 from bottleneck_lab.records import files
-from bottleneck_lab.report.drawing.style import for_phone
-from bottleneck_lab.report.figures.regions import regions_figure
+from bottleneck_lab.report.drawing.style import COLOURS, PHONE, for_phone
+from bottleneck_lab.report.figures.regions import CELLS, _draw, regions_figure
 from bottleneck_lab.report.reading.collect import collect
 
 SPIRAL = """
@@ -101,12 +102,60 @@ def test_a_cell_has_the_colour_of_its_points_and_stays_white_without_any(results
     assert len(set(of_arm.values())) == 3
 
 
-def test_a_phone_has_three_seeds(results):
+def test_a_phone_has_three_seeds_and_is_no_wider(results):
     with for_phone():
-        assert len(drawn(results).axes) == 6
+        figure = drawn(results)
+    assert len(figure.axes) == 6
+    assert figure.get_figwidth() <= PHONE
 
 
-@pytest.mark.parametrize("content", [None, b"damaged", np.zeros(3, np.uint8), np.zeros(1500, np.bool_)])
+def test_most_points_of_a_cell_give_it_its_colour():
+    panel = Figure().subplots()
+    points = np.array([[0.0, 0.0]] * 5 + [[1.0, 1.0]])
+    _draw(panel, points, np.array([2, 1, 2, 0, 2, 1], dtype=np.uint8))
+    assert colours_of(panel) == {colour.lower() for colour in (COLOURS[2], COLOURS[1])}
+    middle = panel.get_images()[0].get_array()[CELLS // 2, CELLS // 2]
+    assert matplotlib.colors.to_hex(middle) == COLOURS[2].lower()
+
+
+def test_headline_claims_come_first(leave_runs):
+    text = SPIRAL + SPIRAL[SPIRAL.index('[[parts.spiral.claims]]\nid = "two"') :].replace(
+        "relu6 = -1", "relu = -1"
+    ).replace('id = "two"', 'id = "first"\nheadline = true')
+    folder = leave_runs(correct=right, text=text, dataset="spiral")
+    for run in collect(folder).runs:
+        files.write_array(folder / "runs" / run.id / "predictions.npy", said(run)[1])
+    assert [panel.get_ylabel() for panel in drawn(folder).axes[::6]] == ["linear", "relu"]
+
+
+def test_each_variant_has_points_of_its_own_settings(leave_runs):
+    text = SPIRAL.replace(
+        'relu6 = { model.projection_activation = "relu6" }',
+        'relu6 = { model.projection_activation = "relu6", data.turns = 0.25 }',
+    )
+    folder = leave_runs(correct=right, text=text, dataset="spiral")
+    for run in collect(folder).runs:
+        files.write_array(folder / "runs" / run.id / "predictions.npy", said(run)[1])
+    panels = drawn(folder).axes
+    pictures = [panel.get_images()[0].get_array() for panel in (panels[0], panels[6])]
+    assert ((pictures[0] == 1).all(2) != (pictures[1] == 1).all(2)).any()
+
+
+def test_names_that_are_long_are_wrapped(leave_runs):
+    text = SPIRAL.replace("relu6 =", '"as many as between expansions" =', 1)
+    text = text.replace("relu6 = -1", '"as many as between expansions" = -1').replace("relu6 = -0.5", "")
+    text = text.replace("contrast = { linear = 1, relu = -0.5,  }", "contrast = { linear = 1, relu = -1 }")
+    text = text.replace('id = "two"', 'id = "two"\nheadline = true')
+    folder = leave_runs(correct=right, text=text, dataset="spiral")
+    for run in collect(folder).runs:
+        files.write_array(folder / "runs" / run.id / "predictions.npy", said(run)[1])
+    assert drawn(folder).axes[6].get_ylabel() == "as many as\nbetween\nexpansions"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"damaged", np.zeros(3, np.uint8), np.zeros(1500, np.bool_), np.full(1500, 9, np.uint8)],
+)
 def test_without_what_networks_said_there_is_none(results, content):
     (left,) = (run for run in collect(results).runs if (run.variant, run.seed) == ("relu6", 2))
     path = results / "runs" / left.id / "predictions.npy"
@@ -116,6 +165,14 @@ def test_without_what_networks_said_there_is_none(results, content):
     elif content is not None:
         files.write_array(path, content)
     assert drawn(results) is None
+
+
+def test_predictions_that_are_damaged_are_named(results):
+    (left,) = (run for run in collect(results).runs if (run.variant, run.seed) == ("relu6", 2))
+    (results / "runs" / left.id / "predictions.npy").write_bytes(b"damaged")
+    assert [(stray.file, stray.why) for stray in collect(results).strays] == [
+        (f"runs/{left.id}/predictions.npy", "is no vector of classes")
+    ]
 
 
 def test_points_in_more_dimensions_have_none(leave_runs):

@@ -137,3 +137,14 @@ def test_a_plan_whose_budget_is_of_other_variants_is_refused(leave_runs, where, 
     (folder / "plan.json").write_text(json.dumps(plan))
     with pytest.raises(LabError, match=sentence):
         collect(folder)
+
+
+def test_a_plan_in_which_a_length_of_the_rules_is_not_the_same_for_both_arms_is_refused(leave_runs):
+    folder = leave_runs(slower_by(2, lambda epochs: 0.05), text=TEXT)
+    plan = json.loads((folder / "plan.json").read_text())
+    late = plan["ablation"]["parts"]["images"]["budget"]["rules"]["late"]
+    one = next(variant for variant in plan["variants"] if late in variant["levels"].values())
+    one["settings"]["train"]["epochs"] += 1
+    (folder / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(LabError, match="name one that an arm does not have"):
+        collect(folder)
