@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import json
 import math
 import re
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from PIL import Image
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.instruments.collapse import OF_EVERY_REPORT
@@ -123,18 +127,31 @@ def stale_figures(folder: Path) -> list[str]:
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 _NAME = re.compile(r"\b[a-zA-Z]?[0-9a-f]{10}\b")  # of a marker or a clip path: a hash of its coordinates
 _NEAR = 0.05  # points: what an eye cannot see
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")  # for digits are taken for places
+_IMAGE = re.compile(r"data:image/png;base64,([\w+/=\s]+)")
 
 
 def same_drawing(first: str, second: str) -> bool:
     """Whether two SVG files have the same elements and texts, at places that an eye takes for equal.
 
-    Processors and versions of numpy differ in the last digit.
+    Processors and versions of numpy differ in the last digit, and versions of zlib in how they pack an image.
     """
-    one, other = (_NAME.sub("#", text) for text in (first, second))
+    one, other = (_NAME.sub("#", _IMAGE.sub(_pixels, text)) for text in (first, second))
     if _NUMBER.sub("0", one) != _NUMBER.sub("0", other):
         return False
     numbers = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
     return all(a == b or math.isclose(float(a), float(b), abs_tol=_NEAR) for a, b in numbers)
+
+
+def _pixels(image: re.Match[str]) -> str:
+    """What an image in an SVG shows, however it is packed; itself where it is none."""
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(image[1])), formats=["PNG"]) as opened:
+            shown = opened.convert("RGBA")
+    except (OSError, SyntaxError, ValueError):  # Pillow has it that a damaged PNG is a SyntaxError
+        return image[0]
+    digest = hashlib.sha256(shown.tobytes()).hexdigest()
+    return f"{shown.size} {digest.translate(_LETTERS)}"
 
 
 def false_numbers(folder: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """Published results are made again from their records, and what no longer fits them is named."""
 
+import base64
 import io
 import json
 import re
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.published.artefacts import is_published
@@ -274,6 +276,24 @@ def test_drawings_are_the_same_up_to_what_an_eye_can_see(x, shift):
 
 def test_drawings_with_other_words_differ():
     assert not same_drawing("<text>40 %</text>", "<text>40 points</text>")
+
+
+def packed(level, pixel=(0, 0, 0)):
+    """An image in an SVG, black but for its first pixel."""
+    image = Image.new("RGB", (9, 9))
+    image.putpixel((0, 0), pixel)
+    stream = io.BytesIO()
+    image.save(stream, "PNG", compress_level=level)
+    return (
+        f'<image xlink:href="data:image/png;base64,\n{base64.b64encode(stream.getvalue()).decode()}" x="1"/>'
+    )
+
+
+def test_images_in_a_drawing_are_the_same_if_their_pixels_are():
+    assert packed(0) != packed(9)
+    assert same_drawing(packed(0), packed(9))
+    assert not same_drawing(packed(9), packed(9, pixel=(1, 0, 0)))
+    assert not same_drawing(packed(9), packed(9).replace("iVBOR", "iVBOS"))
 
 
 def test_figures_are_drawn_without_torch(folder):
