@@ -74,11 +74,10 @@ def _points(panel: Axes, x: list[float], y: list[float], ends: list[tuple[float,
 
 def _behind(panel: Axes, paper: PaperStretch) -> None:
     above = panel.twiny()
-    above.plot(*np.array(paper.stretch).T, "s--", color="0.55", label=f"the paper, {paper.data}")
-    above.set_xlabel(f"{paper.unit} (the paper)", color="0.4", fontsize=8)
+    above.plot(*np.array(paper.stretch).T, "s--", color="0.55")
+    above.set_xlabel(f"dashed: the paper, {paper.data} ({paper.unit})", color="0.4", fontsize=8)
     above.tick_params(colors="0.4")
     above.spines["top"].set_visible(True)
     above.grid(visible=False)
     above.set_zorder(panel.get_zorder() - 1)
     panel.patch.set_visible(False)
-    above.legend(fontsize=8, loc="upper left")

@@ -10,6 +10,7 @@ import pytest
 from bottleneck_lab.config import load
 from bottleneck_lab.errors import LabError
 from bottleneck_lab.report.figures.budget import budget_figure
+from bottleneck_lab.report.figures.curves.differences import accuracy_differences
 from bottleneck_lab.report.findings.budget import stretch_ends, stretch_text
 from bottleneck_lab.report.findings.summary import summarise
 from bottleneck_lab.report.reading.collect import collect
@@ -88,6 +89,16 @@ def test_the_figure_and_the_report_say_it(leave_runs):
     assert list(gap.lines[0].get_xdata()) == [8, 16, 32, 64]
     assert list(stretch.lines[0].get_xdata()) == [16, 32, 64]  # at the shortest length there is only a bound
     assert list(stretch.lines[0].get_ydata()) == pytest.approx([1.5] * 3)
+
+
+def test_over_training_the_longest_is_drawn_alone(leave_runs):
+    def records(run):
+        return [{"epoch": epoch, "accuracy": epoch / 100} for epoch in range(4, run.train.epochs + 1, 4)]
+
+    figure = accuracy_differences(collect(leave_runs(text=TEXT, records=records)), "digits")
+    [panel] = [panel for panel in figure.axes if panel.get_visible()]
+    [line] = panel.get_lines()
+    assert list(line.get_xdata()) == [*range(4, 65, 4)]
 
 
 def test_before_any_run_is_finished_nothing_is_said(leave_runs):

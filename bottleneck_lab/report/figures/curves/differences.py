@@ -36,10 +36,14 @@ _ROOM = 0.42  # of a panel's width, for labels
 def accuracy_differences(results: Results, dataset: str) -> Figure | None:
     """Held-out accuracy minus that of the reference, seed by seed, against epochs: means with 95 % bands.
 
-    The reference of a variant is as in the tables. With few panels the names stand at the lines' ends, with
+    Where length of training is an axis, it is the longest that is drawn: the others branch off from it. The
+    reference of a variant is as in the tables. With few panels the names stand at the lines' ends, with
     many, and on a phone, in a legend. None where no variant has a pair.
     """
     variants, part = results.plan.on(dataset), results.plan.part_on(dataset)
+    if part.budget is not None:
+        longest = max(v.settings.train["epochs"] for v in variants)
+        variants = [v for v in variants if v.settings.train["epochs"] == longest]
     contrasts = [claim.contrast for claim in part.claims if claim.measure == "accuracy"]
     references = {v.name: reference_of(v, variants, contrasts) for v in variants}
     found = {
