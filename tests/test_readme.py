@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bottleneck_lab.cli import app
+from bottleneck_lab.records.results.summary import read_summary
+from bottleneck_lab.report.findings.judged import with_intervals_as_judged
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -44,23 +46,34 @@ def test_every_picture_and_file_it_names_is_there(text):
     assert [name for name in [*pictures, *files] if not (README.parent / name).exists()] == []
 
 
-def test_the_table_of_its_first_screen_is_that_of_the_published_report(text):
-    report = (README.parent / "figures" / "linear_vs_relu_laptop" / "report.md").read_text()
-    section = report.partition("## Images: cifar10")[2].partition("\n## ")[0]
-    head, _, *rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")]
-    columns = ("variant", "held-out accuracy", "95 % interval", "difference, points", "verdict")
-    variant, mean, interval, difference, verdict = (head.index(name) for name in columns)
-    published = {
-        row[variant]: [
-            f"{row[mean].removesuffix(' %')} {row[interval]}",
-            row[difference].replace("reference", ""),
-            row[verdict].replace("*", "").replace("-", ""),
-        ]
-        for row in rows
+LONG, LAPTOP, WIDTH = "linear_vs_relu_long_laptop", "linear_vs_relu_laptop", "linear_vs_relu_by_width_laptop"
+SHOWN = {  # rows of the first screen: record, what follows the projection's name in its variants, claim
+    "5,000 small images, 96 epochs, each at its own rate": (LONG, "96 epochs", "long"),
+    "40,000 images, 3 epochs": (LAPTOP, "shortcut", "images_shortcut"),
+    "the same without shortcuts": (LAPTOP, "no shortcut", "images_no_shortcut"),
+    "the same at half the width": (WIDTH, "width x0.5", "narrow"),
+    "the same at four times the width: no more than a point": (WIDTH, "width x4", "wide"),
+}
+
+
+def published(record, level, claim):
+    """Accuracies of linear and ReLU6 in percent, difference with its interval as judged, and verdict."""
+    summary = read_summary(README.parent / "figures" / record)
+    means = {v.name: 100 * v.mean for v in summary.on("cifar10") if v.mean is not None}
+    judged = with_intervals_as_judged(summary.claims)
+    [found] = [each for each in judged if (each.id, each.dataset) == (claim, "cifar10")]
+    points, low, high = (f"{100 * value:.1f}" for value in (found.estimate, found.ci_low, found.ci_high))
+    accuracies = [f"{means[f'{arm}, {level}']:.1f}" for arm in ("linear", "relu6")]
+    return [*accuracies, f"{points} [{low}, {high}]", found.verdict]
+
+
+def test_the_table_of_its_first_screen_is_what_was_published(text):
+    lines = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("|")][2:]
+    shown = {
+        name: cells
+        for name, *cells in ([cell.strip(" *") for cell in line[1:-1].split("|")] for line in lines)
     }
-    screen = text.partition("\n## ")[0]
-    shown = [line[1:-1].split("|") for line in screen.splitlines() if line.startswith("|")][2:]
-    assert {row[0].strip(): [cell.strip(" *") for cell in row[1:]] for row in shown} == published
+    assert shown == {name: published(*record) for name, record in SHOWN.items()}
 
 
 def options_in(text):
