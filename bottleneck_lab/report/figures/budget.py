@@ -34,7 +34,7 @@ def budget_figure(results: Results, summary: Summary, dataset: str) -> Figure | 
         gap.axhline(0, color=COLOURS[-1], linewidth=0.8)
         gap.set_ylabel(f"{found.fast} - {found.slow}\n(points of held-out accuracy)")
         told = [(row.epochs, row.stretch) for row, _ in rows if row.stretch and _is_told(row.stretch)]
-        if found.paper is not None:
+        if found.paper is not None and found.paper.stretch:
             _behind(stretch, found.paper)
         _points(
             stretch,
@@ -43,7 +43,7 @@ def budget_figure(results: Results, summary: Summary, dataset: str) -> Figure | 
             [(_or(each, each.low), _or(each, each.high)) for _, each in told],
         )
         stretch.axhline(1, color=COLOURS[-1], linewidth=0.8)
-        stretch.set_ylabel(f"time stretch (epochs of\n{found.slow} for one of {found.fast})")
+        stretch.set_ylabel(f"time stretch by held-out loss\n(epochs of {found.slow} for one of {found.fast})")
         epochs = [row.epochs for row in found.lengths]
         for panel in (gap, stretch):
             panel.set_xscale("log", base=2)
@@ -75,7 +75,7 @@ def _points(panel: Axes, x: list[float], y: list[float], ends: list[tuple[float,
 def _behind(panel: Axes, paper: PaperStretch) -> None:
     above = panel.twiny()
     above.plot(*np.array(paper.stretch).T, "s--", color="0.55")
-    above.set_xlabel(f"dashed: the paper, {paper.data} ({paper.unit})", color="0.4", fontsize=8)
+    above.set_xlabel(f"dashed: the paper, by top-1 ({paper.data}, {paper.unit})", color="0.4", fontsize=8)
     above.tick_params(colors="0.4")
     above.spines["top"].set_visible(True)
     above.grid(visible=False)

@@ -43,6 +43,16 @@ rules = { early = "16 epochs", before = "32 epochs", late = "64 epochs" }
 """
 
 
+CLAIM = """
+[[parts.images.claims]]
+id = "after_{length}"
+statement = "ReLU6 is behind after {length} epochs."
+source = "nowhere"
+contrast = {{ "linear, {length} epochs" = 1, "relu6, {length} epochs" = -1 }}
+margin = 0.01
+"""
+
+
 def slower_by(factor, gap):
     """Results of a ReLU6 that needs `factor` times the epochs, and is less accurate by `gap(epochs)`."""
 
@@ -93,12 +103,16 @@ def test_the_figure_and_the_report_say_it(leave_runs):
 
 def test_over_training_the_longest_is_drawn_alone(leave_runs):
     def records(run):
-        return [{"epoch": epoch, "accuracy": epoch / 100} for epoch in range(4, run.train.epochs + 1, 4)]
+        behind = 0.03 * run.variant.startswith("relu6")
+        epochs = range(4, run.train.epochs + 1, 4)
+        return [{"epoch": epoch, "accuracy": epoch / 100 - behind} for epoch in epochs]
 
-    figure = accuracy_differences(collect(leave_runs(text=TEXT, records=records)), "digits")
+    claims = "".join(CLAIM.format(length=length) for length in (8, 16, 64))
+    figure = accuracy_differences(collect(leave_runs(text=TEXT + claims, records=records)), "digits")
     [panel] = [panel for panel in figure.axes if panel.get_visible()]
     [line] = panel.get_lines()
     assert list(line.get_xdata()) == [*range(4, 65, 4)]
+    assert list(line.get_ydata()) == pytest.approx([-3] * 16)  # points
 
 
 def test_before_any_run_is_finished_nothing_is_said(leave_runs):

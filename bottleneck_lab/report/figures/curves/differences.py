@@ -41,15 +41,15 @@ def accuracy_differences(results: Results, dataset: str) -> Figure | None:
     many, and on a phone, in a legend. None where no variant has a pair.
     """
     variants, part = results.plan.on(dataset), results.plan.part_on(dataset)
+    contrasts = [claim.contrast for claim in part.claims if claim.measure == "accuracy"]
+    references = {v.name: reference_of(v, variants, contrasts) for v in variants}
     if part.budget is not None:
         longest = max(v.settings.train["epochs"] for v in variants)
         variants = [v for v in variants if v.settings.train["epochs"] == longest]
-    contrasts = [claim.contrast for claim in part.claims if claim.measure == "accuracy"]
-    references = {v.name: reference_of(v, variants, contrasts) for v in variants}
     found = {
         v.name: differences(results, dataset, references[v.name].name, v.name)
         for v in variants
-        if references[v.name] is not v
+        if references[v.name] is not v and references[v.name] in variants
     }
     if not any(found.values()):
         return None
