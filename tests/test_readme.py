@@ -50,9 +50,9 @@ LONG, LAPTOP, WIDTH = "linear_vs_relu_long_laptop", "linear_vs_relu_laptop", "li
 SHOWN = {  # rows of the first screen: record, what follows the projection's name in its variants, claim
     "5,000 small images, 96 epochs, each at its own rate": (LONG, "96 epochs", "long"),
     "40,000 images, 3 epochs": (LAPTOP, "shortcut", "images_shortcut"),
-    "the same without shortcuts": (LAPTOP, "no shortcut", "images_no_shortcut"),
-    "the same at half the width": (WIDTH, "width x0.5", "narrow"),
-    "the same at four times the width: no more than a point": (WIDTH, "width x4", "wide"),
+    "40,000 images, no shortcuts": (LAPTOP, "no shortcut", "images_no_shortcut"),
+    "40,000 images, half the width": (WIDTH, "width x0.5", "narrow"),
+    "four times the width (claim: it costs no more than a point)": (WIDTH, "width x4", "wide"),
 }
 
 
