@@ -6,6 +6,7 @@ import pytest
 
 from bottleneck_lab.report.figures.curves.accuracy import accuracy_against_facet, accuracy_curves
 from bottleneck_lab.report.figures.curves.cost import accuracy_against_madds
+from bottleneck_lab.report.figures.curves.differences import accuracy_differences
 from bottleneck_lab.report.figures.curves.measures import measure_curves
 from bottleneck_lab.report.figures.heat_map import accuracy_map
 from bottleneck_lab.report.findings.summary import summarise
@@ -187,3 +188,30 @@ def test_the_report_shows_them_and_the_same_folder_gives_the_same_bytes(leave_ru
     assert all((folder / name).with_suffix(".png").exists() for name in names)
     write_report(folder)
     assert first == [(folder / name).read_bytes() for name in names]
+
+
+def test_of_more_lines_than_have_room_those_that_claims_are_about_are_drawn(leave_runs):
+    text = """
+question = "Which rate?"
+source = "nowhere"
+reported = "nothing"
+against = "a failure"
+
+[parts.images]
+title = "Images"
+model.network = "mobilenet_v2_digits"
+train = { batch_size = 32, learning_rate = 0.1 }
+datasets.digits.tiers.smoke = { seeds = 3, train.epochs = 2 }
+
+[[parts.images.claims]]
+id = "faster"
+statement = "Faster is better."
+source = "nowhere"
+contrast = { "rate 3" = 1, "rate 7" = -1 }
+margin = 0.01
+
+[parts.images.axes.rate]
+""" + "\n".join(f'"rate {k}" = {{ train.learning_rate = {k / 100} }}' for k in range(1, 20))
+    results = collect(leave_runs(records=measured_twice, text=text))
+    [panel] = accuracy_differences(results, "digits").axes
+    assert [text.get_text() for text in panel.texts] == ["rate 7"]

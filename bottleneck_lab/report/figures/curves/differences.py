@@ -29,6 +29,7 @@ from bottleneck_lab.report.reading.results import Results
 from bottleneck_lab.stats import mean_band, paired_contrast
 
 _APART = 0.055  # of a panel's height, from one label to the next
+_MOST_LABELLED = 16  # lines of one panel; of more it has those that claims are about
 _MOST_NAMED = 2  # references that find room in a line
 _ROOM = 0.42  # of a panel's width, for labels
 
@@ -38,7 +39,8 @@ def accuracy_differences(results: Results, dataset: str) -> Figure | None:
 
     Where length of training is an axis, it is the longest that is drawn: the others branch off from it. The
     reference of a variant is as in the tables. With few panels the names stand at the lines' ends, with
-    many, and on a phone, in a legend. None where no variant has a pair.
+    many, and on a phone, in a legend. Of more variants than have room in one panel it shows those that claims
+    are about. None where no variant has a pair.
     """
     variants, part = results.plan.on(dataset), results.plan.part_on(dataset)
     contrasts = [claim.contrast for claim in part.claims if claim.measure == "accuracy"]
@@ -51,9 +53,12 @@ def accuracy_differences(results: Results, dataset: str) -> Figure | None:
         for v in variants
         if references[v.name] is not v and references[v.name] in variants
     }
+    axis = panel_axis(variants, part.facet)
+    if axis is None and len(found) > _MOST_LABELLED:
+        asked = {name for contrast in contrasts for name in contrast}
+        found = {name: values for name, values in found.items() if name in asked}
     if not any(found.values()):
         return None
-    axis = panel_axis(variants, part.facet)
     levels = levels_of([v for v in variants if found.get(v.name)], axis)
     with styled():
         figure, panels = panel_grid(levels, alone=(6.6, 3.8), height=2.2)
