@@ -28,6 +28,14 @@ def test_a_row_about_a_record_is_a_claim_of_that_record(row):
     assert (points, verdict) in said
 
 
+def test_what_controls_cost_is_what_was_published():
+    [rows] = [rows for head, _, *rows in TABLES if head[0].startswith("control")]
+    arms = {arm.variant: arm for arm in read_summary(ROOT / "figures/why_linear").predictions[0].arms}
+    for control, _, costs in rows:
+        arm = arms[control.split("`")[0].split(":")[0]]
+        assert costs == f"{arm.lost:.1f} [{arm.ci_low:.1f}, {arm.ci_high:.1f}]"
+
+
 def by_length():
     """The table by epochs: its numbers by the first cell of their row, and epochs."""
     [(head, _, *rows)] = [table for table in TABLES if table[0][0] == "epochs"]
