@@ -181,7 +181,7 @@ def _check_budget(dataset: str, budget: Budget, variants: Collection[PlannedVari
         if not {budget.axis, budget.arms} <= variant.levels.keys():
             raise ValueError(f"a variant on {dataset} has no level of {budget.axis} or {budget.arms}")
         epochs = variant.settings.train.get("epochs")
-        if isinstance(epochs, bool) or not isinstance(epochs, int | float):
+        if isinstance(epochs, bool) or not isinstance(epochs, int | float) or not epochs > 0:  # nor NaN
             raise ValueError(f"a variant on {dataset} is not told how long to train")
         lengths.setdefault(variant.levels[budget.arms], {})[variant.levels[budget.axis]] = epochs
     rules, both = budget.rules, lengths[budget.fast].items() & lengths[budget.slow].items()

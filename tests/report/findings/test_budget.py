@@ -164,6 +164,17 @@ def test_a_plan_whose_budget_is_of_other_variants_is_refused(leave_runs, where, 
         collect(folder)
 
 
+@pytest.mark.parametrize("epochs", [math.nan, 0, True, "8", None])
+def test_a_plan_that_does_not_say_how_long_to_train_is_refused(leave_runs, epochs):
+    text = TEXT.replace("rules = {", "# rules = {")
+    folder = leave_runs(slower_by(2, lambda epochs: 0.05), text=text)
+    plan = json.loads((folder / "plan.json").read_text())
+    plan["variants"][0]["settings"]["train"]["epochs"] = epochs
+    (folder / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(LabError, match="is not told how long to train"):
+        collect(folder)
+
+
 def test_a_plan_in_which_a_length_of_the_rules_is_not_the_same_for_both_arms_is_refused(leave_runs):
     folder = leave_runs(slower_by(2, lambda epochs: 0.05), text=TEXT)
     plan = json.loads((folder / "plan.json").read_text())
