@@ -143,7 +143,7 @@ def headline(claim: ClaimFinding) -> str:
     if claim.estimate is None:
         return f"{statement}: {claim.verdict}{mark}, no seed on {claim.dataset} has both sides."
     of = "" if claim.measure == "accuracy" else f"{claim.label} "
-    found = f"{of}{estimate(claim)} {interval(claim)}".replace(f" {DASH}", "")
+    found = f"{of}{estimate(claim)} {interval(claim)}".removesuffix(f" {DASH}")
     over = "one seed" if claim.n_seeds == 1 else f"{level(claim)} over {claim.n_seeds} seeds"
     return f"{statement}: {claim.verdict}{mark}, {found}{mark} on {claim.dataset} ({over})."
 
@@ -181,7 +181,7 @@ def found(claim: ClaimFinding) -> str:
     if claim.estimate is None:
         return f"{_FOUND[claim.verdict]}{mark}: {statement}: no seed has both sides yet."
     of = "" if claim.measure == "accuracy" else f"{claim.label} "
-    size = f"{of}{estimate(claim)} {interval(claim)}".replace(f" {DASH}", "")
+    size = f"{of}{estimate(claim)} {interval(claim)}".removesuffix(f" {DASH}")  # no interval
     return f"{_FOUND[claim.verdict]}{mark}: {statement}: {size}{mark}."
 
 
